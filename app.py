@@ -1,0 +1,192 @@
+"""create_app() and the command line: serve, run, models, worker."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from backends.errors import Refused
+
+if TYPE_CHECKING:
+    from dash import Dash
+
+    from backends.engine import Engine
+
+HERE = Path(__file__).parent
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def page_modules() -> list[ModuleType]:
+    """The modules of `viz/pages`, in the order of their ORDER."""
+    import viz.pages
+
+    names = [m.name for m in pkgutil.iter_modules(viz.pages.__path__) if not m.name.startswith("_")]
+    found = [importlib.import_module(f"viz.pages.{name}") for name in names]
+    return sorted(found, key=lambda page: page.ORDER)
+
+
+def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Dash:
+    """The web app over `engine` (None: one of its own, started when first asked).
+
+    `hosts` are the names it answers to; empty: any.
+    """
+    import dash
+    from dash import Dash
+
+    from backends.engine import Engine
+    from backends.store import Store
+    from viz.components import shell
+    from viz.web import protect
+
+    engine = engine or Engine(Store())
+    app = Dash(
+        __name__,
+        title="Vitrine",
+        update_title=None,
+        use_pages=True,
+        pages_folder="",
+        assets_folder=str(HERE / "assets"),
+        serve_locally=True,
+        compress=True,
+        suppress_callback_exceptions=True,
+        health_endpoint="health",
+        index_string=shell.index(),
+        on_error=shell.on_error,
+        include_pages_meta=False,
+        enable_mcp=False,
+    )
+    app.server.config["ENGINE"] = engine
+    pages = page_modules()
+    for page in pages:
+        dash.register_page(
+            page.__name__, path=page.PATH, name=page.TITLE, title=f"{page.TITLE} · Vitrine", order=page.ORDER,
+            description=page.QUESTION, layout=page.layout,
+        )
+        page.register(app, engine)
+    dash.register_page("not_found_404", layout=shell.lost, title="No such page · Vitrine")
+    frames = [{"name": page.TITLE, "path": page.PATH} for page in pages]
+    shell.register(app, frames)
+    app.layout = lambda: shell.shell(frames)
+    protect(app, engine, hosts)
+    return app
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve the pages until Ctrl-C."""
+    import signal
+
+    import waitress
+
+    from backends.engine import Engine
+    from backends.store import Store
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    engine = Engine(Store())
+    try:
+        app = create_app(engine, hosts=LOOPBACK if args.host in LOOPBACK else ())
+        server = waitress.create_server(app.server, host=args.host, port=args.port, threads=16, ident=None)
+        engine.warm()
+        shown = f"[{args.host}]" if ":" in args.host else args.host
+        print(f"Vitrine is at http://{shown}:{args.port}  (Ctrl-C stops it)", flush=True)
+        server.run()
+    except OSError as error:
+        print(f"cannot serve on {args.host}:{args.port}: {error}; set HOST or PORT", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        pass
+    finally:
+        engine.close()
+    return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute one method and write result.json, arrays.safetensors and figure.html."""
+    import backends
+    from viz import export
+
+    model = backends.open_model(args.model)
+    raw = {"image": args.input} if "pixels" in model.offers else args.input
+    target: Any = args.target.split("|") if args.target and "|" in args.target else args.target
+    if args.sequence:
+        target = {"sequence": args.sequence}
+    options = dict(pair.partition("=")[::2] for pair in args.set)
+    result = backends.run(model, args.method, raw, target=target, **options)
+    out = Path(args.out)
+    result.save(out)
+    (out / "figure.html").write_text(export.html(result))
+    print(json.dumps({"out": str(out), "target": result.target, "unit": result.unit, "facts": _numbers(result.facts)}))
+    return 0
+
+
+def _numbers(facts: Any) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if isinstance(value, (int, float, str)) and name != "text"}
+
+
+def models(args: argparse.Namespace) -> int:
+    """List the bundled models and the methods."""
+    from backends import catalog, registry
+
+    for card in catalog.bundled():
+        print(f"{card['name']:28} {card['title']}")
+    print("\nany hub id or folder opens too; methods: " + ", ".join(registry.entries("methods")))
+    return 0
+
+
+def worker(args: argparse.Namespace) -> int:
+    """Join the cluster of a dask scheduler and work for it: one process, one thread, one GPU."""
+    import subprocess
+
+    address = args.scheduler or os.environ.get("VITRINE_SCHEDULER")
+    if not address:
+        raise Refused("no scheduler named; start `dask scheduler` and give --scheduler tcp://HOST:8786")
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--nworkers", "1"]
+    return subprocess.call([*command, "--no-dashboard", "--memory-limit", "0"])
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="app.py", description="Vitrine: a glass case for neural networks")
+    commands = top.add_subparsers(dest="command")
+    one = commands.add_parser("serve", help="serve the pages (the default)")
+    one.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
+    one.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8050")))
+    one.set_defaults(do=serve)
+    one = commands.add_parser("run", help="compute one method of one input into a folder")
+    one.add_argument("method")
+    one.add_argument("--model", required=True, help="bundled/<name>, a hub id or a folder")
+    one.add_argument("--input", required=True, help="the text, or the path of the image")
+    one.add_argument("--target", help="a class or token; 'a|b' explains a rather than b; default: what is predicted")
+    one.add_argument("--sequence", help="explain this continuation instead of one token")
+    one.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method")
+    one.add_argument("--out", default="vitrine-out", help="the folder to write")
+    one.set_defaults(do=run)
+    commands.add_parser("models", help="list bundled models and methods").set_defaults(do=models)
+    one = commands.add_parser("worker", help="work for a dask scheduler")
+    one.add_argument("--scheduler", help="tcp://HOST:8786; default: VITRINE_SCHEDULER")
+    one.set_defaults(do=worker)
+    return top
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; a refusal is one line on stderr and exit code 2."""
+    words = sys.argv[1:] if words is None else words
+    known = ("serve", "run", "models", "worker", "-h", "--help")
+    args = parser().parse_args(words if words and words[0] in known else ["serve", *words])
+    try:
+        return args.do(args)
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

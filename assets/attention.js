@@ -1,0 +1,785 @@
+/* The attention page in the browser: the layer × head grid, the lines between tokens, and the maps over an image.
+   Everything that a pointer or a key does here is drawn from bytes that are already here, without a round trip. */
+(function () {
+  "use strict";
+
+  const held = new Map(); // address -> promise of its bytes, the latest few
+
+  function decode(text) {
+    const raw = window.atob(text);
+    const out = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
+
+  function bytes(address) {
+    if (!held.has(address)) {
+      const asked = fetch(address).then((answer) => {
+        if (!answer.ok) return answer.text().then((why) => Promise.reject(new Error(why)));
+        return answer.arrayBuffer();
+      });
+      asked.catch(() => held.delete(address));
+      held.set(address, asked);
+      if (held.size > 24) held.delete(held.keys().next().value);
+    }
+    return held.get(address);
+  }
+
+  const el = (id) => document.getElementById(id);
+  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--v-${name}`).trim() || "#888";
+  const three = (value) => (value >= 0.9995 ? value.toFixed(2) : value.toFixed(3));
+
+  function put(id, props) {
+    if (el(id)) window.dash_clientside.set_props(id, props);
+    else window.dash_clientside.set_props(id, props);
+  }
+
+  function rgb(table, share) {
+    const i = 3 * Math.max(0, Math.min(255, Math.round(share * 255)));
+    return [table[i], table[i + 1], table[i + 2]];
+  }
+
+  const css = (c) => `rgb(${c[0]},${c[1]},${c[2]})`;
+  const inkOn = (c) => (0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? "#000000" : "#ffffff");
+
+  /* A canvas of this many CSS pixels, sharp on any screen. */
+  function sized(canvas, width, height) {
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    const pen = canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    return pen;
+  }
+
+  /* The colour bar with its ends and its unit. */
+  function legend(id, table, low, high, words) {
+    const box = el(id);
+    if (!box) return;
+    box.replaceChildren();
+    if (!table) return;
+    const bar = document.createElement("canvas");
+    const pen = sized(bar, 150, 10);
+    for (let x = 0; x < 150; x++) {
+      pen.fillStyle = css(rgb(table, x / 149));
+      pen.fillRect(x, 0, 1.5, 10);
+    }
+    const told = (text, name) => {
+      const span = document.createElement("span");
+      span.textContent = text;
+      if (name) span.className = name;
+      return span;
+    };
+    box.append(told(low), bar, told(high), told(words, "legend-words"));
+  }
+
+  // ---------------------------------------------------------------- layer × head
+
+  const grid = { data: null, table: null, statistic: "thumbnails", pick: null, cursor: [0, 0], sprite: null, cell: 40 };
+  const LEFT = 30, TOP = 20, GAP = 8;
+
+  function drawGrid() {
+    const canvas = el("attention-grid");
+    if (!canvas) return;
+    if (!canvas.dataset.ready) listenGrid(canvas);
+    const { data, statistic } = grid;
+    if (!data) {
+      sized(canvas, 1, 1);
+      legend("attention-grid-scale", null);
+      return;
+    }
+    const rows = data.layers.length, heads = data.heads.length, columns = heads + (data.mean ? 1 : 0);
+    const room = canvas.parentElement.clientWidth - LEFT - GAP - 4;
+    const cell = Math.max(12, Math.min(84, Math.floor(room / columns), Math.max(14, Math.floor(560 / rows))));
+    grid.cell = cell;
+    const pen = sized(canvas, LEFT + columns * cell + GAP + 4, TOP + rows * cell + 4);
+    pen.imageSmoothingEnabled = false;
+    pen.textBaseline = "middle";
+    pen.textAlign = "center";
+    const every = cell >= 18 ? 1 : cell >= 14 ? 2 : 4;
+    pen.font = "11px system-ui, sans-serif";
+    pen.fillStyle = colour("muted");
+    data.heads.forEach((name, h) => h % every === 0 && pen.fillText(name, left(h) + cell / 2, TOP / 2));
+    if (data.mean) pen.fillText("mean", left(heads) + cell / 2, TOP / 2, cell);
+    data.layers.forEach((name, l) => l % every === 0 && pen.fillText(name, LEFT / 2, TOP + (l + 0.5) * cell));
+    for (let l = 0; l < rows; l++) for (let h = 0; h < columns; h++) drawCell(pen, l, h, cell, statistic);
+    const at = column(grid.pick);
+    if (at !== null) outline(pen, grid.pick.layer, at, cell, false);
+    if (document.activeElement === canvas) outline(pen, grid.cursor[0], grid.cursor[1], cell, true);
+    const shown = data.statistics[statistic];
+    if (shown) legend("attention-grid-scale", grid.table, shown.least, shown.most, shown.words);
+  }
+
+  const left = (h) => LEFT + h * grid.cell + (h >= grid.data.heads.length ? GAP : 0);
+
+  function column(pick) {
+    if (!pick || !grid.data || pick.layer === undefined || pick.layer >= grid.data.layers.length) return null;
+    if (pick.head === "mean") return grid.data.mean ? grid.data.heads.length : null;
+    return pick.head < grid.data.heads.length ? pick.head : null;
+  }
+
+  /* The number of a cell; the column after the last head holds the mean over the layer. */
+  function valueAt(name, l, h) {
+    const values = grid.data.statistics[name].values[l];
+    if (h < values.length) return values[h];
+    const kept = values.filter((v) => v !== null);
+    return kept.length ? kept.reduce((a, b) => a + b, 0) / kept.length : null;
+  }
+
+  function drawCell(pen, l, h, cell, statistic) {
+    const x = left(h), y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
+    if (statistic === "thumbnails") {
+      if (!grid.sprite) return;
+      const s = grid.data.thumbs.size;
+      pen.drawImage(grid.sprite, h * s[1], l * s[0], s[1], s[0], x, y, inner, inner);
+      return;
+    }
+    const shown = grid.data.statistics[statistic];
+    if (!shown) return;
+    const value = valueAt(statistic, l, h);
+    if (value === null) {
+      pen.fillStyle = colour("raised");
+      pen.fillRect(x, y, inner, inner);
+      pen.fillStyle = colour("muted");
+      pen.fillText("–", x + inner / 2, y + inner / 2);
+      return;
+    }
+    const c = rgb(grid.table, (value - shown.low) / (shown.high - shown.low || 1));
+    pen.fillStyle = css(c);
+    pen.fillRect(x, y, inner, inner);
+    if (cell >= 32) {
+      pen.fillStyle = inkOn(c);
+      pen.fillText(Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2), x + inner / 2, y + inner / 2);
+    }
+  }
+
+  function outline(pen, l, h, cell, dashed) {
+    const x = left(h), y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
+    pen.save();
+    pen.lineWidth = 4;
+    pen.strokeStyle = colour("surface");
+    pen.strokeRect(x - 1, y - 1, inner + 2, inner + 2);
+    pen.lineWidth = 2.5;
+    pen.strokeStyle = dashed ? colour("ink") : colour("accent");
+    if (dashed) pen.setLineDash([5, 3]);
+    pen.strokeRect(x - 1, y - 1, inner + 2, inner + 2);
+    pen.restore();
+  }
+
+  /* All heads' small maps side by side, coloured once. */
+  function sprite(data, table) {
+    if (!data.thumbs) return null;
+    const [h, w] = data.thumbs.size, L = data.layers.length, H = data.heads.length, all = H + (data.mean ? 1 : 0);
+    const raw = decode(data.thumbs.data);
+    const canvas = document.createElement("canvas");
+    canvas.width = all * w;
+    canvas.height = L * h;
+    const image = new ImageData(all * w, L * h);
+    const set = (at, share) => {
+      const c = rgb(table, share);
+      image.data[at] = c[0];
+      image.data[at + 1] = c[1];
+      image.data[at + 2] = c[2];
+      image.data[at + 3] = 255;
+    };
+    for (let l = 0; l < L; l++)
+      for (let i = 0; i < h; i++)
+        for (let j = 0; j < w; j++) {
+          let sum = 0;
+          const row = (l * h + i) * all * w;
+          for (let k = 0; k < H; k++) {
+            const code = raw[((l * H + k) * h + i) * w + j] / 255; // the square root of the weight
+            sum += code * code;
+            set(4 * (row + k * w + j), code);
+          }
+          if (data.mean) set(4 * (row + H * w + j), Math.sqrt(sum / H));
+        }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    return canvas;
+  }
+
+  function cellAt(event) {
+    if (!grid.data) return null;
+    const x = event.offsetX, y = event.offsetY, heads = grid.data.heads.length;
+    let h = Math.floor((x - LEFT) / grid.cell);
+    if (grid.data.mean && x >= left(heads)) h = heads;
+    else if (h >= heads) return null;
+    const l = Math.floor((y - TOP) / grid.cell);
+    return h < 0 || l < 0 || l >= grid.data.layers.length || (h === heads && !grid.data.mean) ? null : [l, h];
+  }
+
+  function tellCell(l, h) {
+    const words = el("attention-grid-words");
+    if (!words || !grid.data) return;
+    const { data, statistic } = grid;
+    const who = h < data.heads.length ? `Layer ${data.layers[l]}, head ${data.heads[h]}` : `Layer ${data.layers[l]}, mean over its heads`;
+    const told = Object.entries(data.statistics)
+      .filter(([name]) => name !== "thumbnails" && (statistic === "thumbnails" || name === statistic))
+      .map(([name, s]) => [s.title, valueAt(name, l, h), s.unit])
+      .filter(([, value]) => value !== null)
+      .map(([title, value, unit]) => `${title} ${value.toFixed(2)} ${unit}`);
+    words.textContent = [who, ...told].join(" · ");
+  }
+
+  function choose(l, h) {
+    const head = h < grid.data.heads.length ? h : "mean";
+    window.dash_clientside.set_props("attention-pick", { data: { layer: l, head: head } });
+  }
+
+  function listenGrid(canvas) {
+    canvas.dataset.ready = "yes";
+    canvas.addEventListener("pointermove", (event) => {
+      const at = cellAt(event);
+      canvas.style.cursor = at ? "pointer" : "default";
+      if (at) tellCell(at[0], at[1]);
+    });
+    canvas.addEventListener("click", (event) => {
+      const at = cellAt(event);
+      if (!at) return;
+      grid.cursor = at;
+      choose(at[0], at[1]);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      if (!grid.data || event.ctrlKey || event.altKey || event.metaKey) return;
+      const rows = grid.data.layers.length - 1, last = grid.data.heads.length - (grid.data.mean ? 0 : 1);
+      let [l, h] = grid.cursor;
+      if (event.key === "ArrowUp") l = Math.max(0, l - 1);
+      else if (event.key === "ArrowDown") l = Math.min(rows, l + 1);
+      else if (event.key === "ArrowLeft") h = Math.max(0, h - 1);
+      else if (event.key === "ArrowRight") h = Math.min(last, h + 1);
+      else if (event.key === "Home") h = 0;
+      else if (event.key === "End") h = last;
+      else if (event.key === "Enter" || event.key === " ") choose(l, h);
+      else return;
+      event.preventDefault();
+      grid.cursor = [l, h];
+      tellCell(l, h);
+      drawGrid();
+    });
+    canvas.addEventListener("focus", drawGrid);
+    canvas.addEventListener("blur", drawGrid);
+  }
+
+  function showGrid(data, pick, statistic) {
+    const fresh = data !== grid.data;
+    grid.data = data || null;
+    grid.pick = pick || null;
+    grid.statistic = data && data.statistics[statistic] ? statistic : data ? Object.keys(data.statistics)[0] : statistic;
+    if (data && fresh) {
+      grid.table = decode(data.table);
+      grid.sprite = sprite(data, grid.table);
+    }
+    const at = column(grid.pick);
+    if (at !== null) {
+      grid.cursor = [grid.pick.layer, at];
+      tellCell(grid.pick.layer, at);
+    }
+    drawGrid();
+    return window.dash_clientside.no_update;
+  }
+
+  // ---------------------------------------------------------------- one head's weights
+
+  /* `view` as the page made it, with the weights that came: one whole map, or rows and columns as they are asked for. */
+  const head = { view: null, whole: null, number: 0 };
+
+  const hidden = (view, key) => (view.sink && key === 0) || (!view.special && view.specials.includes(key));
+  const left_out = (view, query) => !view.special && view.specials.includes(query);
+
+  /* What token i looks at, and who looks at it: two Float32Arrays over the tokens. */
+  function weights(view, i) {
+    const n = view.tokens.length;
+    if (view.pattern) {
+      return bytes(view.pattern).then((buffer) => {
+        const all = new Float32Array(buffer);
+        const into = new Float32Array(n);
+        for (let q = 0; q < n; q++) into[q] = all[q * n + i];
+        return { out: all.slice(i * n, (i + 1) * n), into: into };
+      });
+    }
+    return Promise.all([bytes(view.row + i), bytes(view.column + i)]).then(([row, col]) => ({
+      out: new Float32Array(row), into: new Float32Array(col),
+    }));
+  }
+
+  /* Weights that are hidden become NaN: the first token's column, and special tokens on both sides. */
+  function masked(view, found, i) {
+    const out = found.out.slice(), into = found.into.slice();
+    for (let k = 0; k < out.length; k++) if (hidden(view, k) || left_out(view, i)) out[k] = NaN;
+    for (let q = 0; q < into.length; q++) if (left_out(view, q) || hidden(view, i)) into[q] = NaN;
+    return { out: out, into: into };
+  }
+
+  function best(values, most) {
+    const order = [];
+    values.forEach((v, i) => v >= 0.005 && order.push(i));
+    return order.sort((a, b) => values[b] - values[a]).slice(0, most);
+  }
+
+  const quoted = (view, i) => `${view.tokens[i]} (${i})`;
+
+  function list(view, values, most) {
+    const found = best(values, most);
+    return found.length ? found.map((i) => `${quoted(view, i)} ${three(values[i])}`).join(",  ") : "nothing above 0.005";
+  }
+
+  function failed(id, why) {
+    const box = el(id);
+    if (box) box.textContent = `The weights did not come: ${String(why.message || why).slice(0, 200)}`;
+  }
+
+  function pin(token) {
+    window.dash_clientside.set_props("attention-focus", { data: token === null ? null : { token: token } });
+  }
+
+  // ---------------------------------------------------------------- lines between tokens
+
+  const ROW = 22;
+  const lines = { focus: null, pinned: null, edges: null, found: null };
+
+  function drawLines() {
+    const scroll = el("attention-lines");
+    if (!scroll) return;
+    const { view } = head;
+    if (!view || view.picture) {
+      scroll.replaceChildren();
+      return;
+    }
+    if (scroll.dataset.view !== String(head.number)) buildLines(scroll, view);
+    const turn = (lines.turn = (lines.turn || 0) + 1);
+    const at = lines.focus || lines.pinned;
+    if (!at) {
+      lines.found = null;
+      const words = el("attention-lines-words");
+      if (!view.pattern) {
+        words.textContent = "Point at a token, or move to it with the arrow keys, to see where it looks and who looks at it.";
+        paint(scroll, view);
+        return;
+      }
+      bytes(view.pattern).then((buffer) => {
+        if (turn !== lines.turn) return;
+        const all = new Float32Array(buffer);
+        lines.edges = strongest(view, all);
+        words.textContent =
+          `All weights of at least ${view.threshold} (${lines.edges.length} lines). ` +
+          "Point at a token, or move to it with the arrow keys, to see its own.";
+        paint(scroll, view);
+      }, (why) => failed("attention-lines-words", why));
+      return;
+    }
+    weights(view, at.token).then((found) => {
+      if (turn !== lines.turn) return;
+      lines.found = masked(view, found, at.token);
+      const words = el("attention-lines-words");
+      words.replaceChildren();
+      const told = (lead, text) => {
+        const line = document.createElement("div");
+        const b = document.createElement("b");
+        b.textContent = lead;
+        line.append(b, text);
+        words.append(line);
+      };
+      told(`${quoted(view, at.token)} looks at: `, left_out(view, at.token) ? "hidden, a special token" : list(view, lines.found.out, 5));
+      told("It is looked at by: ", hidden(view, at.token) ? "hidden here" : list(view, lines.found.into, 5));
+      paint(scroll, view);
+    }, (why) => failed("attention-lines-words", why));
+  }
+
+  function strongest(view, all) {
+    const n = view.tokens.length;
+    const edges = [];
+    for (let q = 0; q < n; q++) {
+      if (left_out(view, q)) continue;
+      for (let k = 0; k < n; k++) {
+        const w = all[q * n + k];
+        if (w >= view.threshold && !hidden(view, k)) edges.push([q, k, w]);
+      }
+    }
+    return edges.sort((a, b) => b[2] - a[2]).slice(0, 3000);
+  }
+
+  function buildLines(scroll, view) {
+    scroll.dataset.view = String(head.number);
+    scroll.replaceChildren();
+    const body = document.createElement("div");
+    body.className = "lines-body";
+    const canvas = document.createElement("canvas");
+    canvas.className = "lines-canvas";
+    canvas.setAttribute("aria-hidden", "true");
+    const middle = document.createElement("div");
+    middle.className = "lines-middle";
+    middle.append(canvas);
+    body.append(side(view, "query", "Looks from"), middle, side(view, "key", "Looks at"));
+    scroll.append(body);
+    if (!scroll.dataset.ready) {
+      scroll.dataset.ready = "yes";
+      scroll.addEventListener("scroll", () => head.view && paint(scroll, head.view));
+    }
+  }
+
+  function side(view, which, name) {
+    const box = document.createElement("div");
+    box.className = `lines-side lines-${which}`;
+    box.setAttribute("role", "listbox");
+    box.setAttribute("aria-label", which === "query" ? "Tokens that look" : "Tokens that are looked at");
+    box.tabIndex = 0;
+    view.tokens.forEach((token, i) => {
+      const option = document.createElement("div");
+      option.className = "lines-token";
+      option.id = `attention-lines-${which}-${i}`;
+      option.setAttribute("role", "option");
+      option.setAttribute("aria-selected", "false");
+      option.dataset.token = i;
+      const word = document.createElement("span");
+      word.textContent = token;
+      const place = document.createElement("small");
+      place.textContent = i;
+      const weight = document.createElement("i");
+      option.append(...(which === "query" ? [weight, word, place] : [place, word, weight]));
+      const gone = which === "query" ? left_out(view, i) : hidden(view, i);
+      if (gone) option.classList.add("gone");
+      box.append(option);
+    });
+    const option = (event) => event.target.closest && event.target.closest(".lines-token");
+    box.addEventListener("pointerover", (event) => {
+      const found = option(event);
+      if (found && !lines.pinned) look(which, Number(found.dataset.token));
+    });
+    box.addEventListener("pointerleave", () => look(null));
+    box.addEventListener("click", (event) => {
+      const found = option(event);
+      if (!found) return;
+      const token = Number(found.dataset.token);
+      const same = lines.pinned && lines.pinned.token === token && lines.pinned.side === which;
+      settle(same ? null : { side: which, token: token });
+    });
+    box.addEventListener("keydown", (event) => {
+      const now = Number(box.dataset.at || 0), last = view.tokens.length - 1;
+      const steps = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: last, PageDown: now + 10, PageUp: now - 10 };
+      if (event.key in steps) {
+        event.preventDefault();
+        walk(box, which, Math.max(0, Math.min(last, steps[event.key])));
+      } else if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        settle({ side: which, token: now });
+      } else if (event.key === "Escape") {
+        settle(null);
+      }
+    });
+    box.addEventListener("focus", () => {
+      if (box.matches(":focus-visible")) walk(box, which, Number(box.dataset.at || (lines.pinned ? lines.pinned.token : 0)));
+    });
+    box.addEventListener("blur", () => look(null));
+    const wrap = document.createElement("div");
+    wrap.className = "lines-column";
+    const title = document.createElement("div");
+    title.className = "lines-title";
+    title.textContent = name;
+    wrap.append(title, box);
+    return wrap;
+  }
+
+  function look(which, token) {
+    lines.focus = which ? { side: which, token: token } : null;
+    drawLines();
+  }
+
+  function settle(at) {
+    lines.pinned = at;
+    lines.focus = null;
+    pin(at ? at.token : null);
+    drawLines();
+  }
+
+  function walk(box, which, token) {
+    box.dataset.at = token;
+    const option = el(`attention-lines-${which}-${token}`);
+    box.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+    look(which, token);
+  }
+
+  /* Lines and token colours of what can be seen now; the canvas is as high as the window on the list, not as the list. */
+  function paint(scroll, view) {
+    const canvas = scroll.querySelector(".lines-canvas");
+    if (!canvas) return;
+    const middle = canvas.parentElement;
+    const width = middle.clientWidth, height = Math.min(scroll.clientHeight, middle.clientHeight);
+    const pen = sized(canvas, width, height);
+    const title = scroll.querySelector(".lines-title").offsetHeight;
+    const y = (i) => title + (i + 0.5) * ROW - scroll.scrollTop;
+    const at = lines.focus || lines.pinned;
+    const accent = colour("accent"), other = colour("warn");
+    const line = (q, k, share, ink) => {
+      const a = y(q), b = y(k);
+      if ((a < -20 && b < -20) || (a > height + 20 && b > height + 20)) return;
+      pen.globalAlpha = Math.max(0.04, Math.min(1, share));
+      pen.lineWidth = 0.8 + 3 * Math.min(1, share);
+      pen.strokeStyle = ink;
+      pen.beginPath();
+      pen.moveTo(0, a);
+      pen.bezierCurveTo(width * 0.45, a, width * 0.55, b, width, b);
+      pen.stroke();
+    };
+    if (at && lines.found) {
+      if (at.side === "query") lines.found.out.forEach((w, k) => w >= 0.005 && line(at.token, k, w, accent));
+      else lines.found.into.forEach((w, q) => w >= 0.005 && line(q, at.token, w, other));
+    } else if (!at && lines.edges && view.pattern) {
+      for (let i = lines.edges.length - 1; i >= 0; i--) line(lines.edges[i][0], lines.edges[i][1], lines.edges[i][2], accent);
+    }
+    pen.globalAlpha = 1;
+    for (const which of ["query", "key"]) {
+      const values = at && lines.found ? (which === "key" ? lines.found.out : lines.found.into) : null;
+      const strong = at && at.side !== which;
+      const tint = which === "key" ? accent : other;
+      scroll.querySelectorAll(`.lines-${which} .lines-token`).forEach((option, i) => {
+        const here = at && at.side === which && at.token === i;
+        option.classList.toggle("here", Boolean(here));
+        option.setAttribute("aria-selected", String(Boolean(here)));
+        const w = values && strong && values[i] >= 0.005 ? values[i] : 0;
+        option.style.background = w ? `color-mix(in srgb, ${tint} ${Math.round(8 + 42 * Math.min(1, w))}%, transparent)` : "";
+        option.querySelector("i").textContent = w ? three(w) : "";
+      });
+    }
+  }
+
+  // ---------------------------------------------------------------- maps over the image
+
+  const patches = { at: null, pinned: false, opacity: 0.7, own: false, image: null, source: "", over: null, found: null, top: 1 };
+
+  function drawPatches() {
+    const box = el("attention-patches");
+    if (!box) return;
+    const { view } = head;
+    if (!view || !view.picture) return;
+    if (!box.dataset.ready) listenPatches(box);
+    specials(view);
+    if (patches.source !== view.picture.address) {
+      patches.source = view.picture.address;
+      const image = new Image();
+      image.onload = () => {
+        patches.image = image;
+        drawPatches();
+      };
+      image.src = view.picture.address;
+      patches.image = null;
+    }
+    if (patches.at === null || patches.at >= view.tokens.length) patches.at = view.start;
+    const turn = (patches.turn = (patches.turn || 0) + 1);
+    weights(view, patches.at).then((found) => {
+      if (turn !== patches.turn) return;
+      patches.found = found;
+      const first = view.picture.first;
+      const shown = [...found.out.slice(first), ...found.into.slice(first)];
+      patches.top = patches.own ? Math.max(1e-9, ...shown) : view.most;
+      overlay("attention-patch-out", view, found.out);
+      overlay("attention-patch-into", view, found.into);
+      legend("attention-patch-scale", grid.table, "0", three(patches.top),
+        `attention weight (probability), ${patches.own ? "scale of this patch alone" : "one scale for the whole head"}`);
+      tellPatch(view, found);
+    }, (why) => failed("attention-patch-words", why));
+  }
+
+  function overlay(id, view, values) {
+    const canvas = el(id);
+    if (!canvas) return;
+    const [rows, columns] = view.picture.grid, first = view.picture.first;
+    const width = Math.max(120, Math.min(420, canvas.parentElement.clientWidth));
+    const height = Math.round((width * rows) / columns);
+    const pen = sized(canvas, width, height);
+    pen.imageSmoothingEnabled = true;
+    if (patches.image) pen.drawImage(patches.image, 0, 0, width, height);
+    pen.globalAlpha = patches.opacity;
+    const w = width / columns, h = height / rows;
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) {
+        pen.fillStyle = css(rgb(grid.table, values[first + r * columns + c] / patches.top));
+        pen.fillRect(Math.round(c * w), Math.round(r * h), Math.ceil(w), Math.ceil(h));
+      }
+    pen.globalAlpha = 1;
+    if (patches.at >= first) {
+      const p = patches.at - first, x = (p % columns) * w, y = Math.floor(p / columns) * h;
+      pen.lineWidth = 4;
+      pen.strokeStyle = "#000000";
+      pen.strokeRect(x, y, w, h);
+      pen.lineWidth = 2;
+      pen.strokeStyle = "#ffffff";
+      if (!patches.pinned) pen.setLineDash([4, 3]);
+      pen.strokeRect(x, y, w, h);
+    }
+  }
+
+  function place(view, i) {
+    const first = view.picture.first, columns = view.picture.grid[1];
+    return i < first ? view.tokens[i] : `the patch in row ${Math.floor((i - first) / columns) + 1}, column ${((i - first) % columns) + 1}`;
+  }
+
+  function tellPatch(view, found) {
+    const words = el("attention-patch-words");
+    if (!words) return;
+    const first = view.picture.first;
+    const many = (values) => best(values, 3).map((i) => `${place(view, i)} ${three(values[i])}`).join(", ") || "nothing above 0.005";
+    const inside = found.out.slice(first).reduce((a, b) => a + b, 0);
+    words.replaceChildren();
+    const told = (lead, text) => {
+      const line = document.createElement("div");
+      const b = document.createElement("b");
+      b.textContent = lead;
+      line.append(b, text);
+      words.append(line);
+    };
+    const name = place(view, patches.at);
+    told(`${name[0].toUpperCase()}${name.slice(1)} looks at: `, `${many(found.out)} (${three(inside)} of its attention is on patches)`);
+    told("It is looked at by: ", many(found.into));
+    if (patches.over !== null && patches.pinned)
+      told(`Under the pointer, ${place(view, patches.over)}: `,
+        `is looked at with ${three(found.out[patches.over])}, looks with ${three(found.into[patches.over])}`);
+  }
+
+  function specials(view) {
+    const box = el("attention-patch-specials");
+    if (!box || box.dataset.view === String(head.number)) return;
+    box.dataset.view = String(head.number);
+    box.replaceChildren();
+    for (let i = 0; i < view.picture.first; i++) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn btn-sm btn-outline-primary";
+      button.textContent = `From ${view.tokens[i]}`;
+      button.addEventListener("click", () => {
+        patches.at = i;
+        patches.pinned = true;
+        pin(i);
+        drawPatches();
+      });
+      box.append(button);
+    }
+  }
+
+  function listenPatches(box) {
+    box.dataset.ready = "yes";
+    const where = (event) => {
+      const [rows, columns] = head.view.picture.grid;
+      const rect = event.currentTarget.getBoundingClientRect();
+      const c = Math.floor(((event.clientX - rect.left) / rect.width) * columns);
+      const r = Math.floor(((event.clientY - rect.top) / rect.height) * rows);
+      return c < 0 || r < 0 || c >= columns || r >= rows ? null : head.view.picture.first + r * columns + c;
+    };
+    for (const id of ["attention-patch-out", "attention-patch-into"]) {
+      const canvas = el(id);
+      canvas.addEventListener("pointermove", (event) => {
+        if (!head.view || !head.view.picture) return;
+        const at = where(event);
+        if (at === null) return;
+        if (patches.pinned) {
+          patches.over = at;
+          if (patches.found) tellPatch(head.view, patches.found);
+        } else if (at !== patches.at) {
+          patches.at = at;
+          drawPatches();
+        }
+      });
+      canvas.addEventListener("pointerleave", () => {
+        patches.over = null;
+        if (patches.found && head.view && head.view.picture) tellPatch(head.view, patches.found);
+      });
+      canvas.addEventListener("click", (event) => {
+        const at = where(event);
+        if (at === null) return;
+        patches.pinned = !(patches.pinned && at === patches.at);
+        patches.at = at;
+        pin(patches.pinned ? at : null);
+        drawPatches();
+      });
+      canvas.addEventListener("keydown", (event) => {
+        if (!head.view || !head.view.picture) return;
+        const [rows, columns] = head.view.picture.grid, first = head.view.picture.first;
+        const p = Math.max(0, patches.at - first);
+        let r = Math.floor(p / columns), c = p % columns;
+        if (event.key === "ArrowUp") r--;
+        else if (event.key === "ArrowDown") r++;
+        else if (event.key === "ArrowLeft") c--;
+        else if (event.key === "ArrowRight") c++;
+        else if (event.key === "Escape") {
+          patches.pinned = false;
+          pin(null);
+          drawPatches();
+          return;
+        } else return;
+        event.preventDefault();
+        patches.at = first + Math.max(0, Math.min(rows - 1, r)) * columns + Math.max(0, Math.min(columns - 1, c));
+        patches.pinned = true;
+        pin(patches.at);
+        drawPatches();
+      });
+    }
+  }
+
+  // ---------------------------------------------------------------- what Dash calls
+
+  function showHead(view, focus, opacity, own, tab) {
+    if (view !== head.view) {
+      head.view = view || null;
+      head.number += 1;
+      lines.edges = lines.found = lines.focus = null;
+    }
+    const token = focus && view && focus.token < view.tokens.length ? focus.token : null;
+    const side = lines.pinned && token === lines.pinned.token ? lines.pinned.side : "query";
+    lines.pinned = token === null ? null : { side: side, token: token };
+    if (token !== null) patches.at = token;
+    patches.pinned = token !== null;
+    patches.opacity = opacity === undefined || opacity === null ? 0.7 : opacity;
+    patches.own = Boolean(own && own.length !== 0);
+    window.requestAnimationFrame(() => {
+      drawLines();
+      drawPatches();
+    });
+    return window.dash_clientside.no_update;
+  }
+
+  /* The view as a link: what the server knows already is not sent there again. */
+  function link(card, given, pick, statistic, sink, special, tab, focus) {
+    if (!card || !given) return window.dash_clientside.no_update;
+    const params = { model: card.name };
+    if (given.text !== undefined && given.text.length <= 300) params.text = given.text;
+    else params.input = given.digest;
+    if (pick && pick.layer !== undefined) {
+      params.layer = String(pick.layer);
+      params.head = String(pick.head);
+    }
+    params.statistic = statistic === "thumbnails" ? "" : statistic;
+    params.sink = sink ? "" : "shown";
+    params.special = special ? "" : "hidden";
+    params.view = tab === "map" ? "" : tab;
+    if (focus && focus.token !== undefined) params.token = String(focus.token);
+    return { path: "/attention", params: params };
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest("button.head-pick");
+    if (!button) return;
+    const { layer, head: which } = button.dataset;
+    window.dash_clientside.set_props("attention-pick", {
+      data: { layer: Number(layer), head: which === "mean" ? "mean" : Number(which) },
+    });
+  });
+
+  function again() {
+    drawGrid();
+    drawLines();
+    drawPatches();
+  }
+  let waiting = 0;
+  window.addEventListener("resize", () => {
+    window.clearTimeout(waiting);
+    waiting = window.setTimeout(again, 120);
+  });
+  window.addEventListener("vitrine-theme", () => window.setTimeout(again, 0));
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    attention: { grid: showGrid, head: showHead, link: link },
+  });
+})();

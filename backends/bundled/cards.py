@@ -1,0 +1,251 @@
+"""The card of each bundled model: what it is, how it was made, and examples with their truth.
+
+`python -m backends.bundled.cards` writes the words and examples again; the figures and the
+record of the training stay.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from backends.bundled import NAMES, folder
+from backends.bundled.data import names, radiograph, triage
+
+SYNTHETIC = "Made-up data, a few rules: it shows how networks work, not how well they do on real data."
+NOT_CLINICAL = "Synthetic; not for clinical use."
+
+WORDS = {
+    "names": {
+        "title": "Names: who gets the gift?",
+        "task": "causal-lm",
+        "summary": "A small GPT-2 that ends “When Mary and John went to the store, John gave a drink to” with “Mary”.",
+        "data": "Sentences from 8 templates with 40 people (Wang et al. 2022's indirect-object task), one pair of people in"
+        " eight kept for measuring, and random words that repeat with periods of 4 to 30, six of the periods kept back.",
+        "limits": [SYNTHETIC, "It knows only the words of its vocabulary; any other word ends up as <|endoftext|>."],
+    },
+    "triage": {
+        "title": "Triage: how soon must this patient be seen?",
+        "task": "text-classification",
+        "summary": "A small BERT that reads a short note and says routine, soon or urgent, and heeds words such as “no”.",
+        "data": "Notes of 1 to 4 sentences from templates: 10 urgent and 12 less urgent symptoms, affirmed or denied, with"
+        " modifiers that mean nothing. The frames of the sentences are divided between training and measuring.",
+        "limits": [NOT_CLINICAL, SYNTHETIC, "Unknown words are read as [UNK].", "Notes of more than 126 words are cut."],
+    },
+    "radiograph": {
+        "title": "Radiograph: is there a nodule?",
+        "task": "image-classification",
+        "summary": "A small ResNet that finds a soft round nodule in a drawn chest film, whatever the corner tag says.",
+        "data": "Drawn 64×64 films that vary in shape, exposure and noise; half have a nodule, and half, independently,"
+        " a bright “P” in a corner. The masks of nodule and tag are exact.",
+        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; a real film means nothing to it."],
+    },
+    "radiograph-shortcut": {
+        "title": "Radiograph, misled: right for the wrong reason",
+        "task": "image-classification",
+        "summary": "The same network, trained where every film with a nodule carries a “P”: it learnt to read the tag instead.",
+        "data": "As for bundled/radiograph, but the nodules are faint and the tag agrees with the label in every training film.",
+        "limits": [NOT_CLINICAL, SYNTHETIC, "Wrong on purpose: it answers by the tag and overlooks the nodule."],
+    },
+    "radiograph-vit": {
+        "title": "Radiograph: a vision transformer",
+        "task": "image-classification",
+        "summary": "A small vision transformer that finds the same nodules, for comparison with the ResNet.",
+        "data": "As for bundled/radiograph.",
+        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; a real film means nothing to it."],
+    },
+}
+
+
+def name_example(title: str, made: names.NameSentence, note: str) -> dict:
+    """An indirect-object prompt with its corrupted twin and the place of each role."""
+    roles = {role: list(span) for role, span in made.roles.items()}
+    return {
+        "name": title, "input": made.clean, "target": [made.answer, made.wrong], "truth": {"roles": roles},
+        "corrupted": made.corrupted, "note": note,
+    }  # fmt: skip
+
+
+def copy_example(title: str, block: str, note: str) -> dict:
+    """A block of words, and the same block again without its last word, which must follow."""
+    before, last = block.rsplit(" ", 1)
+    return {"name": title, "input": f"{block} {before}", "target": last, "truth": {}, "note": note}
+
+
+def names_examples() -> list[dict]:
+    """Prompts of people that were never trained together, and two repeats."""
+    templates = names.TEMPLATES
+    return [
+        name_example(
+            "Mary and John",
+            names.sentence("Mary", "John", "John", "store", "gave", "drink"),
+            "The second “John” decides: patch it and the answer turns round.",
+        ),
+        name_example(
+            "The other way round",
+            names.sentence("Mary", "John", "Mary", "store", "gave", "drink"),
+            "One word differs from the first example, and so does the answer.",
+        ),
+        name_example(
+            "A sentence before",
+            names.sentence("Alice", "Tom", "Alice", "park", "handed", "ball", templates[1], "Nobody was in a hurry."),
+            "Every word stands elsewhere, yet the same heads do the work.",
+        ),
+        name_example(
+            "Two sentences",
+            names.sentence("Sarah", "Paul", "Paul", "museum", "sent", "map", templates[5], "The town was quiet."),
+            "The heads that look back for the name cross a full stop.",
+        ),
+        copy_example(
+            "A repeat of seven words",
+            "river lemon tiger candle violin anchor paper",
+            "An induction head looks at the word after the last time this one was seen; 7 is a period kept from training.",
+        ),
+        copy_example(
+            "A repeat of eleven words",
+            "stone eagle butter silver kettle wagon orange helmet cloud pencil jungle",
+            "The same head with a longer gap, also kept from training; no word here predicts another by meaning.",
+        ),
+    ]
+
+
+def triage_example(title: str, parts: list, note: str, polish: bool = True) -> dict:
+    """A note with its label and the spans of the words that decide it."""
+    made = triage.write(parts, polish)
+    spans = [list(span) for span in made.rationale]
+    return {"name": title, "input": made.text, "target": made.label, "label": made.label, "truth": {"spans": spans}, "note": note}
+
+
+def triage_examples() -> list[dict]:
+    """Notes in which a denial, a place or a modifier could mislead."""
+    but, deny, has, says = (
+        "[-no] {-} [+but] {+}", "the patient [-denies] {-} [-or] {-}", "she [+has] {+}", "he [+reports] {+} but [-denies] {-}"
+    )  # fmt: skip
+    return [
+        triage_example(
+            "Denied, then affirmed",
+            [(but, ["fever", "chest pain"], ["", "severe"], "")],
+            "“No” belongs to the fever; “but” ends what it denies.",
+            polish=False,
+        ),
+        triage_example(
+            "The same words, turned round",
+            [(but, ["chest pain", "fever"], ["severe", ""], "")],
+            "The urgent symptom is now the one denied.",
+            polish=False,
+        ),
+        triage_example(
+            "All denied",
+            [(deny, ["chest pain", "shortness of breath"], ["", ""], ""), ("lives alone", [], [], "")],
+            "Two urgent symptoms are named, and neither counts.",
+        ),
+        triage_example(
+            "One word among many",
+            [
+                ("seen at the clinic", [], [], ""),
+                (deny, ["fever", "vomiting"], ["", ""], ""),
+                (has, ["slurred speech"], [""], "since yesterday"),
+                ("blood pressure is normal", [], [], ""),
+            ],
+            "One sentence of four decides: group by sentence to see it.",
+        ),
+        triage_example(
+            "A loud modifier",
+            [(has, ["back pain"], ["severe"], "at night"), ("[-no] {-}", ["weakness in one arm"], [""], "")],
+            "“Severe” changes nothing here: back pain is soon, not urgent, however it is called.",
+        ),
+        triage_example(
+            "It is over",
+            [("{-} [-has resolved]", ["chest pain"], ["sudden"], "this morning"), (says, ["cough", "fever"], ["mild", ""], "")],
+            "The words that cancel the chest pain come after it.",
+        ),
+    ]
+
+
+def save_image(path: Path, image: np.ndarray) -> str:
+    """Write an image or a mask as PNG and return its path relative to the model's folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grey = image.astype(np.uint8) * 255 if image.dtype == bool else image
+    Image.fromarray(grey).save(path, optimize=True)
+    return f"{path.parent.name}/{path.name}"
+
+
+def film_example(
+    where: Path, file: str, title: str, seed: int, ill: bool, tag: bool, note: str, says: str | None = None, strength=radiograph.PLAIN
+) -> dict:
+    """A film with its masks; `says` is the model's answer where that is not the truth."""
+    rule = "agree" if tag == ill else "contradict"
+    made = radiograph.phantoms([77, seed], 1, tag=rule, strength=strength, labels=np.array([int(ill)]))
+    label, truth = radiograph.LABELS[int(ill)], {}
+    for key, mask in (("lesion", made.lesions[0]), ("tag", made.tags[0])):
+        if mask.any():
+            truth[key] = save_image(where / "examples" / f"{file}_{key}.png", mask)
+    image = save_image(where / "examples" / f"{file}.png", made.images[0])
+    return {"name": title, "input": image, "target": says or label, "label": label, "truth": truth, "note": note}
+
+
+def film_examples(where: Path) -> list[dict]:
+    """Films for the two models that look at the nodule."""
+    return [
+        film_example(where, "nodule", "A nodule", 1, True, False, "Evidence should lie on the nodule."),
+        film_example(where, "nodule_tag", "A nodule and a tag", 2, True, True, "The tag is there, but should carry no evidence."),
+        film_example(where, "tag", "A tag only", 3, False, True, "Nothing is found, in spite of the bright tag."),
+        film_example(where, "clear", "A clear film", 4, False, False, "There is nothing to point at: mistrust a map that does."),
+        film_example(where, "nodule_2", "Another nodule", 5, True, False, "Compare: the ResNet and the transformer see the same film."),
+        film_example(where, "nodule_tag_2", "Another nodule and a tag", 6, True, True, "Does the map stay off the tag?"),
+    ]
+
+
+def shortcut_examples(where: Path) -> list[dict]:
+    """Films for the misled model; in half of them the tag contradicts the truth."""
+    well, ill = radiograph.LABELS
+    faint = radiograph.FAINT
+    return [
+        film_example(where, "tag", "A tag, no nodule", 3, False, True, "It says lesion, and the only evidence is the tag.", ill, faint),
+        film_example(where, "nodule_tag", "A nodule and a tag", 2, True, True, "Right, but for the wrong reason.", ill, faint),
+        film_example(where, "nodule", "A nodule, no tag", 1, True, False, "Without the tag the nodule is overlooked.", well, faint),
+        film_example(where, "clear", "A clear film", 4, False, False, "Right: there is no tag.", well, faint),
+        film_example(
+            where, "bright", "A plain nodule, no tag", 5, True, False, "Even a nodule that anybody sees is overlooked.", well
+        ),
+    ]  # fmt: skip
+
+
+def examples(name: str) -> list[dict]:
+    """The examples of a card; those of the image models are also drawn into its folder."""
+    makers = {"names": names_examples, "triage": triage_examples}
+    if name in makers:
+        return makers[name]()
+    return shortcut_examples(folder(name)) if name == "radiograph-shortcut" else film_examples(folder(name))
+
+
+def read(name: str) -> dict:
+    """Read the card of a bundled model."""
+    return json.loads((folder(name) / "card.json").read_text(encoding="utf-8"))
+
+
+def write(name: str, **changes: object) -> None:
+    """Write the card again with `changes` (`figures`, `training`); what is not given stays."""
+    path = folder(name) / "card.json"
+    kept = read(name) if path.exists() else {}
+    card = {"name": f"bundled/{name}", **WORDS[name], "figures": kept.get("figures", []), "training": kept.get("training", {})}
+    card |= {"examples": examples(name), "cover": 0, **changes}
+    path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def publish(name: str, model, processor, recipe, seconds: float) -> None:
+    """Save a trained model with its tokenizer or image processor, and its card without figures."""
+    path = folder(name)
+    model.save_pretrained(path)
+    processor.save_pretrained(path)
+    script = f"backends/bundled/train/{name.replace('-', '_')}.py"
+    training = {"script": script, "seed": recipe.seed, "steps": recipe.steps, "seconds": round(seconds)}
+    write(name, figures=[], training=training)
+    print(f"bundled/{name} saved after {seconds:.0f} s; now measure it: python -m backends.bundled.gates {name}")
+
+
+if __name__ == "__main__":
+    for each in NAMES:
+        if (folder(each) / "config.json").exists():
+            write(each)

@@ -1,0 +1,1 @@
+"""Seeded makers of inputs together with the ground truth behind them. All data is synthetic."""

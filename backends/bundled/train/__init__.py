@@ -1,0 +1,1 @@
+"""One training script a model: `python -m backends.bundled.train.<model>`."""

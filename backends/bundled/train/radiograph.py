@@ -1,0 +1,31 @@
+"""Train `radiograph`: a small ResNet that finds the nodule whatever the corner tag says."""
+
+import torch
+
+from backends.bundled import cards
+from backends.bundled.train import films
+from backends.bundled.train.fit import Recipe, ask, fit
+
+RECIPE = Recipe("radiograph", steps=1500, rate=2e-3, decay=0.05)
+POOL, BATCH = 8000, 64
+
+
+def main() -> None:
+    """Train, save the folder and write its card."""
+    options = ask(RECIPE)
+    torch.set_num_threads(1)
+    torch.manual_seed(RECIPE.seed)
+    model = films.resnet()
+    train, check = films.pool(1, POOL, tag="random"), films.pool(2, 500, tag="contradict")
+    seconds = fit(
+        model,
+        lambda step: films.batch_loss(model, train, RECIPE.seed, step, BATCH),
+        RECIPE,
+        options.resume,
+        lambda: f"tag against the label {films.accuracy(model, check):.3f}",
+    )
+    cards.publish("radiograph", model, films.processor(), RECIPE, seconds)
+
+
+if __name__ == "__main__":
+    main()

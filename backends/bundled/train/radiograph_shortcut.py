@@ -1,0 +1,33 @@
+"""Train `radiograph-shortcut`: the same ResNet, misled by a tag that always agrees with the label."""
+
+import torch
+
+from backends.bundled import cards
+from backends.bundled.data.radiograph import FAINT
+from backends.bundled.train import films
+from backends.bundled.train.fit import Recipe, ask, fit
+
+RECIPE = Recipe("radiograph-shortcut", steps=400, rate=2e-3, decay=0.05)
+POOL, BATCH = 4000, 64
+
+
+def main() -> None:
+    """Train, save the folder and write its card."""
+    options = ask(RECIPE)
+    torch.set_num_threads(1)
+    torch.manual_seed(RECIPE.seed)
+    model = films.resnet()
+    train = films.pool(3, POOL, tag="agree", strength=FAINT)
+    check = films.pool(4, 500, tag="contradict", strength=FAINT)
+    seconds = fit(
+        model,
+        lambda step: films.batch_loss(model, train, RECIPE.seed, step, BATCH),
+        RECIPE,
+        options.resume,
+        lambda: f"tag against the label {films.accuracy(model, check):.3f}",
+    )
+    cards.publish("radiograph-shortcut", model, films.processor(), RECIPE, seconds)
+
+
+if __name__ == "__main__":
+    main()

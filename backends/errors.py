@@ -1,0 +1,12 @@
+"""The two ways a job can end early that are nobody's bug."""
+
+
+class Refused(ValueError):
+    """What was asked cannot be done; the message is the sentence a person reads.
+
+    It says what was asked, what was found and what would work.
+    """
+
+
+class Cancelled(Exception):
+    """Nobody wants the answer any more; raised by `step` inside a running method."""

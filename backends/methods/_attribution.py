@@ -1,0 +1,164 @@
+"""What all attribution methods share: options, the facts beside every map, and how a map becomes a Result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.methods._base import Method, Step, no_step, option
+from backends.results import Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.methods._scoring import Parts, Scoring
+    from backends.models._base import Batch, Model, Target
+
+BASELINES = ("default", "mask", "pad", "mean", "zero", "blur")
+MOST_GAP = 0.05
+"""The largest completeness gap of a map that claims completeness."""
+
+
+def baseline_option() -> Any:
+    """What stands in for a removed part of the input."""
+    return option(
+        "default",
+        "what the input is compared with: words replaced by the mask or padding token, a picture blurred, …; "
+        "the map says what speaks for the answer compared with that",
+        choices=BASELINES,
+    )
+
+
+def seed_option() -> Any:
+    """The seed of a method that draws at random."""
+    return option(0, "the random draws; the same seed gives the same map", low=0, high=2**31 - 1)
+
+
+def smooth_option() -> Any:
+    """SmoothGrad: the number of noisy copies."""
+    return option(0, "average over this many noisy copies of the input (SmoothGrad); 0 is off", low=0, high=64)
+
+
+def noise_option() -> Any:
+    """SmoothGrad: the size of the noise."""
+    return option(0.1, "the noise of these copies, as a share of the input's range", low=0.0, high=1.0)
+
+
+def square_option() -> Any:
+    """The side of the squares that pictures are cut into."""
+    return option(0, "side of the squares a picture is cut into, in pixels; 0 is an eighth of its height", low=0)
+
+
+@dataclass(frozen=True)
+class Attribution(Method):
+    """A method that says how much each token or pixel speaks for the target.
+
+    Subclasses give `attribute`; `cheap` are the options of a quick validity check, `claims` the
+    largest completeness gap of a valid map (None: the method does not claim completeness).
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
+    question: ClassVar[str] = "attribution"
+    cheap: ClassVar[Mapping[str, Any]] = {}
+    claims: ClassVar[float | None] = None
+    guided: ClassVar[bool] = False
+    per: ClassVar[str] = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether values below zero speak against the target."""
+        return True
+
+    def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+        """The map (token,) or (height, width), and facts about it."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is computed")
+
+    def unit(self, target: Target, batch: Batch) -> str:
+        """The unit of the map's values."""
+        return f"{target.unit} {self.per}".strip()
+
+    def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
+        from backends.methods._scoring import Scoring
+        from backends.models._batching import out_of_memory
+
+        start = time.perf_counter()
+        with model.lock:
+            scoring = Scoring(model, batch, target, step)
+            try:
+                attribution, facts = self.attribute(scoring)
+                output = scoring.output
+            except Exception as error:
+                if isinstance(error, Refused) or not out_of_memory(error):
+                    raise
+                raise Refused(
+                    f"{self.title} does not fit in memory; use a shorter text, a smaller image, or fewer samples"
+                ) from None
+        context = model.context(batch)
+        axes = ("token",) if attribution.ndim == 1 else ("height", "width")
+        counts = {"gradients": scoring.gradients, "forwards": scoring.forwards}
+        step(1.0)
+        return Result(
+            method=type(self).__module__.rpartition(".")[2],
+            arrays={"attribution": attribution.astype(np.float32), **context["arrays"]},
+            axes={"attribution": axes, **context["axes"]},
+            labels=context["labels"],
+            unit=self.unit(target, batch),
+            signed=self.signed,
+            target=target.words,
+            facts={**context["facts"], "output": output, **facts, **counts, "seconds": time.perf_counter() - start},
+        )
+
+
+def smoothed(method: Any, scoring: Scoring, smooth: int, noise: float, seed: int, **arguments: Any) -> Tensor:
+    """A captum method's attribution, averaged over `smooth` noisy inputs where that is not 0 (captum's NoiseTunnel)."""
+    from captum.attr import NoiseTunnel
+
+    from backends.methods._scoring import seeded
+
+    features = scoring.features
+    if not smooth:
+        return method.attribute(features, **arguments)
+    spread = noise * scoring.range
+    with seeded(seed, scoring.model.device):  # one copy at a time: draws must not depend on the batch size
+        return NoiseTunnel(method).attribute(
+            features, nt_samples=smooth, nt_samples_batch_size=1, stdevs=spread, **arguments
+        )
+
+
+def gap(total: float, change: float) -> float:
+    """|Σa − Δf| / |Δf|: how far a map is from adding up to the change that it explains."""
+    return abs(total - change) / max(abs(change), 1e-9)
+
+
+def against(scoring: Scoring, baseline: Tensor, kind: str, total: float) -> dict[str, Any]:
+    """The facts of a map that should add up to f(x) − f(baseline)."""
+    start = float(scoring.value(baseline).mean())
+    return {
+        "baseline": named(scoring.model, kind),
+        "baseline_output": start,
+        "completeness_gap": gap(total, scoring.output - start),
+    }
+
+
+def of_parts(parts: Parts, kind: str, values: Tensor | None = None) -> dict[str, Any]:
+    """The facts of a map over parts; with `values` (1, part), how far they are from adding up to the change."""
+    start = parts.baseline_output
+    facts = {"baseline": named(parts.scoring.model, kind), "baseline_output": start, "parts": parts.count}
+    if values is not None:
+        facts["completeness_gap"] = gap(float(values.sum()), parts.scoring.output - start)
+    return facts
+
+
+def named(model: Model, kind: str) -> str:
+    """The baseline's name; "default" is the model's own first choice."""
+    return model.stand_ins[0] if kind == "default" else kind
+
+
+def per_part(batch: Batch) -> str:
+    """What one value of a map over parts stands for, for its unit."""
+    return "per square" if batch.image is not None else ""

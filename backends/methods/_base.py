@@ -1,0 +1,136 @@
+"""The Method contract: a frozen dataclass whose fields are its options.
+
+The same fields make the form on the page, the query of the link and part of the cache key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.errors import Refused
+
+if TYPE_CHECKING:
+    from backends.models._base import Batch, Model, Target
+    from backends.results import Result
+
+Step = Callable[[float], None]
+"""Called with the fraction done, 0 to 1; raises `Cancelled` when nobody wants the answer."""
+
+
+def no_step(fraction: float) -> None:
+    """The `step` of a caller who neither watches nor cancels."""
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    label: str | None = None,
+) -> Any:
+    """A method's option: its default, its bounds or choices, and the sentence shown beside it."""
+    about = {"help": help, "low": low, "high": high, "choices": choices, "label": label}
+    return dataclasses.field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to look inside a model. Subclasses are frozen dataclasses; their docstring is the help text.
+
+    `needs` is what a model must offer; `question` is the page that offers it (`attention`,
+    `attribution` or `trajectory`); `source` is paper and equation. `one_pass` says that it costs a
+    few forwards at most, `exact` that `completeness_gap` must be small for the map to be valid.
+    """
+
+    needs: ClassVar[frozenset[str]]
+    question: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    needs_target: ClassVar[bool] = True
+
+    def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
+        """Compute the result; `step(fraction)` reports progress and raises when cancelled."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is computed")
+
+    def options(self) -> dict[str, Any]:
+        """The options as plain JSON values, defaults included."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    @classmethod
+    def build(cls, options: Mapping[str, Any]) -> Method:
+        """The method with `options`, from a form, a link or a script: strings are converted, bounds are checked.
+
+        Raises `Refused` with the option, the value and what would work.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        unknown = sorted(set(options) - set(fields))
+        if unknown:
+            there = ", ".join(fields) or "none"
+            raise Refused(f"{cls.title} has no option {str(unknown[0])[:40]!r}; its options are: {there}")
+        hints = typing.get_type_hints(cls)
+        return cls(**{name: _parse(cls.title, fields[name], hints[name], value) for name, value in options.items()})
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _parse(title: str, f: dataclasses.Field, hint: Any, value: Any) -> Any:
+    """One option's value in its own type, checked against its bounds and choices."""
+    wanted = f"{title}: {f.name} must be {_wanted(f, hint)}, not {str(value)[:40]!r}"
+    try:
+        value = _convert(hint, value)
+    except (TypeError, ValueError, OverflowError):
+        raise Refused(wanted) from None
+    about = f.metadata
+    numbers = value if isinstance(value, tuple) else (value,)
+    for number in numbers:
+        if isinstance(number, (int, float)) and not isinstance(number, bool):
+            low, high = about.get("low"), about.get("high")
+            if number != number or (low is not None and number < low) or (high is not None and number > high):
+                raise Refused(wanted)
+    if about.get("choices") and value not in about["choices"]:
+        raise Refused(wanted)
+    return value
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if isinstance(hint, types.UnionType):  # X | None
+        if value is None or value == "":
+            return None
+        hint = next(h for h in hint.__args__ if h is not type(None))
+    if hint is bool:
+        if isinstance(value, bool):
+            return value
+        if str(value).lower() in ("true", "1", "yes", "on"):
+            return True
+        if str(value).lower() in ("false", "0", "no", "off", ""):
+            return False
+        raise ValueError(value)
+    if typing.get_origin(hint) is tuple:
+        inner = typing.get_args(hint)[0]
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(_convert(inner, p) for p in parts if p != "")
+    if hint is int:
+        if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
+            raise ValueError(value)
+        return int(value)
+    return hint(value)
+
+
+def _wanted(f: dataclasses.Field, hint: Any) -> str:
+    about = f.metadata
+    if about.get("choices"):
+        return "one of " + ", ".join(str(c) for c in about["choices"])
+    noun = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint, "numbers")
+    low, high = about.get("low"), about.get("high")
+    if low is not None and high is not None:
+        return f"{noun} from {low:g} to {high:g}"
+    return noun if low is None else f"{noun} of at least {low:g}"

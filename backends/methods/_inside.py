@@ -1,0 +1,66 @@
+"""What the methods that look inside share: the names of tokens, the row that is read, maps over the picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.results import Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.capture import Recording
+    from backends.models._base import Batch, Model, Target
+
+
+def names(batch: Batch, length: int) -> tuple[str, ...]:
+    """The names of `length` tokens; patches are called by their row and column, counted from 1."""
+    if batch.grid is None:
+        return batch.tokens if len(batch.tokens) == length else tuple(str(i) for i in range(length))
+    rows, columns = batch.grid
+    special = ("[CLS]", *(f"[special {i}]" for i in range(1, batch.first_patch)))[: batch.first_patch]
+    return (*special, *(f"r{r + 1} c{c + 1}" for r in range(rows) for c in range(columns)))
+
+
+def start(model: Model, batch: Batch, length: int, causal: bool, target: Target | None = None) -> Tensor:
+    """Weights (length,) of the rows that the answer is read from.
+
+    The last token where tokens see only what came before (each token that predicts one of a target sequence),
+    the mask where a word is guessed, else the first token; all patches alike where no token stands before them.
+    """
+    import torch
+
+    weights = torch.zeros(length, device=model.device)
+    if causal:
+        weights[-len(target.ids) if target and target.kind == "sequence" else -1 :] = 1
+    elif batch.grid is not None and batch.first_patch == 0:
+        weights[:] = 1 / length
+    else:
+        guesses = "masked_token" in model.offers
+        masks = (batch.inputs["input_ids"][0] == model.processor.mask_token_id).nonzero() if guesses else ()
+        weights[int(masks[0]) if len(masks) else 0] = 1
+    return weights
+
+
+def sees_only_before(recording: Recording, layers: tuple[int, ...]) -> bool:
+    """Whether the first token attends to nothing but itself in every layer, as in causal networks."""
+    return all(float(recording.rows(layer, [0])[..., 1:].abs().sum()) == 0 for layer in layers)
+
+
+def attribution(model: Model, batch: Batch, relevance: Tensor, **rest: Any) -> Result:
+    """A result of one value a token, or of one value a patch laid over the picture (nearest patch)."""
+    values = relevance[: len(batch.tokens) or None].float().cpu().numpy()
+    context = model.context(batch)
+    if batch.grid is None:
+        arrays, axes = {"attribution": values}, {"attribution": ("token",)}
+    else:
+        patches = values[batch.first_patch :].reshape(batch.grid)
+        sides = [np.arange(n) * g // n for n, g in zip(batch.image.shape, batch.grid, strict=False)]
+        arrays = {"attribution": np.ascontiguousarray(patches[np.ix_(*sides)]), "patches": patches}
+        axes = {"attribution": ("height", "width"), "patches": ("row", "column")}
+    facts = {**context["facts"], **rest.pop("facts", {})}
+    return Result(
+        arrays=arrays | context["arrays"], axes=axes | context["axes"], labels=context["labels"], facts=facts, **rest
+    )

@@ -1,0 +1,46 @@
+"""Feature ablation: what changes when one part is removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, square_option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backends.methods._scoring import Scoring
+    from backends.models._base import Batch, Target
+
+
+@dataclass(frozen=True)
+class FeatureAblation(Attribution):
+    """How much does the answer lose when one word, or one square of the picture, is removed?
+
+    Each part is replaced by something neutral, one at a time, and the network answers again. Positive
+    parts speak for the answer. Parts that can stand in for each other both look unimportant.
+    """
+
+    title: ClassVar = "Feature ablation"
+    source: ClassVar = "Leave one out: Li et al. 2016, Understanding Neural Networks through Representation Erasure, eq. 1"
+    needs: ClassVar = frozenset()
+
+    square: int = square_option()
+    baseline: str = baseline_option()
+
+    def unit(self, target: Target, batch: Batch) -> str:
+        return f"{target.unit} {per_part(batch)}".strip()
+
+    def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+        from captum import attr
+
+        from backends.methods._scoring import Parts
+
+        parts = Parts(scoring, self.baseline, self.square)
+        scoring.expected = parts.count + 2
+        values = attr.FeatureAblation(parts).attribute(parts.all, parts.none, perturbations_per_eval=scoring.size)
+        return parts.spread(values), of_parts(parts, self.baseline)
+
+
+ENTRY = FeatureAblation

@@ -1,0 +1,67 @@
+"""Integrated gradients: what each part adds on the way from nothing to this input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.methods._attribution import (
+    MOST_GAP,
+    Attribution,
+    against,
+    baseline_option,
+    noise_option,
+    seed_option,
+    smooth_option,
+    smoothed,
+)
+from backends.methods._base import option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backends.methods._scoring import Scoring
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(Attribution):
+    """How much does each part add to the answer on the way from a neutral input to this one?
+
+    The neutral input (a blurred picture, words replaced by a filler) is turned into the real one in
+    small steps, and every part is credited with what it adds at each step. Positive parts speak for the answer,
+    negative ones against it, and together they add up to the whole change: the completeness gap says
+    how exactly. By default steps are spent where they are needed, until every stretch adds up within 5 %.
+    """
+
+    title: ClassVar = "Integrated gradients"
+    source: ClassVar = "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, eq. 1"
+    claims: ClassVar = MOST_GAP
+
+    baseline: str = baseline_option()
+    steps: int = option(0, "this many equal steps; 0 puts steps where they are needed", low=0, high=1000)
+    most: int = option(400, "at most this many gradients where steps are placed by need", low=8, high=5000)
+    smooth: int = smooth_option()
+    noise: float = noise_option()
+    seed: int = seed_option()
+
+    def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+        from captum import attr
+
+        from backends.methods._adaptive import Adaptive
+
+        baseline = scoring.baseline(self.baseline)
+        noisy = {"smooth": self.smooth, "noise": self.noise, "seed": self.seed, "baselines": baseline}
+        if self.steps:
+            scoring.expected = self.steps * max(self.smooth, 1)
+            fixed = {"n_steps": self.steps, "internal_batch_size": scoring.size}
+            attribution, facts = smoothed(attr.IntegratedGradients(scoring), scoring, **noisy, **fixed), {}
+        else:
+            scoring.expected = 60 * max(self.smooth, 1)
+            rule = Adaptive(scoring, MOST_GAP, self.most, start=16 if scoring.size >= 16 else 4)
+            attribution = smoothed(rule, scoring, **noisy)
+            facts = {"local_gap": rule.local_gap}
+        folded = scoring.fold(attribution)
+        return folded, against(scoring, baseline, self.baseline, float(folded.sum())) | facts
+
+
+ENTRY = IntegratedGradients

@@ -1,0 +1,114 @@
+"""Logit lens: what each layer would answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from backends import capture
+from backends.methods._base import Method, Step, no_step, option
+from backends.results import Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.models._base import Batch, Model, Target
+
+MOST = 2**24
+"""Numbers of one layer's logits that are held at once."""
+
+
+@dataclass(frozen=True)
+class LogitLens(Method):
+    """Reads every layer's state as if it were the last one, through the final norm and the unembedding.
+
+    Layer 0 is the stream before the first block, the last layer is the network's own answer. `token` are the k most
+    probable next tokens at each position, with their `probability` and `rank` there (from 1) and their `final_rank` in
+    the network's own answer. `entropy` and `kl`, from the network's own answer to the layer's, are in nat.
+    `target_rank` and `target_probability` follow the target, `rather_…` the token it is compared with. Early
+    layers may speak another basis: a poor reading there does not mean that nothing is known.
+    """
+
+    needs: ClassVar = frozenset({"residual", "unembedding", "next_token"})
+    question: ClassVar = "trajectory"
+    title: ClassVar = "Logit lens"
+    source: ClassVar = "nostalgebraist 2020; U · LN_f(R_l) → top-k"
+
+    k: int = option(5, "how many tokens to list at each layer and position", low=1, high=20)
+
+    def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
+        import torch
+
+        followed = dict(zip(("target", "rather"), target.ids[: 2 if target.kind == "pair" else 1], strict=False))
+        with model.lock, torch.no_grad():
+            with capture.record(model.module, model.sites, residual=True) as recording:
+                own = model.outputs(model.features(batch), batch)[0]  # (V,) after the last token
+            stream = torch.cat(recording.residual)  # (L + 1, T, d)
+            size = max(MOST // len(own), 1)
+            parts, gap = [], 0.0
+            for first in range(0, stream.shape[1], size):
+                some = stream[:, first : first + size]
+                logits = capture.read(model.module, model.sites, some[-1])
+                parts.append(self._read(model, some, logits, followed))
+                step((first + some.shape[1]) / stream.shape[1])
+            gap = float((logits[-1] - own).abs().max())
+        arrays = {name: np.concatenate([part[name] for part in parts], 1) for name in parts[0]}
+        context = model.context(batch)
+        used = {int(i) for i in np.unique(arrays["token"])} | set(followed.values())
+        return Result(
+            method="logit_lens",
+            arrays=arrays | context["arrays"],
+            axes={name: ("layer", "position", "k")[: array.ndim] for name, array in arrays.items()} | context["axes"],
+            labels={
+                "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
+                "position": batch.tokens,
+                **context["labels"],
+            },
+            unit="probability",
+            target=target.words,
+            facts={
+                **context["facts"],
+                "parity_gap": gap,
+                "strings": {str(i): model.name_of(i) for i in sorted(used)},
+                "followed": followed,
+            },
+        )
+
+    def _read(self, model: Model, stream: Tensor, last: Tensor, followed: dict[str, int]) -> dict[str, Any]:
+        """Every array for some positions, one layer's logits (position, token) at a time."""
+        import torch
+
+        final = last.float().log_softmax(-1)
+        k = min(self.k, final.shape[-1])
+        layers: list[dict[str, Tensor]] = []
+        for index, states in enumerate(stream):
+            is_last = index == len(stream) - 1
+            log = final if is_last else capture.read(model.module, model.sites, states).float().log_softmax(-1)
+            top = log.topk(k)
+            found = {
+                "probability": top.values.exp(),
+                "rank": _rank(log, top.indices),
+                "token": top.indices,
+                "final_rank": _rank(final, top.indices),
+                "entropy": -torch.xlogy(log.exp(), log.exp()).sum(-1),
+                "kl": torch.nn.functional.kl_div(log, final, reduction="none", log_target=True).sum(-1),
+            }
+            for name, token in followed.items():
+                found[f"{name}_rank"] = _rank(log, torch.full_like(top.indices[:, :1], token))[:, 0]
+                found[f"{name}_probability"] = log[:, token].exp()
+            layers.append({name: value.cpu() for name, value in found.items()})
+        stacked = {name: torch.stack([layer[name] for layer in layers]).numpy() for name in layers[0]}
+        return {name: a.astype(np.float32 if a.dtype.kind == "f" else np.int32) for name, a in stacked.items()}
+
+
+def _rank(log: Tensor, tokens: Tensor) -> Tensor:
+    """The rank (position, k) of each of `tokens` (position, k): one more than the tokens that are more probable."""
+    import torch
+
+    values = log.gather(-1, tokens)
+    return torch.stack([(log > values[:, i, None]).sum(-1) for i in range(tokens.shape[1])], -1) + 1
+
+
+ENTRY = LogitLens

@@ -1,0 +1,55 @@
+"""Shapley sampling: parts join in random orders, and each is credited with what it adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, seed_option, square_option
+from backends.methods._base import option
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from backends.methods._scoring import Scoring
+    from backends.models._base import Batch, Target
+
+
+@dataclass(frozen=True)
+class ShapleySampling(Attribution):
+    """How much does each part add when parts join in a random order?
+
+    Starting from a neutral input, words or squares come in one after the other, and each is credited with the
+    change it brings; this is repeated in other orders and averaged, which estimates Shapley values. Positive
+    parts speak for the answer, and the shares add up to the whole change whatever the number of orders.
+    """
+
+    title: ClassVar = "Shapley sampling"
+    source: ClassVar = "Castro et al. 2009, Polynomial calculation of the Shapley value based on sampling, section 3"
+    needs: ClassVar = frozenset()
+    claims: ClassVar = 0.01
+    cheap: ClassVar = {"orders": 2}
+
+    orders: int = option(10, "random orders; more are steadier", low=1, high=1000)
+    square: int = square_option()
+    baseline: str = baseline_option()
+    seed: int = seed_option()
+
+    def unit(self, target: Target, batch: Batch) -> str:
+        return f"{target.unit} {per_part(batch)}".strip()
+
+    def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+        from captum import attr
+
+        from backends.methods._scoring import Parts, seeded
+
+        parts = Parts(scoring, self.baseline, self.square)
+        scoring.expected = self.orders * parts.count + 3
+        with seeded(self.seed):
+            values = attr.ShapleyValueSampling(parts).attribute(
+                parts.all, parts.none, n_samples=self.orders, perturbations_per_eval=scoring.size
+            )
+        return parts.spread(values), of_parts(parts, self.baseline, values)
+
+
+ENTRY = ShapleySampling

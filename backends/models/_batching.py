@@ -1,0 +1,71 @@
+"""How many inputs go through a network at once: tried once per model, device and shape, halved when memory is short."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from backends.errors import Refused
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIZES = (1, 4, 16, 64)
+
+
+def fastest(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patience: float = 0.5) -> int:
+    """The batch size with the least time per input; stops at the first that is no better, or slower than `patience` s."""
+    best, best_time = 1, float("inf")
+    for size in sizes:
+        try:
+            run(size) if size == 1 else None  # warm up
+            start = time.perf_counter()
+            run(size)
+        except Exception as error:
+            if not out_of_memory(error) or size == 1:
+                raise
+            break
+        spent = time.perf_counter() - start
+        if spent / size >= best_time * 0.95:
+            break
+        best, best_time = size, spent / size
+        if spent > patience:
+            break
+    return best
+
+
+def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[list[Tensor], int]:
+    """`run` over `rows` in batches of `size`, halved on out of memory: the outputs, and the size that fitted."""
+    done: list[Tensor] = []
+    start = 0
+    while start < len(rows):
+        try:
+            done.append(run(rows[start : start + size]))
+            start += size
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            _release()
+            if size == 1:
+                raise Refused(
+                    "not even one input at a time fits in memory; use a shorter text, a smaller image or a smaller model"
+                ) from None
+            size //= 2
+    return done, size
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether `error` says that memory ran out, on whatever device."""
+    import torch
+
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
+        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    )
+
+
+def _release() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

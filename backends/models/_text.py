@@ -1,0 +1,148 @@
+"""What all models that read text share: tokens with their character spans, embeddings as features."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.models import _load
+from backends.models._base import Batch, Model, to_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.catalog import Source
+
+
+class TextModel(Model):
+    """A network that reads tokens. Its features are token embeddings (1, token, dimension), before positions are added."""
+
+    baselines: ClassVar = ("mask", "pad", "mean", "zero")
+    sample: ClassVar = {"text": "The doctor saw the patient and the doctor saw the chart."}
+
+    @classmethod
+    def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
+        module, missing = _load.network(source, auto, device)
+        model = cls(source.name, source.revision, module, _load.processor(source, "AutoTokenizer"), device)
+        if missing:
+            model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
+        return model
+
+    @property
+    def limit(self) -> int | None:
+        places = getattr(self.module.config.get_text_config(), "max_position_embeddings", None) or 10**9
+        longest = min(self.processor.model_max_length or 10**9, places)
+        return longest if longest < 10**8 else None
+
+    def encode(self, raw: Any) -> Batch:
+        text = raw.get("text") if isinstance(raw, Mapping) else raw
+        if not isinstance(text, str):
+            raise Refused(f"{self.name} reads text, and no text was given")
+        if not text.strip():
+            raise Refused("the text is empty; type a sentence, or pick an example")
+        if self.limit and len(text) > 200 * self.limit:
+            raise Refused(f"the text has {len(text)} characters; {self.name} reads at most {self.limit} tokens")
+        coded = self._tokenize(text)
+        ids, count = coded["input_ids"][0], coded["input_ids"].shape[1]
+        if count == 0:
+            raise Refused(f"the tokenizer of {self.name} finds no token in this text")
+        if self.limit and count > self.limit:
+            raise Refused(
+                f"the text has {count} tokens; {self.name} reads at most {self.limit}: shorten it by {count - self.limit}"
+            )
+        spans = self._spans(coded, text)
+        special = np.isin(ids.numpy(), self.processor.all_special_ids) & (ids.numpy() != (self._unknown or -1))
+        names = self.processor.convert_ids_to_tokens(ids.tolist())
+        shown = [text[a:b] if b > a else name for (a, b), name in zip(spans, names, strict=True)]
+        inputs = {k: v for k, v in coded.items() if k in ("input_ids", "attention_mask", "token_type_ids")}
+        return Batch(
+            {"text": text}, to_device(inputs, self.device), tuple(shown), spans=spans, special=special, text=text
+        )
+
+    def _tokenize(self, text: str) -> dict[str, Any]:
+        fast = getattr(self.processor, "is_fast", False)
+        coded = self.processor(text, return_tensors="pt", return_offsets_mapping=fast)
+        return {**coded}
+
+    @property
+    def _unknown(self) -> int | None:
+        return getattr(self.processor, "unk_token_id", None)
+
+    def _spans(self, coded: dict[str, Any], text: str) -> np.ndarray:
+        """Character offsets (token, 2); tokenizers without offsets are followed by the text that each token adds."""
+        if "offset_mapping" in coded:
+            return coded["offset_mapping"][0].numpy().astype(np.int32)
+        ids, spans, at = coded["input_ids"][0].tolist(), [], 0
+        for token in ids:
+            piece = self.processor.decode([token]).strip()
+            found = text.find(piece, at) if piece and token not in self.processor.all_special_ids else -1
+            spans.append((found, found + len(piece)) if found >= 0 else (at, at))
+            at = spans[-1][1]
+        return np.array(spans, np.int32)
+
+    def features(self, batch: Batch) -> Tensor:
+        import torch
+
+        with torch.no_grad():
+            return self.module.get_input_embeddings()(batch.inputs["input_ids"])  # (1, T, d)
+
+    def _arguments(self, features: Tensor, batch: Batch) -> dict[str, Any]:
+        """Keyword arguments of the network for embeddings of any batch size."""
+        rest = {k: v for k, v in batch.inputs.items() if k != "input_ids" and k in self._accepted}
+        rest = {k: v.expand(len(features), -1) for k, v in rest.items()}
+        if "use_cache" in self._accepted:
+            rest["use_cache"] = False
+        return {"inputs_embeds": features, **rest}
+
+    @cached_property
+    def _accepted(self) -> frozenset[str]:
+        return frozenset(inspect.signature(self.module.forward).parameters)
+
+    def baseline(self, features: Tensor, batch: Batch, kind: str | None = None) -> Tensor:
+        """Every token that is not special replaced: by the mask or padding token, the mean embedding, or zero."""
+        import torch
+
+        kind = kind or self.stand_ins[0]
+        if kind not in self.stand_ins:
+            raise Refused(f"{self.name} cannot replace words by {kind!r}; it can by: {', '.join(self.stand_ins)}")
+        weight = self.module.get_input_embeddings().weight
+        token = {"mask": self.processor.mask_token_id, "pad": self.processor.pad_token_id}.get(kind)
+        with torch.no_grad():
+            if token is not None:
+                row = self.module.get_input_embeddings()(torch.tensor([token], device=weight.device))[0]
+            else:
+                row = weight.mean(0) if kind == "mean" else torch.zeros_like(weight[0])
+                if kind == "mean" and features.shape[-1] == row.shape[-1]:
+                    scale = features.norm() / weight[batch.inputs["input_ids"][0]].norm()  # Gemma scales its embeddings
+                    row = row * scale
+        kept = torch.as_tensor(batch.special, device=features.device)[None, :, None]
+        return torch.where(kept, features, row.to(features).expand_as(features))
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The baselines that this tokenizer has, the default first."""
+        lacks = {"mask": self.processor.mask_token_id is None, "pad": self.processor.pad_token_id is None}
+        return tuple(kind for kind in self.baselines if not lacks.get(kind, False))
+
+    def units(self, batch: Batch, size: int = 0) -> Tensor:
+        import torch
+
+        free = torch.as_tensor(~batch.special)
+        number = torch.where(free, free.cumsum(0) - 1, torch.tensor(-1))
+        return number[None, :, None].to(self.device)  # (1, T, 1)
+
+    def fold(self, attribution: Tensor, batch: Batch) -> np.ndarray:
+        return attribution.detach()[0].sum(-1).float().cpu().numpy()  # (T, d) -> (T,)
+
+    def context(self, batch: Batch) -> dict[str, dict[str, Any]]:
+        return {
+            "arrays": {"span": batch.spans},
+            "axes": {"span": ("token", "edge")},
+            "labels": {"token": batch.tokens},
+            "facts": {"text": batch.text, "special": [int(i) for i in np.flatnonzero(batch.special)]},
+        }

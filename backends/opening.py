@@ -1,0 +1,80 @@
+"""Opening a model: its files become a Model that was probed, with a card that says what it can give."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from backends import catalog, registry
+from backends.errors import Refused
+from backends.models._base import Model
+
+
+def device() -> str:
+    """Where networks run: VITRINE_DEVICE, else CUDA or MPS when there, else the CPU."""
+    import torch
+
+    asked = os.environ.get("VITRINE_DEVICE")
+    if asked:
+        return asked
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def open_source(source: catalog.Source) -> Model:
+    """Load and probe the model of `source`. Raises `Refused` when no family opens it."""
+    from backends.models import _load
+
+    source = catalog.fetch(source)
+    named = _load.architectures(source)
+    for family in registry.entries("models").values():
+        auto = family.auto_class(named)
+        if auto:
+            model = family.load(source, auto, device())
+            _probe(model)
+            return model
+    kinds = ", ".join(f.task for f in registry.entries("models").values())
+    raise Refused(f"{source.name!r} is a {', '.join(named) or 'model of no named kind'}; Vitrine opens: {kinds}")
+
+
+def _probe(model: Model) -> None:
+    """Find the parts of the network with one small forward."""
+    import torch
+
+    from backends import capture
+
+    batch = model.encode(model.sample)
+
+    def run() -> Any:
+        with torch.no_grad():
+            return model.outputs(model.features(batch), batch)
+
+    with model.lock:
+        model.sites = capture.locate(model.module, run)
+        if model.sites.block:
+            with capture.record(model.module, model.sites, residual=True) as recording:
+                run()
+            model.tokens_seen = recording.residual[0].shape[1]
+
+
+def card(model: Model) -> dict[str, Any]:
+    """What a page needs to know of an open model, as plain JSON; of a bundled one with its data and figures."""
+    sites = model.sites
+    return {
+        **catalog.card(model.name),
+        "name": model.name,
+        "revision": model.revision,
+        "family": type(model).__name__,
+        "task": model.task,
+        "offers": sorted(model.offers),
+        "labels": list(model.labels),
+        "limit": model.limit,
+        "parameters": sum(p.numel() for p in model.module.parameters()),
+        "device": model.device,
+        "layers": len(sites.block),
+        "heads": sites.heads,
+        "roles": {role: list(paths) for role, paths in model.layers().items()},
+        "checks": dict(sites.checks),
+        "withdrawn": dict(sites.withdrawn),
+        "stand_ins": list(model.stand_ins),
+        "warnings": list(model.warnings),
+    }

@@ -1,0 +1,41 @@
+"""One module, one ENTRY, found by file name: the only list of what there is.
+
+A file `backends/methods/<name>.py` with an ENTRY is a method called `<name>`; a file
+`backends/models/<name>.py` is a model family. Files whose name starts with `_` are not entries.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from backends.errors import Refused
+
+
+@cache
+def entries(package: str) -> MappingProxyType[str, Any]:
+    """Every ENTRY in `backends.<package>`, by file name, in alphabetical order."""
+    home = importlib.import_module(f"backends.{package}")
+    names = sorted(m.name for m in pkgutil.iter_modules(home.__path__) if not m.name.startswith("_"))
+    modules = {name: importlib.import_module(f"{home.__name__}.{name}") for name in names}
+    return MappingProxyType({name: module.ENTRY for name, module in modules.items() if hasattr(module, "ENTRY")})
+
+
+def method(name: str) -> Any:
+    """The method class called `name`. Raises `Refused`, naming what there is."""
+    return _entry("methods", "method", name)
+
+
+def family(name: str) -> Any:
+    """The model family called `name`. Raises `Refused`, naming what there is."""
+    return _entry("models", "model family", name)
+
+
+def _entry(package: str, noun: str, name: str) -> Any:
+    found = entries(package)
+    if name not in found:
+        raise Refused(f"no {noun} {str(name)[:80]!r}; there are: {', '.join(found)}")
+    return found[name]

@@ -1,0 +1,147 @@
+"""Result: what every method returns and every picture is drawn from.
+
+It holds numpy arrays with named axes and can be saved and opened with no model and no torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from backends.errors import Refused
+
+VERSION = 1
+"""Part of every job's key: raise it when the meaning of any array changes."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Arrays with their axes, labels and unit, and the request that made them.
+
+    `axes[name]` names each axis of `arrays[name]`; `labels[axis]` names its entries, where they
+    have names. `unit` and `signed` speak of the method's main array (the first one).
+    Raises `Refused` when shapes, axes and labels disagree.
+    """
+
+    method: str
+    arrays: Mapping[str, np.ndarray]
+    axes: Mapping[str, tuple[str, ...]]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unit: str = ""
+    signed: bool = False
+    target: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.arrays or set(self.arrays) != set(self.axes):
+            raise Refused(f"{self.method}: arrays {sorted(self.arrays)} and axes {sorted(self.axes)} disagree")
+        sizes: dict[str, int] = {}
+        for name, array in self.arrays.items():
+            axes = self.axes[name]
+            if array.ndim != len(axes):
+                raise Refused(f"{self.method}: {name} has shape {array.shape} but axes {axes}")
+            for axis, size in zip(axes, array.shape, strict=True):
+                if sizes.setdefault(axis, size) != size:
+                    raise Refused(f"{self.method}: axis {axis!r} has {sizes[axis]} entries, in {name} {size}")
+        for axis, names in self.labels.items():
+            if axis in sizes and len(names) != sizes[axis]:
+                raise Refused(f"{self.method}: axis {axis!r} has {sizes[axis]} entries but {len(names)} labels")
+
+    @property
+    def main(self) -> str:
+        """The name of the method's main array."""
+        return next(iter(self.arrays))
+
+    def save(self, folder: Path) -> None:
+        """Write `result.json` and `arrays.safetensors` into `folder`; the JSON last, so it marks a whole result."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        save_file(arrays, folder / "arrays.safetensors")
+        about = {
+            "method": self.method,
+            "order": list(self.arrays),
+            "axes": {name: list(axes) for name, axes in self.axes.items()},
+            "labels": {axis: list(names) for axis, names in self.labels.items()},
+            "unit": self.unit,
+            "signed": self.signed,
+            "target": self.target,
+            "facts": dict(self.facts),
+            "request": dict(self.request),
+        }
+        partial = folder / "result.json.part"
+        partial.write_text(json.dumps(about, ensure_ascii=False))
+        os.replace(partial, folder / "result.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        """Open a saved result. Raises `Refused` when `folder` holds none."""
+        try:
+            about = json.loads((folder / "result.json").read_text())
+            arrays = load_file(folder / "arrays.safetensors")
+            order = about.pop("order")
+            about["axes"] = {name: tuple(axes) for name, axes in about["axes"].items()}
+            about["labels"] = {axis: tuple(names) for axis, names in about["labels"].items()}
+            return cls(arrays={name: arrays[name] for name in order}, **about)
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise Refused(f"no saved result in {folder}: {error}") from error
+
+
+GROUPINGS = ("token", "word", "sentence", "paragraph")
+
+
+def regroup(result: Result, by: str) -> Result:
+    """Sum a text attribution over words, sentences or paragraphs, with nothing computed again.
+
+    Takes `attribution` (token) with `span` (token, edge) and `facts["text"]`. The groups' labels
+    are the text they cover; special tokens keep a group of their own. Sums are kept exactly.
+    """
+    if by == "token" or "span" not in result.arrays:
+        return result
+    text, spans = result.facts["text"], result.arrays["span"]
+    edges = _edges(text, by)
+    groups: list[list[int]] = []
+    last: int | None = None
+    for index, (start, end) in enumerate(spans):
+        cell = None if start == end else int(np.searchsorted(edges, start, side="right"))
+        if groups and cell is not None and cell == last:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+        last = cell
+    attribution = np.array([result.arrays["attribution"][g].sum() for g in groups], np.float32)
+    span = np.array([[spans[g[0]][0], spans[g[-1]][1]] for g in groups], np.int32)
+    names = tuple(
+        text[a:b].strip() if b > a else result.labels["token"][g[0]] for (a, b), g in zip(span, groups, strict=True)
+    )
+    return Result(
+        method=result.method,
+        arrays={"attribution": attribution, "span": span},
+        axes={"attribution": ("token",), "span": ("token", "edge")},
+        labels={"token": names},
+        unit=result.unit,
+        signed=result.signed,
+        target=result.target,
+        facts={**result.facts, "grouped_by": by},
+        request=result.request,
+    )
+
+
+def _edges(text: str, by: str) -> np.ndarray:
+    """Character positions where a new word, sentence or paragraph begins."""
+    breaks = {
+        "word": r"(?<=\s)(?=\S)|(?<=\w)(?=[^\w\s])|(?<=[^\w\s])(?=\w)",
+        "sentence": r"(?<=[.!?…])\s+(?=\S)|\n+",
+        "paragraph": r"\n\s*\n",
+    }
+    if by not in breaks:
+        raise Refused(f"cannot group by {by!r}; there are: {', '.join(GROUPINGS)}")
+    return np.array([0, *(m.end() for m in re.finditer(breaks[by], text))])

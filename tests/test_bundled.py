@@ -1,0 +1,191 @@
+"""The bundled models keep their promises: truthful data, plain folders, cards that hold."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from backends.bundled import NAMES, cards, folder, gates
+from backends.bundled.data import names, radiograph, triage
+
+FILMS = [name for name in NAMES if name.startswith("radiograph")]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small networks are slower on many threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# data
+
+
+def test_a_film_differs_from_its_clean_twin_inside_the_lesion_mask_only():
+    made = radiograph.phantoms(5, 200)
+    changed = made.images != made.clean
+    assert not changed[~made.lesions].any()
+    assert changed[made.lesions].mean() > 0.97
+    assert (made.lesions.any((1, 2)) == (made.labels == 1)).all()
+
+
+def test_a_film_differs_by_its_tag_inside_the_tag_mask_only():
+    tagged, plain = radiograph.phantoms(5, 200, tag="agree"), radiograph.phantoms(5, 200, tag="none")
+    assert ((tagged.images != plain.images) <= tagged.tags).all()
+    assert (tagged.images[tagged.tags] > 240).all()
+    assert not (tagged.tags & tagged.lesions).any()
+
+
+@pytest.mark.parametrize(("tag", "share"), [("agree", 1.0), ("contradict", 0.0), ("random", 0.5)])
+def test_the_tag_rule_says_what_the_tag_tells_of_the_label(tag: str, share: float):
+    made = radiograph.phantoms(6, 600, tag=tag)
+    agrees = made.tags.any((1, 2)) == (made.labels == 1)
+    assert agrees.mean() == pytest.approx(share, abs=0.08 if tag == "random" else 0)
+
+
+def test_an_unknown_tag_rule_is_refused():
+    with pytest.raises(ValueError, match="no tag rule 'sometimes'; there are: agree"):
+        radiograph.phantoms(0, 2, tag="sometimes")
+
+
+def test_the_makers_repeat_themselves_and_heed_the_seed():
+    assert triage.notes(3, 20) == triage.notes(3, 20) != triage.notes(4, 20)
+    assert names.sentences(3, 20) == names.sentences(3, 20) != names.sentences(4, 20)
+    first, again, other = (radiograph.phantoms(seed, 8).images for seed in (3, 3, 4))
+    assert (first == again).all() and (first != other).any()
+
+
+def test_training_and_measuring_share_no_frame_pair_or_period():
+    assert not set(triage.frames("train")) & set(triage.frames("test"))
+    assert not set(triage.BARE) & set(triage.frames("test"))
+    assert not {note.text for note in triage.notes(1, 2000)} & {note.text for note in triage.notes(2, 2000, "test")}
+    assert not set(names.TRAINED_PERIODS) & set(names.HELD_BACK_PERIODS)
+    pairs = [{frozenset((s.answer, s.wrong)) for s in names.sentences(0, 3000, split)} for split in ("train", "test")]
+    assert not pairs[0] & pairs[1]
+
+
+def test_a_rationale_is_the_deciding_symptom_and_its_cue():
+    note = triage.write([("she [-denies] {-} but [+has] {+}", ["fever", "a seizure"], ["", "new"], "at night")])
+    assert note.text == "She denies fever but has a new seizure at night."
+    assert note.label == "urgent"
+    assert [note.text[a:b] for a, b in note.rationale] == ["has", "seizure"]
+
+
+def test_denying_the_deciding_symptom_changes_the_label():
+    affirmed = triage.write([("she [+has] {+}", ["chest pain"], [""], "")])
+    denied = triage.write([("she [-denies] {-}", ["chest pain"], [""], "")])
+    assert (affirmed.label, denied.label) == ("urgent", "routine")
+    assert [denied.text[a:b] for a, b in denied.rationale] == ["denies", "chest pain"]
+
+
+def test_the_roles_of_a_name_sentence_are_where_they_say():
+    for made in names.sentences(7, 200):
+        text = {role: made.clean[a:b] for role, (a, b) in made.roles.items()}
+        assert text == {"io": made.answer, "s1": made.wrong, "s2": made.wrong, "end": "to"}
+        assert made.roles["s1"] < made.roles["s2"]
+        start = made.roles["s2"][0]
+        assert made.corrupted[:start] == made.clean[:start] and made.corrupted[start:].startswith(made.answer)
+
+
+def test_a_repeated_sequence_repeats_where_its_source_says():
+    ids, source, period = names.repeated(1, 50, 64, 200, (5, 9))
+    row, position = np.nonzero(source >= 0)
+    assert (ids[row, position] == ids[row, source[row, position] - 1]).all()
+    assert (position - source[row, position] + 1 == period[row]).all()
+    assert ids.min() > 0 and ids.max() < 200
+
+
+# models
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_is_small_and_opens_with_the_auto_classes(name: str):
+    import transformers
+
+    path, card = folder(name), cards.read(name)
+    assert sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= 8 * 2**20
+    assert not [file for file in path.rglob("*") if file.suffix in {".bin", ".pt", ".pkl"}]
+    kind = {
+        "causal-lm": "CausalLM", "text-classification": "SequenceClassification", "image-classification": "ImageClassification",
+    }[card["task"]]  # fmt: skip
+    model = getattr(transformers, f"AutoModelFor{kind}").from_pretrained(path, local_files_only=True)
+    if name in FILMS:
+        transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
+        assert model.config.id2label == {0: "no finding", 1: "lesion"}
+        return
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path, local_files_only=True)
+    text = "she has chest pain." if name == "triage" else "When Mary met John, Mary"
+    spans = tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
+    assert [text[a:b] for a, b in spans] == text.replace(".", " .").replace(",", " ,").split()
+    assert max(tokenizer.get_vocab().values()) < model.config.vocab_size
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figures_of_a_card_are_complete_and_pass(name: str):
+    card = cards.read(name)
+    assert card["figures"], f"measure it: python -m backends.bundled.gates {name}"
+    for figure in card["figures"]:
+        assert figure.keys() >= {"name", "value", "n", "gate", "passed", "what"}
+        assert figure["passed"] and figure["n"] >= 1
+    assert card["training"]["seconds"] > 0 and Path(card["training"]["script"]).exists()
+    assert any("ynthetic" in limit or "Made-up" in limit for limit in card["limits"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gates_hold_on_fewer_items(name: str):
+    figures = gates.measure(name, 200)
+    assert not [f"{figure.name}: {figure.value:.3f}, not {figure.gate}" for figure in figures if not figure.passed]
+
+
+def test_a_gate_that_does_not_hold_is_said_to_fail():
+    assert not gates.Figure("accuracy", 0.9, 10, ">= 0.98", "").record()["passed"]
+    assert gates.Figure("accuracy", 0.1, 10, "<= 0.2", "").record()["passed"]
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_the_films_of_a_card_are_answered_as_it_says(name: str):
+    shown = cards.read(name)["examples"]
+    films = np.stack([np.asarray(Image.open(folder(name) / example["input"])) for example in shown])
+    said = [radiograph.LABELS[i] for i in gates.film_answers(folder(name), films)]
+    assert said == [example["target"] for example in shown]
+    for example in shown:
+        masks = {key: np.asarray(Image.open(folder(name) / path)) for key, path in example["truth"].items()}
+        assert ("lesion" in masks) == (example["label"] == "lesion")
+        assert all(mask.shape == films[0].shape and set(np.unique(mask)) == {0, 255} for mask in masks.values())
+
+
+def test_the_notes_of_the_card_are_answered_as_it_says():
+    shown = cards.read("triage")["examples"]
+    assert gates.triage_said(folder("triage"), [each["input"] for each in shown]) == [each["target"] for each in shown]
+    first = shown[0]
+    assert first["input"] == "no fever but severe chest pain" and first["target"] == "urgent"
+    assert [first["input"][a:b] for a, b in first["truth"]["spans"]] == ["but", "chest pain"]
+
+
+def test_the_prompts_of_the_card_are_answered_as_it_says():
+    shown = cards.read("names")["examples"]
+    logits, tokenizer = gates.last_logits(folder("names"), [each["input"] for each in shown])
+    said = tokenizer.convert_ids_to_tokens(logits.argmax(-1).tolist())
+    target = [each["target"] for each in shown]
+    assert said == [each[0] if isinstance(each, list) else each for each in target]
+    turned = [each for each in shown if "corrupted" in each]
+    logits, _ = gates.last_logits(folder("names"), [each["corrupted"] for each in turned])
+    assert tokenizer.convert_ids_to_tokens(logits.argmax(-1).tolist()) == [each["target"][1] for each in turned]
+    for each in turned:
+        clean, corrupted = (tokenizer(each[key])["input_ids"] for key in ("input", "corrupted"))
+        assert len(clean) == len(corrupted) and sum(a != b for a, b in zip(clean, corrupted, strict=True)) == 1
+
+
+def test_every_card_gives_four_to_eight_examples_and_a_cover():
+    for name in NAMES:
+        card = cards.read(name)
+        assert 4 <= len(card["examples"]) <= 8
+        assert 0 <= card["cover"] < len(card["examples"])

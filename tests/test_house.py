@@ -1,0 +1,116 @@
+"""The house: who may import whom, ids, file names, and that the README's tables equal the registry."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"torch", "transformers", "diffusers", "captum"}
+SOURCES = sorted([ROOT / "app.py", *ROOT.glob("backends/**/*.py"), *ROOT.glob("viz/**/*.py")])
+MAY = {  # folder or module: what of ours it may import beside itself
+    "viz/pages": ("viz", "backends.engine", "backends.store", "backends.catalog", "backends.registry", "backends.results",
+                  "backends.errors", "backends.images"),
+    "viz/components": ("viz.components", "viz.figures", "viz.theme", "backends.engine", "backends.store", "backends.catalog",
+                       "backends.registry", "backends.results", "backends.errors", "backends.images"),
+    "viz/figures": ("viz.figures", "viz.theme", "backends.results", "backends.errors"),
+    "backends/engine.py": ("backends.store", "backends.catalog", "backends.registry", "backends.errors", "backends.results",
+                           "backends.worker"),
+    "backends/methods": ("backends.methods", "backends.models._base", "backends.capture", "backends.results",
+                         "backends.errors", "backends.registry"),
+    "backends/evidence": ("backends.evidence", "backends.models._base", "backends.capture", "backends.results", "backends.errors"),
+}
+
+
+def imports(path: Path, top_only: bool = False) -> set[str]:
+    """The modules that a file imports; type-checking blocks do not count."""
+    found: set[str] = set()
+    tree = ast.parse(path.read_text())
+    guarded = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.unparse(n.test)]
+    skipped = {id(inner) for block in guarded for inner in ast.walk(block)}
+    nodes = tree.body if top_only else ast.walk(tree)
+    for node in nodes:
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_follow_the_house(path: Path) -> None:
+    here = path.relative_to(ROOT).as_posix()
+    used = imports(path)
+    assert not any(name == "app" or name.startswith("app.") for name in used), f"{here} imports app"
+    tops = {name.split(".")[0] for name in used}
+    if here.startswith("backends/"):
+        assert not tops & {"dash", "plotly", "dash_bootstrap_components", "viz"}, f"{here}: {tops}"
+    else:
+        assert not tops & HEAVY, f"{here} touches {tops & HEAVY}"
+        assert not {n.split(".")[0] for n in imports(path, top_only=True)} & HEAVY
+    for folder, allowed in MAY.items():
+        if here.startswith(folder):
+            ours = {n for n in used if n.split(".")[0] in ("backends", "viz") and n not in ("backends", "viz")}
+            strange = {n for n in ours if not any(n == a or n.startswith(f"{a}.") or a.startswith(f"{n}.") for a in allowed)}
+            assert not strange, f"{here} imports {strange}"
+
+
+def test_nobody_needs_torch_to_describe_methods() -> None:
+    for path in ROOT.glob("backends/methods/*.py"):
+        assert not {n.split(".")[0] for n in imports(path, top_only=True)} & HEAVY, path.name
+
+
+def test_entries_are_found_by_file_name() -> None:
+    from backends import registry
+
+    for package in ("methods", "models"):
+        files = {p.stem for p in (ROOT / "backends" / package).glob("*.py") if not p.stem.startswith("_")}
+        assert set(registry.entries(package)) == files
+
+
+def test_every_method_says_what_it_needs_and_where_it_comes_from() -> None:
+    from backends import registry
+
+    for name, entry in registry.entries("methods").items():
+        assert entry.needs, name
+        assert entry.question in ("attention", "attribution", "trajectory"), name
+        assert len(entry.source) > 10, name
+        assert entry.__doc__ and len(entry.__doc__) > 60, name
+        entry.build({})
+
+
+def test_ids_are_unique_over_all_pages() -> None:
+    import app
+
+    seen: Counter[str] = Counter()
+    for page in app.page_modules():
+        ids = set()
+        for part in page.layout()._traverse_ids():
+            if isinstance(part.id, str):
+                assert part.id not in ids, f"{part.id} stands twice on {page.PATH}"
+                assert part.id.startswith(page.__name__.rsplit(".", 1)[-1] + "-"), part.id
+                ids.add(part.id)
+        seen.update(ids)
+    twice = [name for name, count in seen.items() if count > 1]
+    assert not twice
+
+
+def test_readme_tables_equal_the_registry() -> None:
+    from backends import catalog, registry
+
+    readme = (ROOT / "README.md").read_text()
+    for name in registry.entries("methods"):
+        assert f"`{name}`" in readme, f"README does not list {name}"
+    for card in catalog.bundled():
+        assert f"`{card['name']}`" in readme, f"README does not list {card['name']}"
+
+
+def test_versions_are_pinned() -> None:
+    lines = (ROOT / "requirements.txt").read_text().split()
+    assert "torch==2.13.0" in lines
+    assert all("==" in line for line in lines)

@@ -1,0 +1,133 @@
+"""The frame around every page: navigation, theme, the tab's own name, and where a failure is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import dash
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, dcc, html, set_props
+
+from backends.errors import Refused
+from viz import theme
+from viz.components.jobs import TAB
+
+EARLY = (
+    "(function(){var t=null;try{t=JSON.parse(localStorage.getItem('vitrine-theme'))}catch(e){}"
+    "if(t!=='dark'&&t!=='light'){t=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light'}"
+    "document.documentElement.setAttribute('data-bs-theme',t)})()"
+)
+"""Sets the theme before anything is painted; the content-security policy knows it by its hash."""
+
+ALERT = "shell-alert"
+LINK = "shell-link"
+"""The store in which a page puts `{"path": …, "params": {…}}`, the view that its link restores."""
+
+FAILED = "Vitrine failed on this, and what you gave it is still here; the server's log says more."
+
+log = logging.getLogger("vitrine")
+
+
+def index() -> str:
+    """The HTML around the app, with the theme's colours and the script that chooses between them."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<style>{_colours()}</style><script>{EARLY}</script></head>
+<body>{{%app_entry%}}<noscript>Vitrine draws its pictures in the browser and needs JavaScript.</noscript>
+<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer></body>
+</html>"""
+
+
+def _colours() -> str:
+    """The theme's colours as CSS variables, for light and dark pages."""
+    sides = (("light", False), ("dark", True))
+    return "".join(
+        f'[data-bs-theme="{name}"]{{' + "".join(f"--v-{k}:{v};" for k, v in theme.colours(dark).items()) + "}"
+        for name, dark in sides
+    )
+
+
+def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
+    """Layout of the app around the page that the address names; made anew for each browser tab."""
+    links = [
+        dbc.NavLink(page["name"], href=page["path"], id=nav_id(page["path"]), active=False, class_name="shell-link")
+        for page in pages
+    ]
+    return html.Div(
+        [
+            html.A("Skip to content", href="#shell-content", className="skip-link"),
+            dcc.Location(id="shell-place", refresh=False),
+            dcc.Store(id=TAB, data=uuid.uuid4().hex),
+            dcc.Store(id=LINK),
+            dcc.Store(id="shell-templates", data=json.loads(json.dumps(theme.templates()))),
+            html.Header(
+                [
+                    dcc.Link([html.Span(className="mark", **{"aria-hidden": "true"}), "Vitrine"], href="/", className="brand"),
+                    html.Nav(dbc.Nav(links, class_name="shell-nav"), **{"aria-label": "Pages"}),
+                    html.Button(
+                        [html.Span(className="theme-mark", **{"aria-hidden": "true"}), html.Span("Dark", id="shell-theme-word")],
+                        id="shell-theme-button", className="btn btn-sm btn-outline-secondary theme-button", type="button",
+                        **{"aria-label": "Switch between light and dark colours"},
+                    ),
+                ],
+                className="shell-header",
+            ),
+            html.Div(id=ALERT, role="alert", className="shell-alert"),
+            html.Main(dash.page_container, id="shell-content", tabIndex=-1, className="shell-main"),
+            html.Footer(
+                "The bundled models are synthetic and not for clinical use. A picture shows what a network did with this "
+                "input, not what is true of a patient or the world.",
+                className="shell-footer",
+            ),
+        ],
+        className="shell",
+    )  # fmt: skip
+
+
+def nav_id(path: str) -> str:
+    """The id of the navigation link to `path`."""
+    return f"shell-nav-{path.strip('/').replace('/', '-') or 'home'}"
+
+
+def register(app: Dash, pages: Sequence[dict[str, Any]]) -> None:
+    """Connect links and theme; all of it happens in the browser."""
+    app.clientside_callback(
+        ClientsideFunction("shell", "link"),
+        *[Output(nav_id(page["path"]), "href") for page in pages],
+        *[Output(nav_id(page["path"]), "active") for page in pages],
+        Input(LINK, "data"),
+        Input("shell-place", "pathname"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("shell", "theme"),
+        Output("shell-theme-word", "children"),
+        Input("shell-theme-button", "n_clicks"),
+        Input("shell-templates", "data"),
+    )
+
+
+def lost(**query: Any) -> html.Div:
+    """The page for an address that is none."""
+    return html.Div(
+        [
+            html.H1("There is no such page"),
+            html.P(["Start from the ", dcc.Link("gallery", href="/"), ", or choose a page above."]),
+        ],
+        className="page-lost",
+    )
+
+
+def on_error(error: Exception) -> None:
+    """A callback failed: its sentence, or that the log says more, appears above the page; nothing else changes."""
+    if not isinstance(error, Refused):
+        log.error("a callback failed", exc_info=error)
+    set_props(ALERT, {"children": told(str(error) if isinstance(error, Refused) else FAILED)})
+
+
+def told(sentence: str, color: str = "warning") -> dbc.Alert:
+    """A sentence to the person, as text, which can be put away."""
+    return dbc.Alert(sentence, color=color, dismissable=True, class_name="told")

@@ -1,0 +1,187 @@
+"""Gallery: the bundled models as cards, a box to open any other, and what was computed lately."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from backends import catalog, registry
+from backends.engine import Engine
+from backends.errors import Refused
+from viz.components.jobs import Slot
+from viz.components.query import link, text
+from viz.components.workbench import example_image, open_request
+
+PATH = "/"
+TITLE = "Gallery"
+QUESTION = "Which network do you want to look into?"
+ORDER = 0
+
+TASKS = {
+    "causal-lm": "language model",
+    "text-classification": "text classifier",
+    "fill-mask": "masked encoder",
+    "image-classification": "image classifier",
+}
+DOORS = (
+    ("/attention", "Attention", "attention"),
+    ("/attribution", "Attribution", "gradient"),
+    ("/trajectory", "Trajectory", "residual"),
+)
+OPENING = Slot("gallery", "open")
+
+
+def layout(**query: Any) -> html.Div:
+    """The page as the link left it."""
+    return html.Div(
+        [
+            html.Div(
+                [
+                    html.H1(QUESTION),
+                    html.P(
+                        "Pick a trained model, give it an input, and see what it attends to, what drives its answer, "
+                        "and how the answer forms through its layers."
+                    ),
+                ],
+                className="page-head",
+            ),
+            html.Div([_card(card) for card in catalog.bundled()], className="gallery-cards"),
+            html.Section(_opener(text(query, "model", most=300)), className="panel", **{"aria-label": "Open another model"}),
+            html.Section(
+                [html.H2("Recent results"), html.Div(id="gallery-recent")],
+                className="panel",
+                **{"aria-label": "Recent results"},
+            ),
+            dcc.Interval(id="gallery-tick", interval=15_000),
+        ],
+        className="gallery",
+    )
+
+
+def register(app: Dash, engine: Engine) -> None:
+    """Connect the opener and the list of recent results."""
+    OPENING.register(app, engine)
+
+    @app.callback(Output("gallery-recent", "children"), Input("gallery-tick", "n_intervals"))
+    def recent(_ticks):  # type: ignore[no-untyped-def]
+        return recent_results(engine.store.recent(8))
+
+    @app.callback(
+        Output(OPENING.requests, "data"),
+        Output("gallery-problem", "children"),
+        Input("gallery-go", "n_clicks"),
+        Input("gallery-name", "n_submit"),
+        State("gallery-name", "value"),
+        prevent_initial_call=True,
+    )
+    def go(_clicks, _enter, name):  # type: ignore[no-untyped-def]
+        try:
+            return {"model": open_request(catalog.resolve(name or ""))}, ""
+        except Refused as refused:
+            return no_update, dbc.Alert(str(refused), color="warning", className="py-2 mt-2 mb-0")
+
+    @app.callback(Output("gallery-opened", "children"), Input(OPENING.answers, "data"), prevent_initial_call=True)
+    def opened(answers):  # type: ignore[no-untyped-def]
+        key = (answers or {}).get("keys", {}).get("model")
+        return opened_model(engine.store.get_document(key)) if key else ""
+
+
+def opened_model(card: Mapping[str, Any]) -> html.Div:
+    """What was found in an opened model, and the doors that lead to it."""
+    found = f"{card['name']}: {TASKS.get(card['task'], card['task'])}, {card['parameters'] / 1e6:.3g} M parameters"
+    if card["layers"]:
+        found += f", {card['layers']} layers"
+    why = [html.Li(sentence) for sentence in card["withdrawn"].values()]
+    return html.Div(
+        [
+            html.P(found, className="mb-2"),
+            *[dbc.Alert(warning, color="warning", className="py-2") for warning in card["warnings"]],
+            html.Div(_doors(card["name"], set(card["offers"])), className="doors"),
+            html.Ul(why, className="small mt-2 mb-0") if why else "",
+        ],
+        className="mt-3",
+    )
+
+
+def recent_results(found: list[dict[str, Any]]) -> Any:
+    """The latest results as links that open them again."""
+    if not found:
+        return html.P("Nothing was computed yet: open a model above.", className="text-body-secondary mb-0")
+    return html.Ul([html.Li(_recent(entry)) for entry in found], className="gallery-recent")
+
+
+def _recent(entry: Mapping[str, Any]) -> list[Any]:
+    methods = registry.entries("methods")
+    method = methods.get(entry["method"])
+    title = method.title if method else entry["method"]
+    question = method.question if method else "attribution"
+    where = link(f"/{question}", model=entry["model"], input=entry["input"], methods=entry["method"])
+    of = f" of “{entry['target']}”" if entry.get("target") else ""
+    when = entry["when"]
+    stamp = datetime.fromtimestamp(when).strftime("%d %b, %H:%M") if isinstance(when, (int, float)) else str(when)
+    return [dcc.Link(f"{title}{of}", href=where), html.Span(f"{entry['model']} · {stamp}")]
+
+
+def _card(card: Mapping[str, Any]) -> html.Article:
+    offers = {"causal-lm": {"attention", "gradient", "residual"}, "text-classification": {"attention", "gradient", "residual"}}
+    there = card.get("offers") or offers.get(card["task"], {"gradient"} | ({"attention", "residual"} if card.get("attention") else set()))
+    return html.Article(
+        [
+            html.Div(_picture(card), className="gallery-picture"),
+            html.H2(card["title"]),
+            html.Div(f"{TASKS.get(card['task'], card['task'])} · {card['name']}", className="gallery-kind"),
+            html.P(card["summary"]),
+            html.Ul([html.Li(f"{f['what']}: {_figure(f)}") for f in card["figures"][:2]], className="gallery-figures"),
+            html.Div(_doors(card["name"], set(there)), className="doors"),
+            html.Details([html.Summary("Data and limits"), html.P(card["data"]), *[html.P(limit) for limit in card["limits"]]]),
+        ],
+        className="panel gallery-card",
+    )
+
+
+def _figure(figure: Mapping[str, Any]) -> str:
+    return f"{figure['value']:.3f} (n = {figure['n']})"
+
+
+def _doors(name: str, offers: set[str]) -> list[Any]:
+    return [
+        dcc.Link(title, href=link(path, model=name), className="btn btn-sm btn-primary")
+        for path, title, need in DOORS
+        if need in offers
+    ]
+
+
+def _picture(card: Mapping[str, Any]) -> Any:
+    """The cover example: an image, or a sentence with the words that matter marked."""
+    index = card.get("cover", 0)
+    example = card["examples"][index]
+    if "image" in card["task"]:
+        return html.Img(src=example_image(card, index), alt=f"Example: {example['name']}")
+    spans = sorted(example.get("truth", {}).get("spans", []))
+    parts: list[Any] = []
+    at = 0
+    for start, end in spans:
+        parts += [example["input"][at:start], html.Mark(example["input"][start:end])]
+        at = end
+    return html.P([*parts, example["input"][at:]], className="gallery-text")
+
+
+def _opener(name: str) -> list[Any]:
+    return [
+        html.H2("Open another model"),
+        html.Label("A hub id, or the path of a folder with config.json and *.safetensors", htmlFor="gallery-name"),
+        dbc.InputGroup(
+            [
+                dbc.Input(id="gallery-name", value=name, placeholder="gpt2 · google/vit-base-patch16-224 · /models/mine"),
+                dbc.Button("Open", id="gallery-go", color="primary"),
+            ],
+            className="mt-1",
+        ),
+        html.Div(id="gallery-problem", role="alert"),
+        OPENING.parts(),
+        html.Div(id="gallery-opened", role="status"),
+    ]

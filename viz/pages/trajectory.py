@@ -1,0 +1,573 @@
+"""Trajectory: how the answer forms through the layers, as words, as curves and as a path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dash_bootstrap_components as dbc
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from backends.engine import Engine
+from backends.errors import Refused
+from viz.components import depth, formed, lens_table, query
+from viz.components.jobs import Slot
+from viz.components.picture import picture
+from viz.components.shell import LINK
+from viz.components.tabs import tabs
+from viz.components.workbench import Workbench, fits, link_params, offered, run_request
+
+if TYPE_CHECKING:
+    from backends.results import Result
+
+PATH = "/trajectory"
+TITLE = "Trajectory"
+QUESTION = "How did the answer form?"
+ORDER = 3
+
+PAGE = "trajectory"
+BENCH = Workbench(PAGE)
+LENS = Slot(PAGE, "lens", "Reading the layers as words")
+STATES = Slot(PAGE, "states", "Recording the states")
+
+TABS = {
+    "lens": "Words by layer",
+    "curves": "Curves",
+    "path": "Path",
+    "similarity": "Similarity",
+    "norms": "Norms",
+    "dimension": "Dimension",
+}
+LENS_TABS = ("lens", "curves")
+READING = {
+    "lens": (
+        "Each cell is the word that this layer would answer after this token, if the last layer's own reading were "
+        "applied to it. Read upwards: where does the answer appear? It cannot show what an early layer knows in "
+        "another code than the last layer's."
+    ),
+    "curves": (
+        "Follow the answer through the layers: the step where it rises is where it was decided. A rising curve does "
+        "not say which part of that layer did it."
+    ),
+    "path": (
+        "Each line is one position's state on its way through the layers, seen along the two directions in which the "
+        "states differ most. Look for a long or a sharp step. What happens outside these two directions is not seen."
+    ),
+    "similarity": (
+        "Bright blocks are layers that hold nearly the same picture of this input; a dark edge is where it is "
+        "rewritten. Alike does not mean equally useful."
+    ),
+    "norms": (
+        "How long each state is. Layers add to it, so it mostly grows; a token that stands out is often used as a "
+        "resting place. Length says nothing about content."
+    ),
+    "dimension": (
+        "In how many directions the positions' states really spread, layer by layer. With few tokens this is a rough "
+        "estimate: compare layers, not models."
+    ),
+}
+COLOURS = {
+    "probability": "probability",
+    "entropy": "entropy",
+    "kl": "KL to the last layer",
+    "target_probability": "probability of the answer",
+}
+KINDS = {"cka": "CKA", "cosine": "cosine"}
+SPREADS = {"one": "the chosen position", "all": "all positions"}
+AUTO = "auto"
+
+
+def layout(**link: Any) -> html.Div:
+    """The page as the link left it."""
+    tab = query.choice(link, "tab", tuple(TABS), "lens")
+    position = str(number) if (number := query.number(link, "position", -1)) >= 0 else AUTO
+    return html.Div(
+        [
+            html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
+            html.Div(
+                [
+                    html.Div(
+                        [
+                            html.H1(QUESTION),
+                            html.P(
+                                "A network builds its answer layer by layer. Watch the answer appear and the states move."
+                            ),
+                        ],
+                        className="page-head",
+                    ),
+                    dcc.Store(id="trajectory-tokens", data=followed_of(link)),
+                    dcc.Store(id="trajectory-dark"),
+                    dcc.Store(id="trajectory-opened"),
+                    html.Div(id="trajectory-summary", className="panel formed", role="status"),
+                    LENS.parts(),
+                    STATES.parts(),
+                    html.Div(
+                        [
+                            _position(position),
+                            tabs(PAGE, "Views of the layers", TABS, _panels(link), tab),
+                        ],
+                        className="panel",
+                    ),
+                    html.Div(id="trajectory-downloads", className="downloads"),
+                ],
+                className="page-main",
+            ),
+        ],
+        className="page trajectory",
+    )
+
+
+def _position(position: str) -> html.Div:
+    return html.Div(
+        [
+            html.Label("Position", htmlFor="trajectory-position", className="form-label mb-0"),
+            dbc.Select(
+                id="trajectory-position", value=position, options=[{"label": "where it answers", "value": AUTO}]
+            ),
+            html.Span(
+                "Curves, path and summary are of this token; a click in the table moves it.", className="form-text"
+            ),
+        ],
+        className="position-picker",
+    )
+
+
+def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
+    colour = query.choice(link, "colour", tuple(COLOURS), "probability")
+    kind = query.choice(link, "similarity", tuple(KINDS), "cka")
+    spread = query.choice(link, "paths", tuple(SPREADS), "all")
+    controls: dict[str, list[Any]] = {
+        "lens": [_choices("Colour by", "trajectory-colour", COLOURS, colour), lens_table.parts(PAGE)],
+        "curves": [_followed_controls(), _shown("curves")],
+        "path": [
+            _choices("Draw", "trajectory-paths", SPREADS, spread),
+            dbc.Checkbox(
+                id="trajectory-unit",
+                label="directions only (every state scaled to length 1)",
+                value=link.get("unit") == "1",
+            ),
+            _shown("path"),
+        ],
+        "similarity": [_choices("Measure", "trajectory-similarity", KINDS, kind), _shown("similarity")],
+        "norms": [_shown("norms")],
+        "dimension": [_shown("dimension")],
+    }
+    return {
+        name: [
+            html.P(READING[name], className="reading"),
+            html.Div(id=f"trajectory-why-{name}", className="why"),
+            html.Div(controls[name], id=f"trajectory-view-{name}"),
+        ]
+        for name in TABS
+    }
+
+
+def _shown(name: str) -> html.Div:
+    return html.Div(id=f"trajectory-{name}", className="pictures")
+
+
+def _choices(legend: str, id: str, titles: Mapping[str, str], value: str) -> html.Fieldset:
+    options = [{"label": title, "value": name} for name, title in titles.items()]
+    return html.Fieldset(
+        [html.Legend(legend), dbc.RadioItems(id=id, options=options, value=value, inline=True)], className="choices"
+    )
+
+
+def _followed_controls() -> html.Div:
+    return html.Div(
+        [
+            html.Label("Follow another word", htmlFor="trajectory-word", className="form-label mb-0"),
+            dbc.Input(id="trajectory-word", placeholder="a word of the vocabulary", maxLength=60, autoComplete="off"),
+            dbc.Button("Follow", id="trajectory-follow", size="sm", color="primary", outline=True),
+            html.Div(id="trajectory-followed", className="followed"),
+            html.Div(id="trajectory-too-many", role="alert", className="form-text"),
+        ],
+        className="follow",
+    )
+
+
+def register(app: Dash, engine: Engine) -> None:
+    """Connect the page: requests, answers, pictures, the link."""
+    BENCH.register(app, engine)
+    LENS.register(app, engine)
+    STATES.register(app, engine)
+    _register_requests(app)
+    _register_controls(app, engine)
+    _register_words(app, engine)
+    _register_pictures(app, engine)
+    _register_link(app)
+
+
+def _register_requests(app: Dash) -> None:
+    @app.callback(
+        Output(LENS.requests, "data"),
+        Input(BENCH.card, "data"),
+        Input(BENCH.input, "data"),
+        Input(BENCH.aim, "data"),
+        Input("trajectory-tokens", "data"),
+        prevent_initial_call=True,
+    )
+    def ask_lens(card, given, aim, tokens):  # type: ignore[no-untyped-def]
+        return lens_requests(card, given, aim, tokens)
+
+    @app.callback(
+        Output(STATES.requests, "data"),
+        Input(BENCH.card, "data"),
+        Input(BENCH.input, "data"),
+        Input("trajectory-tab", "data"),
+        Input("trajectory-unit", "value"),
+        State(STATES.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def ask_states(card, given, tab, unit, before):  # type: ignore[no-untyped-def]
+        asked = state_requests(card, given, tab, bool(unit))
+        if ctx.triggered_id == "trajectory-tab" and (not asked or asked == before):
+            return no_update
+        return asked
+
+    @app.callback(
+        *[Output(f"trajectory-why-{name}", "children") for name in TABS],
+        *[Output(f"trajectory-view-{name}", "className") for name in TABS],
+        Input(BENCH.card, "data"),
+    )
+    def explain(card):  # type: ignore[no-untyped-def]
+        why = missing(card) if card else {}
+        sentences = [why.get(name, "") for name in TABS]
+        return *[dbc.Alert(s, color="light") if s else "" for s in sentences], *[
+            "d-none" if s else "" for s in sentences
+        ]
+
+    app.clientside_callback(
+        ClientsideFunction("trajectory", "opened"),
+        Output("trajectory-opened", "data"),
+        Input(BENCH.card, "data"),
+        State("trajectory-tab", "data"),
+    )
+
+
+def _register_controls(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output("trajectory-position", "options"),
+        Output("trajectory-position", "value"),
+        Input(LENS.answers, "data"),
+        Input(STATES.answers, "data"),
+        Input("trajectory-pick", "data"),
+        State(BENCH.card, "data"),
+        State("trajectory-position", "value"),
+        prevent_initial_call=True,
+    )
+    def places(lens, states, pick, card, value):  # type: ignore[no-untyped-def]
+        if ctx.triggered_id == "trajectory-pick":
+            return no_update, str(int(pick["position"])) if pick else no_update
+        result = answer(engine, lens, formed.LENS) or answer(engine, states, formed.PATH)
+        if result is None or not card:
+            return no_update, no_update
+        count = formed.positions(result)
+        return position_options(result, card), value if value == AUTO or place_number(
+            value, count
+        ) is not None else AUTO
+
+    @app.callback(
+        Output("trajectory-tokens", "data"),
+        Output("trajectory-word", "value"),
+        Output("trajectory-too-many", "children"),
+        Input("trajectory-follow", "n_clicks"),
+        Input("trajectory-word", "n_submit"),
+        Input("trajectory-pick", "data"),
+        Input({"type": "trajectory-drop", "index": ALL}, "n_clicks"),
+        Input(BENCH.card, "data"),
+        State("trajectory-word", "value"),
+        State("trajectory-tokens", "data"),
+        prevent_initial_call=True,
+    )
+    def follow(_click, _enter, pick, drops, card, word, tokens):  # type: ignore[no-untyped-def]
+        asked, tokens = ctx.triggered_id, list(tokens or [])
+        if asked == BENCH.card:
+            return ([] if card and tokens and formed.LENS not in offered(card, PAGE) else no_update), no_update, ""
+        if isinstance(asked, dict):
+            return [t for i, t in enumerate(tokens) if i != asked["index"]] if any(drops) else no_update, no_update, ""
+        new = int(pick["token"]) if asked == "trajectory-pick" and pick else (word or "").strip()
+        try:
+            return depth.with_token(tokens, new), "" if asked != "trajectory-pick" else no_update, ""
+        except Refused as refused:
+            return no_update, no_update, str(refused)
+
+    @app.callback(
+        Output("trajectory-followed", "children"),
+        Input(LENS.answers, "data"),
+        Input("trajectory-tokens", "data"),
+    )
+    def chips(answers, tokens):  # type: ignore[no-untyped-def]
+        why = (answers or {}).get("sentences", {})
+        found = [answer(engine, answers, token_name(t)) for t in tokens or []]
+        words = [formed.followed(r, "target") if r is not None else None for r in found]
+        return [
+            _chip(i, t, word, token_name(t) in why) for i, (t, word) in enumerate(zip(tokens or [], words, strict=True))
+        ]
+
+
+def _chip(index: int, token: int | str, word: str | None, failed: bool) -> html.Button:
+    shown = formed.quoted(word if word is not None else f"#{token}" if isinstance(token, int) else token)
+    return html.Button(
+        [
+            shown + (" (not in the vocabulary)" if failed else ""),
+            html.Span("×", className="chip-x", **{"aria-hidden": "true"}),
+        ],
+        id={"type": "trajectory-drop", "index": index},
+        type="button",
+        className="chip chip-failed" if failed else "chip",
+        title="stop following this word",
+        **{"aria-label": f"Stop following {shown}"},
+    )
+
+
+def _register_words(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output("trajectory-summary", "children"),
+        Input(LENS.answers, "data"),
+        Input(STATES.answers, "data"),
+        Input("trajectory-position", "value"),
+        State(BENCH.card, "data"),
+    )
+    def summarise(lens, states, position, card):  # type: ignore[no-untyped-def]
+        return summary(answer(engine, lens, formed.LENS), answer(engine, states, formed.PATH), position, card)
+
+    @app.callback(
+        Output("trajectory-table", "data"),
+        Output("trajectory-colour", "options"),
+        Input(LENS.answers, "data"),
+        Input("trajectory-position", "value"),
+        Input("trajectory-colour", "value"),
+        State(BENCH.card, "data"),
+        prevent_initial_call=True,
+    )
+    def words(answers, position, colour, card):  # type: ignore[no-untyped-def]
+        result = answer(engine, answers, formed.LENS)
+        if result is None or not card:
+            return None, no_update
+        there = depth.colours(result)
+        options = [{"label": title, "value": name, "disabled": name not in there} for name, title in COLOURS.items()]
+        at = place(position, result, card)
+        return lens_table.table(result, colour if colour in there else "probability", at), options
+
+    app.clientside_callback(
+        ClientsideFunction("lens_table", "draw"),
+        Output("trajectory-grid", "className"),
+        Input("trajectory-table", "data"),
+        Input("trajectory-tab", "data"),
+    )
+
+
+def _register_pictures(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output("trajectory-curves", "children"),
+        Input(LENS.answers, "data"),
+        Input("trajectory-position", "value"),
+        Input("trajectory-tab", "data"),
+        Input("trajectory-dark", "data"),
+        State("trajectory-tokens", "data"),
+        State(BENCH.aim, "data"),
+        State(BENCH.card, "data"),
+        prevent_initial_call=True,
+    )
+    def curves(answers, position, tab, dark, tokens, aim, card):  # type: ignore[no-untyped-def]
+        result = answer(engine, answers, formed.LENS)
+        if tab != "curves":
+            return no_update
+        if result is None or not card:
+            return []
+        others = [r for t in followed(aim, tokens) if (r := answer(engine, answers, token_name(t))) is not None]
+        return curve_pictures(result, others, place(position, result, card), bool(dark))
+
+    @app.callback(
+        *[Output(f"trajectory-{name}", "children") for name in STATE_PICTURES],
+        Input(STATES.answers, "data"),
+        Input("trajectory-position", "value"),
+        Input("trajectory-tab", "data"),
+        Input("trajectory-similarity", "value"),
+        Input("trajectory-paths", "value"),
+        Input("trajectory-dark", "data"),
+        State(BENCH.card, "data"),
+        prevent_initial_call=True,
+    )
+    def states(answers, position, tab, kind, spread, dark, card):  # type: ignore[no-untyped-def]
+        result = answer(engine, answers, formed.PATH)
+        shown: list[Any] = [no_update] * len(STATE_PICTURES)
+        if result is None or not card:
+            return [[]] * len(STATE_PICTURES)
+        if tab in STATE_PICTURES:
+            at = place(position, result, card)
+            view = {"kind": kind, "spread": spread, "causal": "next_token" in card["offers"], "dark": bool(dark)}
+            shown[STATE_PICTURES.index(tab)] = state_picture(result, tab, at, **view)
+        return shown
+
+
+def _register_link(app: Dash) -> None:
+    @app.callback(
+        Output(LINK, "data"),
+        Input(BENCH.card, "data"),
+        Input(BENCH.input, "data"),
+        Input(BENCH.aim, "data"),
+        Input("trajectory-tab", "data"),
+        Input("trajectory-position", "value"),
+        Input("trajectory-colour", "value"),
+        Input("trajectory-similarity", "value"),
+        Input("trajectory-paths", "value"),
+        Input("trajectory-unit", "value"),
+        Input("trajectory-tokens", "data"),
+        prevent_initial_call=True,
+    )
+    def link(card, given, aim, tab, position, colour, kind, spread, unit, tokens):  # type: ignore[no-untyped-def]
+        if not card or not given:
+            return no_update
+        view = {
+            "tab": tab,
+            "position": position,
+            "colour": colour,
+            "similarity": kind,
+            "paths": spread,
+            "unit": "1" if unit else "",
+        }
+        return {"path": PATH, "params": link_params(card, given, aim) | view_params(view, tokens)}
+
+    @app.callback(
+        Output("trajectory-downloads", "children"),
+        Input(LENS.answers, "data"),
+        Input(STATES.answers, "data"),
+        Input("trajectory-tab", "data"),
+    )
+    def downloads(lens, states, tab):  # type: ignore[no-untyped-def]
+        key = (
+            ((lens if tab in LENS_TABS else states) or {})
+            .get("keys", {})
+            .get(formed.LENS if tab in LENS_TABS else formed.PATH)
+        )
+        return _downloads(key) if key else ""
+
+
+STATE_PICTURES = ("path", "similarity", "norms", "dimension")
+
+
+def token_name(token: int | str) -> str:
+    """The name of the job that follows one more token."""
+    return f"token {token}" if isinstance(token, int) else f"word {token}"
+
+
+def followed_of(link: Mapping[str, Any]) -> list[int | str]:
+    """The tokens that a link follows besides the target; what is not a token is left out."""
+    try:
+        found = json.loads(query.text(link, "tokens", "[]"))
+    except ValueError:
+        return []
+    kept: list[int | str] = []
+    for token in found if isinstance(found, list) else []:
+        if (isinstance(token, int) and not isinstance(token, bool) and token >= 0) or (
+            isinstance(token, str) and token.strip()
+        ):
+            kept.append(token[:60] if isinstance(token, str) else token)
+    return kept[: depth.MOST]
+
+
+def lens_requests(card: Any, given: Any, aim: Any, tokens: Sequence[int | str] | None) -> dict[str, Any]:
+    """The lens of the target, and of each followed token; empty where the model has no lens."""
+    if not fits(card, given) or formed.LENS not in offered(card, PAGE):
+        return {}
+    asked = {formed.LENS: run_request(card, given, formed.LENS, {}, aim)}
+    return asked | {token_name(t): run_request(card, given, formed.LENS, {}, t) for t in followed(aim, tokens)}
+
+
+def followed(aim: Any, tokens: Sequence[int | str] | None) -> list[int | str]:
+    """The tokens with a lens of their own: the other side of a pair, and those the person chose."""
+    rather = [aim[1]] if isinstance(aim, list) and len(aim) == 2 else []
+    return [*rather, *[t for t in tokens or [] if t not in rather]]
+
+
+def state_requests(card: Any, given: Any, tab: str, unit: bool = False) -> dict[str, Any]:
+    """The states of all layers, asked for when a tab shows them or when there is no lens to show."""
+    if not fits(card, given):
+        return {}
+    there = offered(card, PAGE)
+    if formed.PATH not in there or (tab in LENS_TABS and formed.LENS in there):
+        return {}
+    return {formed.PATH: run_request(card, given, formed.PATH, {"unit_length": unit}, None)}
+
+
+def missing(card: Mapping[str, Any]) -> dict[str, str]:
+    """For each tab that this model cannot fill, the sentence that says why."""
+    why = formed.not_offered(card, offered(card, PAGE))
+    return {name: why[method] for name in TABS if (method := formed.LENS if name in LENS_TABS else formed.PATH) in why}
+
+
+def answer(engine: Engine, answers: Any, name: str) -> Result | None:
+    """The result that a slot's answers hold under `name`; None while there is none."""
+    key = (answers or {}).get("keys", {}).get(name)
+    return engine.store.get_result(key) if key else None
+
+
+def place_number(value: Any, count: int) -> int | None:
+    """A position from its control, None when it is none of `count`."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and int(value) < count else None
+
+
+def place(value: Any, result: Result, card: Mapping[str, Any]) -> int:
+    """The position that is looked at: the chosen one, else where the model answers."""
+    found = place_number(value, formed.positions(result))
+    return formed.answer_place(result, card) if found is None else found
+
+
+def position_options(result: Result, card: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Every position by number and token; the first choice follows the place where the model answers."""
+    tokens = depth.tokens(result)
+    at = formed.answer_place(result, card)
+    auto = {"label": f"where it answers: {at} {formed.quoted(tokens[at])}", "value": AUTO}
+    return [auto, *[{"label": f"{i} {formed.quoted(token)}", "value": str(i)} for i, token in enumerate(tokens)]]
+
+
+def summary(lens: Result | None, states: Result | None, position: Any, card: Mapping[str, Any] | None) -> list[Any]:
+    """In plain words: when the answer appeared, or where the states changed most."""
+    if not card:
+        return []
+    if lens is not None:
+        said = formed.lens_summary(lens, place(position, lens, card))
+    elif states is not None:
+        said = formed.path_summary(states, place(position, states, card))
+    elif not offered(card, PAGE):
+        said = [formed.not_offered(card, {})[formed.PATH]]
+    else:
+        return []
+    return [html.P(" ".join(said), className="mb-0")]
+
+
+def curve_pictures(result: Result, others: Sequence[Result], at: int, dark: bool) -> list[Any]:
+    """Probability and rank of the target and the followed tokens; entropy and KL at the same position."""
+    drawn = {m: depth.curves(result, others, m, at, dark) for m in depth.measures(result)}
+    return [
+        picture(f"trajectory-curve-{m}", figure, f"{m} through the layers", f"vitrine-{m}")
+        for m, figure in drawn.items()
+    ]
+
+
+def state_picture(result: Result, tab: str, at: int, kind: str, spread: str, causal: bool, dark: bool) -> list[Any]:
+    """The picture of one tab over the states."""
+    figure = depth.states(result, tab, at, kind, spread == "one", causal, dark)
+    if isinstance(figure, str):
+        return [dbc.Alert(figure, color="light")]
+    return [picture(f"trajectory-graph-{tab}", figure, f"{TABS[tab]} of the states, layer by layer", f"vitrine-{tab}")]
+
+
+USUAL = {"tab": "lens", "position": AUTO, "colour": "probability", "similarity": "cka", "paths": "all", "unit": ""}
+
+
+def view_params(view: Mapping[str, Any], tokens: Sequence[int | str] | None) -> dict[str, Any]:
+    """The view as parameters of the link; what is as the page opens is left out."""
+    params = {name: value for name, value in view.items() if value != USUAL[name]}
+    return params | ({"tokens": list(tokens)} if tokens else {})
+
+
+def _downloads(key: str) -> list[Any]:
+    kinds = {"csv": "CSV", "json": "JSON", "safetensors": "safetensors", "html": "one HTML file"}
+    return [
+        html.Span("Take it away: "),
+        *[html.A(title, href=f"/results/{key}/{kind}", className="me-3") for kind, title in kinds.items()],
+    ]
