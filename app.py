@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import json
 import logging
@@ -67,8 +68,13 @@ def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Das
     pages = page_modules()
     for page in pages:
         dash.register_page(
-            page.__name__, path=page.PATH, name=page.TITLE, title=f"{page.TITLE} · Vitrine", order=page.ORDER,
-            description=page.QUESTION, layout=page.layout,
+            page.__name__,
+            path=page.PATH,
+            name=page.TITLE,
+            title=f"{page.TITLE} · Vitrine",
+            order=page.ORDER,
+            description=page.QUESTION,
+            layout=shell.guarded(page.layout),
         )
         page.register(app, engine)
     dash.register_page("not_found_404", layout=shell.lost, title="No such page · Vitrine")
@@ -143,13 +149,15 @@ def models(args: argparse.Namespace) -> int:
 
 def worker(args: argparse.Namespace) -> int:
     """Join the cluster of a dask scheduler and work for it: one process, one thread, one GPU."""
-    import subprocess
+    from backends.engine import work_for
 
     address = args.scheduler or os.environ.get("VITRINE_SCHEDULER")
     if not address:
         raise Refused("no scheduler named; start `dask scheduler` and give --scheduler tcp://HOST:8786")
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--nworkers", "1"]
-    return subprocess.call([*command, "--no-dashboard", "--memory-limit", "0"])
+    print(f"working for {address}  (Ctrl-C stops it)", flush=True)
+    with contextlib.suppress(KeyboardInterrupt):
+        work_for(address)
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:

@@ -12,11 +12,12 @@
     return out;
   }
 
-  function bytes(address) {
+  /* A map of viz/maps.py: its header and its values as numbers. */
+  function map(address) {
     if (!held.has(address)) {
       const asked = fetch(address).then((answer) => {
         if (!answer.ok) return answer.text().then((why) => Promise.reject(new Error(why)));
-        return answer.arrayBuffer();
+        return answer.arrayBuffer().then(read);
       });
       asked.catch(() => held.delete(address));
       held.set(address, asked);
@@ -25,14 +26,22 @@
     return held.get(address);
   }
 
+  function read(buffer) {
+    const length = new DataView(buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+    const codes = new Uint8Array(buffer, 4 + length);
+    const span = header.vmax - header.vmin;
+    const values = new Float32Array(codes.length);
+    for (let i = 0; i < codes.length; i++) {
+      const share = codes[i] / 255;
+      values[i] = header.vmin + (header.quantisation === "sqrt" ? share * share : share) * span;
+    }
+    return { header: header, values: values };
+  }
+
   const el = (id) => document.getElementById(id);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--v-${name}`).trim() || "#888";
-  const three = (value) => (value >= 0.9995 ? value.toFixed(2) : value.toFixed(3));
-
-  function put(id, props) {
-    if (el(id)) window.dash_clientside.set_props(id, props);
-    else window.dash_clientside.set_props(id, props);
-  }
+  const short = (value) => value.toFixed(2); // eight bits hold no more: the largest error is 0.004
 
   function rgb(table, share) {
     const i = 3 * Math.max(0, Math.min(255, Math.round(share * 255)));
@@ -78,13 +87,13 @@
 
   // ---------------------------------------------------------------- layer × head
 
-  const grid = { data: null, table: null, statistic: "thumbnails", pick: null, cursor: [0, 0], sprite: null, cell: 40 };
+  const MAPS = "thumbnails";
+  const grid = { data: null, table: null, statistic: MAPS, pick: null, cursor: [0, 0], sprite: null, cell: 40 };
   const LEFT = 30, TOP = 20, GAP = 8;
 
   function drawGrid() {
     const canvas = el("attention-grid");
     if (!canvas) return;
-    if (!canvas.dataset.ready) listenGrid(canvas);
     const { data, statistic } = grid;
     if (!data) {
       sized(canvas, 1, 1);
@@ -109,8 +118,11 @@
     const at = column(grid.pick);
     if (at !== null) outline(pen, grid.pick.layer, at, cell, false);
     if (document.activeElement === canvas) outline(pen, grid.cursor[0], grid.cursor[1], cell, true);
+    document.querySelectorAll(".rank-button").forEach((button) => button.classList.toggle("chosen",
+      Boolean(grid.pick) && Number(button.dataset.layer) === grid.pick.layer && button.dataset.head === String(grid.pick.head)));
     const shown = data.statistics[statistic];
     if (shown) legend("attention-grid-scale", grid.table, shown.least, shown.most, shown.words);
+    else if (grid.sprite) legend("attention-grid-scale", grid.table, "0", short(grid.sprite.most), grid.sprite.words);
   }
 
   const left = (h) => LEFT + h * grid.cell + (h >= grid.data.heads.length ? GAP : 0);
@@ -131,10 +143,10 @@
 
   function drawCell(pen, l, h, cell, statistic) {
     const x = left(h), y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
-    if (statistic === "thumbnails") {
+    if (statistic === MAPS) {
       if (!grid.sprite) return;
-      const s = grid.data.thumbs.size;
-      pen.drawImage(grid.sprite, h * s[1], l * s[0], s[1], s[0], x, y, inner, inner);
+      const s = grid.sprite.side;
+      pen.drawImage(grid.sprite.canvas, h * s, l * s, s, s, x, y, inner, inner);
       return;
     }
     const shown = grid.data.statistics[statistic];
@@ -169,36 +181,33 @@
     pen.restore();
   }
 
-  /* All heads' small maps side by side, coloured once. */
-  function sprite(data, table) {
-    if (!data.thumbs) return null;
-    const [h, w] = data.thumbs.size, L = data.layers.length, H = data.heads.length, all = H + (data.mean ? 1 : 0);
-    const raw = decode(data.thumbs.data);
+  /* All heads' small maps side by side, coloured once: by the square root, so that small weights are seen too. */
+  function sprite(data, found, hidden) {
+    const { header, values } = found;
+    const [L, H, side] = header.shape, all = H + (data.mean ? 1 : 0);
     const canvas = document.createElement("canvas");
-    canvas.width = all * w;
-    canvas.height = L * h;
-    const image = new ImageData(all * w, L * h);
-    const set = (at, share) => {
-      const c = rgb(table, share);
-      image.data[at] = c[0];
-      image.data[at + 1] = c[1];
-      image.data[at + 2] = c[2];
-      image.data[at + 3] = 255;
+    canvas.width = all * side;
+    canvas.height = L * side;
+    const image = new ImageData(all * side, L * side);
+    const set = (l, i, h, j, value) => {
+      const c = rgb(grid.table, Math.sqrt(value / (header.vmax || 1)));
+      image.data.set([c[0], c[1], c[2], 255], 4 * ((l * side + i) * all * side + h * side + j));
     };
     for (let l = 0; l < L; l++)
-      for (let i = 0; i < h; i++)
-        for (let j = 0; j < w; j++) {
+      for (let i = 0; i < side; i++)
+        for (let j = 0; j < side; j++) {
           let sum = 0;
-          const row = (l * h + i) * all * w;
-          for (let k = 0; k < H; k++) {
-            const code = raw[((l * H + k) * h + i) * w + j] / 255; // the square root of the weight
-            sum += code * code;
-            set(4 * (row + k * w + j), code);
+          for (let h = 0; h < H; h++) {
+            const value = values[((l * H + h) * side + i) * side + j];
+            sum += value;
+            set(l, i, h, j, value);
           }
-          if (data.mean) set(4 * (row + H * w + j), Math.sqrt(sum / H));
+          if (data.mean) set(l, i, H, j, sum / H);
         }
     canvas.getContext("2d").putImageData(image, 0, 0);
-    return canvas;
+    const notes = ["attention weight (probability), coloured by its square root, one scale for all heads", data.cell];
+    if (hidden) notes.push("first column hidden");
+    return { canvas: canvas, side: side, most: header.vmax, words: notes.filter(Boolean).join("; ") };
   }
 
   function cellAt(event) {
@@ -217,16 +226,20 @@
     const { data, statistic } = grid;
     const who = h < data.heads.length ? `Layer ${data.layers[l]}, head ${data.heads[h]}` : `Layer ${data.layers[l]}, mean over its heads`;
     const told = Object.entries(data.statistics)
-      .filter(([name]) => name !== "thumbnails" && (statistic === "thumbnails" || name === statistic))
+      .filter(([name]) => statistic === MAPS || name === statistic)
       .map(([name, s]) => [s.title, valueAt(name, l, h), s.unit])
       .filter(([, value]) => value !== null)
-      .map(([title, value, unit]) => `${title} ${value.toFixed(2)} ${unit}`);
+      .map(([title, value, unit]) => `${title} ${value.toFixed(2)}${unit === "probability" ? "" : ` ${unit}`}`);
     words.textContent = [who, ...told].join(" · ");
   }
 
   function choose(l, h) {
     const head = h < grid.data.heads.length ? h : "mean";
-    window.dash_clientside.set_props("attention-pick", { data: { layer: l, head: head } });
+    pickHead(l, head);
+  }
+
+  function pickHead(layer, which) {
+    window.dash_clientside.set_props("attention-pick", { data: { layer: layer, head: which, model: grid.data && grid.data.model } });
   }
 
   function listenGrid(canvas) {
@@ -263,21 +276,34 @@
     canvas.addEventListener("blur", drawGrid);
   }
 
-  function showGrid(data, pick, statistic) {
-    const fresh = data !== grid.data;
+  function showGrid(data, pick, statistic, sink) {
+    const canvas = el("attention-grid");
+    if (canvas && !canvas.dataset.ready) { // the page was opened just now
+      listenGrid(canvas);
+      dark();
+      head.kind = undefined;
+      head.asked = new URLSearchParams(window.location.search).has("view");
+    }
+    const fresh = data !== grid.data || Boolean(sink) !== grid.sink;
+    if (data !== grid.data) grid.sprite = null;
     grid.data = data || null;
     grid.pick = pick || null;
-    grid.statistic = data && data.statistics[statistic] ? statistic : data ? Object.keys(data.statistics)[0] : statistic;
+    grid.sink = Boolean(sink);
+    grid.statistic = data && data.statistics[statistic] ? statistic : MAPS;
     if (data && fresh) {
       grid.table = decode(data.table);
-      grid.sprite = sprite(data, grid.table);
+      map(`${data.sprite}&sink=${sink ? 0 : 1}`).then((found) => {
+        if (grid.data !== data || grid.sink !== Boolean(sink)) return;
+        grid.sprite = sprite(data, found, sink);
+        drawGrid();
+      }, (why) => failed("attention-grid-words", why));
     }
     const at = column(grid.pick);
     if (at !== null) {
       grid.cursor = [grid.pick.layer, at];
       tellCell(grid.pick.layer, at);
     }
-    drawGrid();
+    window.requestAnimationFrame(drawGrid);
     return window.dash_clientside.no_update;
   }
 
@@ -292,17 +318,14 @@
   /* What token i looks at, and who looks at it: two Float32Arrays over the tokens. */
   function weights(view, i) {
     const n = view.tokens.length;
-    if (view.pattern) {
-      return bytes(view.pattern).then((buffer) => {
-        const all = new Float32Array(buffer);
+    if (view.address) {
+      return map(view.address).then(({ values }) => {
         const into = new Float32Array(n);
-        for (let q = 0; q < n; q++) into[q] = all[q * n + i];
-        return { out: all.slice(i * n, (i + 1) * n), into: into };
+        for (let q = 0; q < n; q++) into[q] = values[q * n + i];
+        return { out: values.slice(i * n, (i + 1) * n), into: into };
       });
     }
-    return Promise.all([bytes(view.row + i), bytes(view.column + i)]).then(([row, col]) => ({
-      out: new Float32Array(row), into: new Float32Array(col),
-    }));
+    return Promise.all([map(view.row + i), map(view.column + i)]).then(([row, col]) => ({ out: row.values, into: col.values }));
   }
 
   /* Weights that are hidden become NaN: the first token's column, and special tokens on both sides. */
@@ -319,11 +342,11 @@
     return order.sort((a, b) => values[b] - values[a]).slice(0, most);
   }
 
-  const quoted = (view, i) => `${view.tokens[i]} (${i})`;
+  const quoted = (view, i) => `“${view.tokens[i]}” (${i})`;
 
   function list(view, values, most) {
     const found = best(values, most);
-    return found.length ? found.map((i) => `${quoted(view, i)} ${three(values[i])}`).join(",  ") : "nothing above 0.005";
+    return found.length ? found.map((i) => `${quoted(view, i)} ${short(values[i])}`).join(",  ") : "nothing worth a line";
   }
 
   function failed(id, why) {
@@ -344,8 +367,9 @@
     const scroll = el("attention-lines");
     if (!scroll) return;
     const { view } = head;
-    if (!view || view.picture) {
+    if (!view) {
       scroll.replaceChildren();
+      delete scroll.dataset.view;
       return;
     }
     if (scroll.dataset.view !== String(head.number)) buildLines(scroll, view);
@@ -354,15 +378,14 @@
     if (!at) {
       lines.found = null;
       const words = el("attention-lines-words");
-      if (!view.pattern) {
+      if (!view.address) {
         words.textContent = "Point at a token, or move to it with the arrow keys, to see where it looks and who looks at it.";
         paint(scroll, view);
         return;
       }
-      bytes(view.pattern).then((buffer) => {
+      map(view.address).then(({ values }) => {
         if (turn !== lines.turn) return;
-        const all = new Float32Array(buffer);
-        lines.edges = strongest(view, all);
+        lines.edges = strongest(view, values);
         words.textContent =
           `All weights of at least ${view.threshold} (${lines.edges.length} lines). ` +
           "Point at a token, or move to it with the arrow keys, to see its own.";
@@ -527,7 +550,7 @@
     if (at && lines.found) {
       if (at.side === "query") lines.found.out.forEach((w, k) => w >= 0.005 && line(at.token, k, w, accent));
       else lines.found.into.forEach((w, q) => w >= 0.005 && line(q, at.token, w, other));
-    } else if (!at && lines.edges && view.pattern) {
+    } else if (!at && lines.edges && view.address) {
       for (let i = lines.edges.length - 1; i >= 0; i--) line(lines.edges[i][0], lines.edges[i][1], lines.edges[i][2], accent);
     }
     pen.globalAlpha = 1;
@@ -541,7 +564,7 @@
         option.setAttribute("aria-selected", String(Boolean(here)));
         const w = values && strong && values[i] >= 0.005 ? values[i] : 0;
         option.style.background = w ? `color-mix(in srgb, ${tint} ${Math.round(8 + 42 * Math.min(1, w))}%, transparent)` : "";
-        option.querySelector("i").textContent = w ? three(w) : "";
+        option.querySelector("i").textContent = w ? short(w) : "";
       });
     }
   }
@@ -557,6 +580,7 @@
     if (!view || !view.picture) return;
     if (!box.dataset.ready) listenPatches(box);
     specials(view);
+    opacity();
     if (patches.source !== view.picture.address) {
       patches.source = view.picture.address;
       const image = new Image();
@@ -567,17 +591,17 @@
       image.src = view.picture.address;
       patches.image = null;
     }
-    if (patches.at === null || patches.at >= view.tokens.length) patches.at = view.start;
+    if (patches.at === null || patches.at >= view.tokens.length) patches.at = view.picture.start;
     const turn = (patches.turn = (patches.turn || 0) + 1);
     weights(view, patches.at).then((found) => {
       if (turn !== patches.turn) return;
       patches.found = found;
       const first = view.picture.first;
       const shown = [...found.out.slice(first), ...found.into.slice(first)];
-      patches.top = patches.own ? Math.max(1e-9, ...shown) : view.most;
+      patches.top = patches.own ? Math.max(1e-9, ...shown) : view.picture.most;
       overlay("attention-patch-out", view, found.out);
       overlay("attention-patch-into", view, found.into);
-      legend("attention-patch-scale", grid.table, "0", three(patches.top),
+      legend("attention-patch-scale", grid.table, "0", short(patches.top),
         `attention weight (probability), ${patches.own ? "scale of this patch alone" : "one scale for the whole head"}`);
       tellPatch(view, found);
     }, (why) => failed("attention-patch-words", why));
@@ -614,14 +638,14 @@
 
   function place(view, i) {
     const first = view.picture.first, columns = view.picture.grid[1];
-    return i < first ? view.tokens[i] : `the patch in row ${Math.floor((i - first) / columns) + 1}, column ${((i - first) % columns) + 1}`;
+    return i < first ? view.tokens[i] : `row ${Math.floor((i - first) / columns) + 1}, column ${((i - first) % columns) + 1}`;
   }
 
   function tellPatch(view, found) {
     const words = el("attention-patch-words");
     if (!words) return;
     const first = view.picture.first;
-    const many = (values) => best(values, 3).map((i) => `${place(view, i)} ${three(values[i])}`).join(", ") || "nothing above 0.005";
+    const many = (values) => best(values, 3).map((i) => `${place(view, i)} (${short(values[i])})`).join(";  ") || "nothing worth a line";
     const inside = found.out.slice(first).reduce((a, b) => a + b, 0);
     words.replaceChildren();
     const told = (lead, text) => {
@@ -631,12 +655,27 @@
       line.append(b, text);
       words.append(line);
     };
-    const name = place(view, patches.at);
-    told(`${name[0].toUpperCase()}${name.slice(1)} looks at: `, `${many(found.out)} (${three(inside)} of its attention is on patches)`);
+    const name = patches.at < first ? place(view, patches.at) : `The patch in ${place(view, patches.at)}`;
+    told(`${name} looks at: `, `${many(found.out)}.  ${short(inside)} of its attention is on patches.`);
     told("It is looked at by: ", many(found.into));
     if (patches.over !== null && patches.pinned)
       told(`Under the pointer, ${place(view, patches.over)}: `,
-        `is looked at with ${three(found.out[patches.over])}, looks with ${three(found.into[patches.over])}`);
+        `it gets ${short(found.out[patches.over])} of the chosen patch's attention and gives it ${short(found.into[patches.over])} of its own`);
+  }
+
+  /* The slider that sets how much of the image shines through. */
+  function opacity() {
+    const box = el("attention-opacity");
+    if (!box || box.firstChild) return;
+    const label = document.createElement("label");
+    const slider = document.createElement("input");
+    Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.05, value: patches.opacity, className: "form-range" });
+    slider.addEventListener("input", () => {
+      patches.opacity = Number(slider.value);
+      drawPatches();
+    });
+    label.append("Opacity", slider);
+    box.append(label);
   }
 
   function specials(view) {
@@ -720,8 +759,12 @@
 
   // ---------------------------------------------------------------- what Dash calls
 
-  function showHead(view, focus, opacity, own, tab) {
-    if (view !== head.view) {
+  function showHead(view, focus, own) {
+    const fresh = view !== head.view;
+    if (fresh) {
+      const kind = view && (view.picture ? "image" : "text");
+      if (kind && kind !== head.kind && !(head.kind === undefined && head.asked)) window.dash_clientside.tabs.open("attention", kind === "image" ? "image" : "map");
+      head.kind = kind || head.kind;
       head.view = view || null;
       head.number += 1;
       lines.edges = lines.found = lines.focus = null;
@@ -731,7 +774,6 @@
     lines.pinned = token === null ? null : { side: side, token: token };
     if (token !== null) patches.at = token;
     patches.pinned = token !== null;
-    patches.opacity = opacity === undefined || opacity === null ? 0.7 : opacity;
     patches.own = Boolean(own && own.length !== 0);
     window.requestAnimationFrame(() => {
       drawLines();
@@ -740,20 +782,26 @@
     return window.dash_clientside.no_update;
   }
 
-  /* The view as a link: what the server knows already is not sent there again. */
-  function link(card, given, pick, statistic, sink, special, tab, focus) {
+  const CARRIED = 600; // characters of a text that its link carries itself, as in workbench.py
+
+  /* The view as a link. */
+  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus) {
     if (!card || !given) return window.dash_clientside.no_update;
     const params = { model: card.name };
-    if (given.text !== undefined && given.text.length <= 300) params.text = given.text;
+    if (given.text && given.text.length <= CARRIED) params.text = given.text;
     else params.input = given.digest;
-    if (pick && pick.layer !== undefined) {
-      params.layer = String(pick.layer);
-      params.head = String(pick.head);
+    if (Array.isArray(aim)) params.target = aim.join("|");
+    else if (aim && typeof aim === "object") params.sequence = aim.sequence;
+    else if (aim) params.target = String(aim);
+    if (pick && pick.link) Object.assign(params, pick.link);
+    else if (pick && data && pick.layer < data.layers.length) {
+      params.layer = data.layers[pick.layer];
+      params.head = pick.head === "mean" ? "mean" : data.heads[pick.head];
     }
-    params.statistic = statistic === "thumbnails" ? "" : statistic;
+    params.statistic = statistic === MAPS ? "" : statistic;
     params.sink = sink ? "" : "shown";
     params.special = special ? "" : "hidden";
-    params.view = tab === "map" ? "" : tab;
+    params.view = tab;
     if (focus && focus.token !== undefined) params.token = String(focus.token);
     return { path: "/attention", params: params };
   }
@@ -762,10 +810,104 @@
     const button = event.target.closest && event.target.closest("button.head-pick");
     if (!button) return;
     const { layer, head: which } = button.dataset;
-    window.dash_clientside.set_props("attention-pick", {
-      data: { layer: Number(layer), head: which === "mean" ? "mean" : Number(which) },
-    });
+    if (layer !== undefined) pickHead(Number(layer), which === "mean" ? "mean" : Number(which));
   });
+
+  // ---------------------------------------------------------------- pictures to take away
+
+  const escaped = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+  function svg(width, height, parts) {
+    const back = `<rect width="100%" height="100%" fill="${colour("surface")}"/>`;
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
+      `font-family="system-ui, sans-serif" font-size="13" fill="${colour("ink")}">${back}${parts.join("")}</svg>`;
+  }
+
+  function linesPicture() {
+    const { view } = head, at = lines.focus || lines.pinned, n = view.tokens.length, half = 200, wide = 260;
+    const y = (i) => 50 + i * ROW;
+    const edges = !at ? lines.edges || [] : !lines.found ? []
+      : at.side === "query" ? [...lines.found.out].map((w, k) => [at.token, k, w]) : [...lines.found.into].map((w, q) => [q, at.token, w]);
+    const parts = [`<text x="12" y="22" font-weight="600">${escaped(view.name)}: lines are attention weights (probability), thicker is more</text>`];
+    edges.filter((e) => e[2] >= 0.005).forEach(([q, k, w]) => parts.push(
+      `<path d="M${half} ${y(q)} C${half + wide * 0.45} ${y(q)} ${half + wide * 0.55} ${y(k)} ${half + wide} ${y(k)}" fill="none" ` +
+      `stroke="${colour(at && at.side === "key" ? "warn" : "accent")}" stroke-opacity="${Math.max(0.04, Math.min(1, w)).toFixed(3)}" ` +
+      `stroke-width="${(0.8 + 3 * Math.min(1, w)).toFixed(2)}"/>`));
+    view.tokens.forEach((token, i) => {
+      parts.push(`<text x="${half - 8}" y="${y(i) + 4}" text-anchor="end">${escaped(token)}</text>`);
+      parts.push(`<text x="${half + wide + 8}" y="${y(i) + 4}">${escaped(token)}</text>`);
+    });
+    return svg(2 * half + wide, y(n) + 10, parts);
+  }
+
+  function patchPicture() {
+    const { view } = head;
+    const one = (id, x, caption) => {
+      const canvas = el(id);
+      return `<text x="${x}" y="48">${caption}</text><image x="${x}" y="58" width="${canvas.clientWidth}" height="${canvas.clientHeight}" ` +
+        `href="${canvas.toDataURL()}"/>`;
+    };
+    const size = el("attention-patch-out");
+    const place_ = escaped(place(view, patches.at));
+    const parts = [
+      `<text x="12" y="22" font-weight="600">${escaped(view.name)}, from and to ${place_}; full colour = ${short(patches.top)} (probability)</text>`,
+      one("attention-patch-out", 12, "Where it looks"),
+      one("attention-patch-into", 32 + size.clientWidth, "Who looks at it"),
+    ];
+    return svg(44 + 2 * size.clientWidth, 70 + size.clientHeight, parts);
+  }
+
+  function base64(text) {
+    let raw = "";
+    for (const byte of new TextEncoder().encode(text)) raw += String.fromCharCode(byte);
+    return window.btoa(raw);
+  }
+
+  function keep(blob, name) {
+    const a = document.createElement("a");
+    a.href = URL.createObjectURL(blob);
+    a.download = name;
+    a.click();
+    window.setTimeout(() => URL.revokeObjectURL(a.href), 10000);
+  }
+
+  function save(kind) {
+    if (!head.view) return;
+    const open = document.querySelector("[role=tab][data-page=attention][aria-selected=true]").dataset.name;
+    const name = `vitrine-attention-${head.view.name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+    if (open === "map") {
+      if (!document.querySelector("#attention-map .js-plotly-plot")) window.vitrine.saveHeat("attention-large", kind);
+      else window.vitrine.saveGraph("attention-map", kind, name);
+      return;
+    }
+    const text = open === "lines" ? linesPicture() : head.view.picture ? patchPicture() : null;
+    if (!text) return;
+    const source = new Blob([text], { type: "image/svg+xml" });
+    if (kind === "svg") {
+      keep(source, `${name}.svg`);
+      return;
+    }
+    const image = new Image();
+    image.onload = () => {
+      const canvas = document.createElement("canvas");
+      const scale = Math.min(2, 16000 / Math.max(image.width, image.height));
+      canvas.width = image.width * scale;
+      canvas.height = image.height * scale;
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => keep(blob, `${name}.png`));
+    };
+    image.src = `data:image/svg+xml;base64,${base64(text)}`;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest(".attention-save");
+    if (button) save(button.dataset.kind);
+  });
+
+  function dark() {
+    if (!el("attention-grid")) return;
+    window.dash_clientside.set_props("attention-dark", { data: document.documentElement.getAttribute("data-bs-theme") === "dark" });
+  }
 
   function again() {
     drawGrid();
@@ -777,7 +919,10 @@
     window.clearTimeout(waiting);
     waiting = window.setTimeout(again, 120);
   });
-  window.addEventListener("vitrine-theme", () => window.setTimeout(again, 0));
+  window.addEventListener("vitrine-theme", () => {
+    dark();
+    window.setTimeout(again, 0);
+  });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     attention: { grid: showGrid, head: showHead, link: link },

@@ -11,9 +11,11 @@
 
   function ends(value) { return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3))); }
 
+  function named(data) { return data.unit ? `${data.noun} (${data.unit})` : data.noun; }
+
   function legend(data) {
     const box = make("div", { class: "lens-legend" });
-    box.append(make("span", {}, `${data.noun} (${data.unit}):`), make("span", {}, ends(data.low)));
+    box.append(make("span", {}, `${named(data)}:`), make("span", {}, ends(data.low)));
     const ramp = make("span", { class: "lens-ramp" });
     ramp.style.background = `linear-gradient(to right, ${data.ramp.join(",")})`;
     box.append(ramp, make("span", {}, ends(data.high)));
@@ -24,7 +26,7 @@
     const cell = data.rows[row].cells[column], top = data.columns[column];
     place.replaceChildren();
     place.append(make("strong", {}, `Layer ${data.rows[row].layer}, after “${top.token}” (position ${top.position})`));
-    place.append(make("span", { class: "lens-value" }, `${data.noun}: ${cell.value} (${data.unit})`));
+    place.append(make("span", { class: "lens-value" }, `${data.noun}: ${cell.value} ${data.unit}`));
     const list = make("ol", { class: "lens-best" });
     for (const [word, probability] of cell.best) {
       const item = make("li");

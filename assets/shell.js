@@ -1,4 +1,4 @@
-/* The frame's part in the browser: the link, the theme, the keyboard, and the first look at an upload. */
+/* The frame's part in the browser: the link, the keyboard, exports, and the first look at an upload. */
 (function () {
   "use strict";
 
@@ -27,16 +27,20 @@
   }
 
   /* Write the view into the address, and give every page's link the model, input and target of this one. */
-  function link(view, pathname) {
+  function link(view, extra, pathname) {
+    if (window.vitrine && window.vitrine.theme) window.vitrine.theme.set(window.vitrine.theme.current(), false); // names its button
+    const given = Object.fromEntries(new URLSearchParams(window.location.search));
     if (view && view.path === window.location.pathname) {
-      const address = view.path + query(view.params);
+      const own = extra && extra.path === view.path ? extra.params : {};
+      const kept = {};
+      for (const name of view.keep || []) kept[name] = own[name] !== undefined ? own[name] : given[name];
+      const address = view.path + query({ ...view.params, ...kept });
       if (address !== window.location.pathname + window.location.search) {
         window.history.replaceState(window.history.state, "", address);
       }
       carried = first(view.params);
-    } else if (window.location.search) {
-      const given = Object.fromEntries(new URLSearchParams(window.location.search));
-      if (given.model) carried = first(given);
+    } else if (given.model) {
+      carried = first(given);
     }
     const links = Array.from(document.querySelectorAll(".shell-link"));
     const here = pathname || window.location.pathname;
@@ -46,32 +50,6 @@
       else a.removeAttribute("aria-current");
     });
     return [...paths.map((p) => (p === "/" ? p : p + query(carried))), ...paths.map((p) => p === here)];
-  }
-
-  let templates = null;
-
-  function theme(clicks, given) {
-    templates = given || templates;
-    const root = document.documentElement;
-    let now = root.getAttribute("data-bs-theme") || "light";
-    if (clicks) {
-      now = now === "dark" ? "light" : "dark";
-      root.setAttribute("data-bs-theme", now);
-      try {
-        window.localStorage.setItem("vitrine-theme", JSON.stringify(now));
-      } catch (error) { /* private windows may not keep it */ }
-      document.querySelectorAll(".js-plotly-plot").forEach(recolour);
-      window.dispatchEvent(new CustomEvent("vitrine-theme", { detail: now }));
-    }
-    return now === "dark" ? "Light" : "Dark";
-  }
-
-  /* A plotly figure in the colours of the page. */
-  function recolour(graph) {
-    const now = document.documentElement.getAttribute("data-bs-theme");
-    if (window.Plotly && templates && templates[now] && graph._fullLayout) {
-      window.Plotly.relayout(graph, { template: templates[now] });
-    }
   }
 
   /* One look at a file before it travels; the server looks again. */
@@ -87,11 +65,11 @@
   }
 
   function inspect(event) {
-    const box = event.target && event.target.closest && event.target.closest(".upload");
+    const box = event.target && event.target.closest && event.target.closest("[id$='-upload']");
     if (!box) return;
     const files = event.type === "drop" ? event.dataTransfer && event.dataTransfer.files : event.target.files;
     const said = files && files.length ? refusal(files[0]) : "";
-    const problem = (box.id || "").replace(/-upload$/, "-problem");
+    const problem = box.id.replace(/-upload$/, "-problem");
     if (!said) return;
     event.preventDefault();
     event.stopPropagation();
@@ -100,6 +78,13 @@
   }
   document.addEventListener("drop", inspect, true);
   document.addEventListener("change", inspect, true);
+
+  /* The file input that Dash makes has no name of its own. */
+  new MutationObserver(function () {
+    for (const input of document.querySelectorAll(".upload input[type=file]:not([aria-label])")) {
+      input.setAttribute("aria-label", "Choose an image");
+    }
+  }).observe(document.documentElement, { subtree: true, childList: true });
 
   /* Ctrl+Enter (or Cmd+Enter) in a text applies it. */
   document.addEventListener("keydown", function (event) {
@@ -128,6 +113,28 @@
     });
   }
 
+  /* Saving a picture and copying the link: see viz/components/exports.py. */
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest && event.target.closest("[data-save], [data-copy-link]");
+    if (!button) return;
+    const vitrine = window.vitrine || {};
+    if (button.hasAttribute("data-copy-link")) {
+      vitrine.copy(window.location.href).then((done) => say(button, done ? "Copied" : "Copy it from the address bar"));
+      return;
+    }
+    const id = button.getAttribute("data-picture");
+    const kind = button.getAttribute("data-save");
+    const drawn = [vitrine.saveHeat, vitrine.saveText, vitrine.saveGraph].filter(Boolean);
+    drawn.reduce((before, save) => before.then((done) => done || save(id, kind)), Promise.resolve(false))
+      .then((done) => done || say(button, "Nothing is drawn yet"));
+  });
+
+  function say(button, words) {
+    const before = button.textContent;
+    button.textContent = words;
+    window.setTimeout(() => (button.textContent = before), 1600);
+  }
+
   /* The skip link moves the focus without touching the address, which holds the view. */
   document.addEventListener("click", function (event) {
     const skip = event.target.closest && event.target.closest(".skip-link");
@@ -139,6 +146,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    shell: { link, theme, query, examples, answers },
+    shell: { link, query, examples, answers },
   });
 })();

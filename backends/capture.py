@@ -8,7 +8,6 @@ ContextVar by the id of each submodule: threads that share one network never see
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -193,7 +192,8 @@ def _leave(module: nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
 
 
 @contextmanager
-def _listening(modules: Iterable[nn.Module], listener: Listener) -> Iterator[None]:
+def listening(modules: Iterable[nn.Module], listener: Listener) -> Iterator[None]:
+    """Tell `listener` what these modules do in this thread; inside, whoever listened to them before hears nothing."""
     token = _listeners.set({**_listeners.get(), **{id(module): listener for module in modules}})
     try:
         yield
@@ -209,13 +209,13 @@ def install(module: nn.Module) -> None:
     for kernel in KERNELS:
         AttentionInterface.register(PREFIX + kernel, partial(_attend, kernel))
         AttentionMaskInterface.register(PREFIX + kernel, ALL_MASK_ATTENTION_FUNCTIONS[kernel])
-    _rename(module, {kernel: PREFIX + kernel for kernel in KERNELS}, only=_uses_interface(module))
+    rename(module, {kernel: PREFIX + kernel for kernel in KERNELS}, only=_uses_interface(module))
 
 
-def _watch(module: nn.Module, sites: Sites) -> None:
+def watch(module: nn.Module, sites: Sites) -> None:
     """Put our inert hooks on the modules that recordings listen to."""
     for path in {*sites.block, *sites.attention, *sites.branch, *sites.mlp} - {""}:
-        _hook(module.get_submodule(path))
+        hook(module.get_submodule(path))
 
 
 def _uses_interface(module: nn.Module) -> set[int]:
@@ -231,16 +231,16 @@ def _uses_interface(module: nn.Module) -> set[int]:
     return found
 
 
-def _rename(module: nn.Module, names: Mapping[str, str], only: set[int] | None = None) -> None:
+def rename(module: nn.Module, names: Mapping[str, str], only: set[int] | None = None) -> None:
     """Change the attention function's name in the configs of all submodules."""
     for sub in module.modules():
-        config = getattr(sub, "config", None)
-        name = getattr(config, "_attn_implementation_internal", None)
+        config: Any = getattr(sub, "config", None)
+        name = getattr(config, "_attn_implementation_internal", "")
         if name in names and (only is None or id(config) in only):
             config._attn_implementation_internal = names[name]
 
 
-def _hook(module: nn.Module) -> list[Any]:
+def hook(module: nn.Module) -> list[Any]:
     """Our two inert hooks on this module; none where they are already."""
     if _leave in module._forward_hooks.values():
         return []
@@ -250,8 +250,8 @@ def _hook(module: nn.Module) -> list[Any]:
     ]
 
 
-def _tensor(output: Any) -> Tensor | None:
-    """The main tensor of a module's output, which may be a tensor, a tuple or a ModelOutput."""
+def tensor_of(output: Any) -> Any:
+    """The main tensor of a module's output, which may be a tensor, a tuple or a ModelOutput; None when it has none."""
     import torch
 
     if isinstance(output, torch.Tensor):
@@ -268,9 +268,9 @@ def _with_tensor(output: Any, tensor: Tensor) -> Any:
     return (tensor, *output[1:]) if isinstance(output, tuple) else tensor
 
 
-def _entering(args: tuple, kwargs: Mapping[str, Any]) -> Tensor | None:
+def entering(args: tuple, kwargs: Mapping[str, Any]) -> Any:
     """The main tensor among a module's arguments."""
-    return _tensor([*args, kwargs.get("hidden_states"), *kwargs.values()])
+    return tensor_of([*args, kwargs.get("hidden_states"), *kwargs.values()])
 
 
 class Recording:
@@ -311,7 +311,7 @@ class Recording:
         self._seen: Counter[int] = Counter()
         self._inside: list[int] = []
         self._shape: tuple[int, ...] = ()
-        self._stores = {"residual": self._residual if residual else None}
+        self._stores = {"residual": self._residual} if residual else {}
         self._stores |= {"attention": self.attention_out, "mlp": self.mlp_out} if components else {}
         self._roles: dict[int, dict[str, list[int]]] = {}
 
@@ -354,19 +354,19 @@ class Recording:
                     self._roles.setdefault(id(found[path]), {}).setdefault(role, []).append(layer)
         return list(found.values())
 
-    def _layer(self, module: nn.Module, role: str) -> int | None:
-        """Which layer this call of a module is: networks with shared weights call one module many times."""
+    def _layer(self, module: nn.Module, role: str) -> int:
+        """Which layer this call of a module is, -1 where it has not this role; shared weights are called many times."""
         layers = self._roles[id(module)].get(role)
-        return layers[self._seen[id(module)] % len(layers)] if layers else None
+        return layers[self._seen[id(module)] % len(layers)] if layers else -1
 
     def enter(self, module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         """The stream into the first block."""
         caller = self._layer(module, "caller")
-        if caller is not None:
+        if caller >= 0:
             self._inside.append(caller)
         if self._layer(module, "block") != 0:
             return None
-        before = _entering(args, kwargs)
+        before = entering(args, kwargs)
         self._shape = before.shape
         after = self._pass("residual", 0, before)
         if after is before:
@@ -376,35 +376,33 @@ class Recording:
 
     def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
         """The stream out of each block, and what attention and MLP add to it."""
-        before = after = _tensor(output)
-        for role in ("attention", "mlp", "block"):
+        before = after = tensor_of(output)
+        for role, site, later in (("attention", "attention", 0), ("mlp", "mlp", 0), ("block", "residual", 1)):
             layer = self._layer(module, role)
-            if layer is not None and role == "block":
-                after = self._pass("residual", layer + 1, after)
-            elif layer is not None:
-                after = self._pass(role, layer, after)
-        if self._layer(module, "caller") is not None:
+            if layer >= 0:
+                after = self._pass(site, layer + later, after)
+        if self._layer(module, "caller") >= 0:
             self._inside.pop()
         self._seen[id(module)] += 1
         return None if after is before else _with_tensor(output, after)
 
     def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
         """Attention of one layer: by its kernel, or by its own formula where the whole pattern is wanted."""
+        import torch
+
         layer = self._layer(attention.module, "caller")
-        wanted = layer in self._wanted
-        if wanted and self._queries is None:
+        weights: Tensor | None
+        if layer in self._wanted and self._queries is None:
             z, weights = attention.eager()
             self._keep_pattern(layer, weights)
         else:
             z, weights = attention.plain()
-        if wanted and self._queries is not None:
-            import torch
-
-            rows = attention.rows(torch.as_tensor(self._queries, device=attention.query.device))
-            self.patterns[layer] = rows if self._keep_grad else rows.detach()
+            if layer in self._wanted:
+                at = torch.as_tensor(self._queries, device=attention.query.device)
+                self._keep_pattern(layer, attention.rows(at))
         if layer in self._qk:
-            kept = {"query": attention.query, "key": attention.key, "value": attention.key[..., :1]}
-            self._calls[layer] = replace(attention, **{name: part.detach() for name, part in kept.items()})
+            query, key = attention.query.detach(), attention.key.detach()
+            self._calls[layer] = replace(attention, query=query, key=key, value=key[..., :1])
         edit = self._edits.get(("z", layer))
         z = edit(z.clone()) if edit else z
         if self._heads:
@@ -413,7 +411,7 @@ class Recording:
 
     def soften(self, weights: Tensor) -> None:
         """A softmax inside an attention module that does not use the interface."""
-        layer = self._inside[-1] if self._inside else None
+        layer = self._inside[-1] if self._inside else -1
         if weights.ndim == 4 and layer in self._wanted | self._qk:
             self._keep_pattern(layer, weights if self._queries is None else weights[:, :, list(self._queries)])
 
@@ -427,10 +425,10 @@ class Recording:
         """Edit a tensor where an edit is asked for, and store what goes on."""
         edit = self._edits.get((site, layer))
         if edit is not None:
-            tensor = edit(tensor.view(self._shape).clone()).view(tensor.shape)
+            tensor = edit(tensor.reshape(self._shape).clone()).reshape(tensor.shape)
         store = self._stores.get(site)
         if store is not None:
-            store[layer] = self._keep(tensor).view(self._shape)
+            store[layer] = self._keep(tensor).reshape(self._shape)
         return tensor
 
 
@@ -467,19 +465,19 @@ def record(
         keep_grad=keep_grad,
         edits=edits,
     )
-    softmax = nullcontext() if sites.interface or not (patterns or qk) else _softmax(recording.soften)
-    with _listening(recording.listen(module), recording), softmax:
+    softmax = nullcontext() if sites.interface or not (patterns or qk) else softmaxes(recording.soften)
+    with listening(recording.listen(module), recording), softmax:
         yield recording
 
 
 def read(module: nn.Module, sites: Sites, states: Tensor) -> Tensor:
     """Logits (…, vocabulary) of residual states (…, d): unembedding of the final norm, as in the last layer."""
-    if sites.final_norm is not None:
-        states = module.get_submodule(sites.final_norm)(states)
-    return module.get_submodule(sites.unembedding)(states)
+    for path in (sites.final_norm, sites.unembedding):
+        states = module.get_submodule(path)(states) if path else states
+    return states
 
 
-def _softmax(tell: Callable[[Tensor], None]) -> Any:
+def softmaxes(tell: Callable[[Tensor], None]) -> Any:
     """While entered, `tell` gets the result of every softmax of this thread."""
     import torch
     from torch.overrides import TorchFunctionMode
@@ -494,357 +492,3 @@ def _softmax(tell: Callable[[Tensor], None]) -> Any:
             return output
 
     return Softmax()
-
-
-@dataclass
-class Call:
-    """One call of one module during the probe: when it began and ended, and the tensors."""
-
-    path: str
-    start: int
-    end: int
-    before: Tensor | None
-    after: Tensor | None
-    output: Any
-
-    def __contains__(self, when: int) -> bool:
-        return self.start < when < self.end
-
-
-class Probe:
-    """Listens to every module in one small forward."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-        self.paths = {id(sub): path for path, sub in module.named_modules()}
-        self.calls: list[Call] = []
-        self.attentions: list[tuple[int, str, Tensor | None, Tensor | None]] = []  # when, path, z, softmax
-        self._open: list[tuple[int, str, Tensor | None]] = []
-        self._clock = 0
-
-    def run(self, run: Callable[[], Any], softmax: bool = False) -> Probe:
-        """Listen to one `run()` with hooks on all modules, which are gone afterwards."""
-        import torch
-
-        handles = [handle for sub in self.module.modules() for handle in _hook(sub)]
-        try:
-            with _listening(self.module.modules(), self), torch.no_grad():
-                with _softmax(self._soften) if softmax else nullcontext():
-                    run()
-        finally:
-            for handle in handles:
-                handle.remove()
-        self.calls.sort(key=lambda call: call.start)
-        return self
-
-    @property
-    def output(self) -> Any:
-        """What the whole network returned."""
-        return next((call.output for call in self.calls if call.path == ""), None)
-
-    def within(self, call: Call) -> list[Call]:
-        """The calls made during `call`."""
-        return [inner for inner in self.calls if inner.start in call and inner.path]
-
-    def enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        before = _entering(args, kwargs)
-        self._open.append((self._tick(), self.paths[id(module)], None if before is None else before.detach().clone()))
-
-    def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
-        start, path, before = self._open.pop()
-        after = _tensor(output)
-        after = None if after is None else after.detach().clone()
-        self.calls.append(Call(path, start, self._tick(), before, after, output))
-
-    def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
-        z, weights = attention.plain()
-        self.attentions.append((self._tick(), self.paths[id(attention.module)], z.detach(), None))
-        return z, weights
-
-    def _soften(self, weights: Tensor) -> None:
-        if weights.ndim == 4 and self._open:
-            self.attentions.append((self._tick(), self._open[-1][1], None, weights.detach()))
-
-    def _tick(self) -> int:
-        self._clock += 1
-        return self._clock
-
-
-def locate(module: nn.Module, run: Callable[[], Any]) -> Sites:
-    """Find a network's parts by what the tensors do in one small forward `run()`, and check what was found.
-
-    Calls `install`, so the network is ready for `record`. Parts that cannot be found stay empty; views whose
-    check fails are named in `withdrawn`.
-    """
-    before = Probe(module).run(run)
-    install(module)
-    probe = Probe(module).run(run)
-    gap = _gap(_tensor(probe.output), _tensor(before.output))
-    withdrawn = {}
-    if gap > _tolerance(probe):
-        _rename(module, {PREFIX + kernel: kernel for kernel in KERNELS})
-        withdrawn["attention"] = f"reading attention changes this network's answer (by {gap:.1e}), so it is not read"
-        probe = before
-    elif not probe.attentions and (blocks := _blocks(probe)):
-        _rename(module, {"sdpa": "eager"})  # this architecture has its own attention: watch its softmax
-        probe = Probe(module).run(run, softmax=True)
-        gap = _gap(_tensor(probe.output), _tensor(before.output))
-        probe.attentions = [a for a in probe.attentions if a[3].shape[-2] == blocks[0].after.shape[1]]
-    sites = replace(_sites(probe), checks={"install_gap": gap}, withdrawn=withdrawn)
-    sites = _check_lens(_check_residual(sites, probe), probe)
-    _watch(module, sites)
-    return _check_attention(sites, probe, run)
-
-
-def _sites(probe: Probe) -> Sites:
-    """Where the parts are, before any check."""
-    blocks = _blocks(probe)
-    if not blocks:
-        return Sites(channels=_channels(probe), embedding=_embedding(probe))
-    firsts = [next((a for a in probe.attentions if a[0] in block), None) for block in blocks]
-    attended = next((layer for layer, first in enumerate(firsts) if first), None)
-    branch, mlp = (None, None) if attended is None else _branches(probe, blocks[attended], firsts[attended][0])
-    z = None if attended is None else firsts[attended][2]
-    pattern = None if attended is None else firsts[attended][3]
-    return Sites(
-        block=tuple(block.path for block in blocks),
-        attention=tuple(first[1] if first else "" for first in firsts),
-        branch=_in_each(probe, blocks, branch),
-        mlp=_in_each(probe, blocks, mlp),
-        projection=tuple(_projection(probe, b, f[2]) if f else "" for b, f in zip(blocks, firsts, strict=True))
-        if z is not None
-        else (),
-        embedding=_embedding(probe),
-        heads=z.shape[2] if z is not None else 0 if pattern is None else pattern.shape[1],
-        tokens=blocks[0].after.shape[1],
-        interface=z is not None or pattern is None,
-    )
-
-
-def _blocks(probe: Probe) -> list[Call]:
-    """The calls of the residual blocks: the list of modules that most attention happens in, or the longest chain."""
-    from torch import nn
-
-    best: list[Call] = []
-    most = 0
-    for path, sub in probe.module.named_modules():
-        if not isinstance(sub, (nn.ModuleList, nn.Sequential)):
-            continue
-        children = {f"{path}.{name}".lstrip(".") for name, _ in sub.named_children()}
-        calls = [c for c in probe.calls if c.path in children and _is_stream(c)]
-        if probe.attentions:
-            count = sum(any(a[0] in call for a in probe.attentions) for call in calls)
-        else:
-            count = _chained(calls)
-        if count > most:
-            best, most = calls, count
-    return [call for call in best if call.after.shape == best[0].after.shape]
-
-
-def _is_stream(call: Call) -> bool:
-    """Takes and gives (B, T, d)."""
-    return call.after is not None and call.after.ndim == 3 and getattr(call.before, "shape", 0) == call.after.shape
-
-
-def _chained(calls: list[Call]) -> int:
-    """How many calls there are when each takes what the one before gave, else 0."""
-    links = itertools.pairwise(calls)
-    return len(calls) if len(calls) > 1 and all(_same(a.after, b.before) for a, b in links) else 0
-
-
-def _branches(probe: Probe, block: Call, when: int) -> tuple[str | None, str | None]:
-    """The two modules in a block whose outputs are what it adds to the stream, as paths within the block."""
-    added = block.after - block.before
-    inner = [c for c in probe.within(block) if c.after is not None and _flat(c.after).shape == _flat(added).shape]
-    inner.sort(key=lambda c: (c.path.count("."), c.start))
-    attention = sorted((c for c in inner if c.end > when), key=lambda c: when not in c)
-    tolerance = _tolerance(probe) * float(block.after.abs().max())
-    for a in attention:
-        rest = _flat(added - a.after.view_as(added))
-        for m in inner:
-            if m is not a and when not in m and float((rest - _flat(m.after)).abs().max()) <= tolerance:
-                return a.path.removeprefix(block.path + "."), m.path.removeprefix(block.path + ".")
-    return None, None
-
-
-def _flat(tensor: Tensor) -> Tensor:
-    """(…, d) as (tokens, d): OPT's MLP drops the batch axis."""
-    return tensor.reshape(-1, tensor.shape[-1]) if tensor.ndim else tensor
-
-
-def _in_each(probe: Probe, blocks: list[Call], part: str | None) -> tuple[str, ...]:
-    """The path of a block's part in every block that has it."""
-    if part is None:
-        return ()
-    called = {call.path for call in probe.calls}
-    paths = [f"{block.path}.{part}" for block in blocks]
-    return tuple(path if path in called else "" for path in paths)
-
-
-def _projection(probe: Probe, block: Call, z: Tensor | None) -> str:
-    """The linear layer whose input is the heads side by side."""
-    if z is None:
-        return ""
-    merged = z.reshape(*z.shape[:2], -1)
-    for call in probe.within(block):
-        weight = getattr(probe.module.get_submodule(call.path), "weight", None)
-        if weight is not None and weight.ndim == 2 and _same(call.before, merged):
-            return call.path
-    return ""
-
-
-def _embedding(probe: Probe) -> str | None:
-    try:
-        return probe.paths.get(id(probe.module.get_input_embeddings()))
-    except (AttributeError, NotImplementedError):
-        return None
-
-
-def _channels(probe: Probe) -> tuple[str, ...]:
-    """The stages of a convolutional network: the siblings that see most resolutions, the last of each resolution."""
-    best: dict[tuple[int, ...], str] = {}
-    for parent in dict.fromkeys(path.rpartition(".")[0] for path in probe.paths.values() if path):
-        found = {}
-        for call in probe.calls:
-            size = tuple(call.after.shape[2:]) if call.after is not None and call.after.ndim == 4 else (1, 1)
-            whole = not isinstance(call.output, Mapping)  # an encoder that wraps its stages in a ModelOutput
-            if call.path and call.path.rpartition(".")[0] == parent and min(size) > 1 and whole:
-                found[size] = call.path
-        if found and len(found) >= len(best):  # of equals the later ones: a stem has resolutions too
-            best = found
-    return tuple(best.values())
-
-
-def _check_residual(sites: Sites, probe: Probe) -> Sites:
-    """Each block adds attention and MLP to the stream, or their contributions are withdrawn."""
-    if not sites.layers:
-        return sites
-    gap = float("inf")
-    if sites.mlp and all(sites.mlp):
-        calls = {path: [c for c in probe.calls if c.path == path] for path in {*sites.block, *sites.branch, *sites.mlp}}
-        gap = 0.0
-        for parts in zip(sites.block, sites.branch, sites.mlp, strict=True):
-            block, *added = (calls[part].pop(0) for part in parts if part)
-            gap = max(gap, _gap(block.before + sum(c.after.view_as(block.after) for c in added), block.after))
-    if gap <= _tolerance(probe):
-        return replace(sites, checks={**sites.checks, "residual_gap": gap})
-    why = (
-        "a block of this network does not simply add attention and MLP to what it is given (it norms or scales "
-        "the sum), so the contributions of its parts are not shown"
-    )
-    checks = sites.checks if gap == float("inf") else {**sites.checks, "residual_gap": gap}
-    return replace(sites, branch=(), mlp=(), checks=checks, withdrawn={**sites.withdrawn, "components": why})
-
-
-def _check_lens(sites: Sites, probe: Probe) -> Sites:
-    """Find final norm and unembedding, and ask that they give the network's own logits."""
-    if not sites.block:
-        return sites
-    last = [c for c in probe.calls if c.path == sites.block[-1]][-1]
-    norms = [
-        c for c in probe.calls if c.start > last.end and _same(c.before, last.after) and _is_stream(c)
-        and not _same(c.after, c.before)
-    ]  # fmt: skip
-    try:
-        head = probe.paths.get(id(probe.module.get_output_embeddings()))
-    except (AttributeError, NotImplementedError):
-        head = None
-    heads = [c for c in probe.calls if head is not None and c.path == head]
-    if not heads:
-        norms = [c for c in norms if _scales(probe.module.get_submodule(c.path))]
-        return replace(sites, final_norm=norms[0].path if norms else None)
-    length = heads[-1].before.shape[-2]  # a network may unembed its last positions only
-    reaching = [c for c in norms if _same(c.after[:, -length:], heads[-1].before)]
-    found = replace(sites, final_norm=reaching[0].path if reaching else None, unembedding=head)
-    import torch
-
-    with torch.no_grad():
-        own = read(probe.module, found, last.after[:, -length:])
-    output = probe.output
-    gap = _gap(own, output["logits"] if isinstance(output, Mapping) and "logits" in output else _tensor(output))
-    if gap <= _tolerance(probe):
-        return replace(found, checks={**sites.checks, "lens_gap": gap})
-    why = (
-        f"final norm and unembedding applied to the last state miss this network's logits by {gap:.1e} (relative), "
-        "so its earlier states are not read as logits"
-    )
-    return replace(found, checks={**sites.checks, "lens_gap": gap}, withdrawn={**sites.withdrawn, "unembedding": why})
-
-
-def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Sites:
-    """One pattern a layer over all tokens, equal to the network's own in eager mode, or attention is withdrawn."""
-    import torch
-
-    if not sites.layers or "attention" in sites.withdrawn:
-        return sites
-    with record(probe.module, sites, patterns=sites.layers) as recording, torch.no_grad():
-        run()
-    batch, length, _ = next(c for c in probe.calls if c.path == sites.block[0]).after.shape
-    shape = (batch, sites.heads, length, length)
-    wrong = next((p.shape for p in recording.patterns.values() if p.shape != shape), None)
-    often = any(
-        len([a for a in probe.attentions if a[1] == path]) > len([c for c in probe.calls if c.path == path])
-        for path in sites.attention
-    )
-    if often or wrong is not None or len(recording.patterns) != len(sites.layers):
-        why = "attention of this network runs within windows or in several pieces a layer, not over all tokens at once"
-        if wrong is not None and wrong[0] != batch:  # stages of windows: these blocks are only some of the stream
-            return Sites(embedding=sites.embedding, withdrawn={"attention": why, "residual": why})
-        return replace(sites, withdrawn={**sites.withdrawn, "attention": why})
-    gap = _eager_gap(sites, probe, recording, run)
-    if gap is None:
-        return sites
-    checks = {**sites.checks, "attention_gap": gap}
-    if gap <= 10 * _tolerance(probe):
-        return replace(sites, checks=checks)
-    why = f"the attention read from this network differs from its own in eager mode by {gap:.1e}, so it is not shown"
-    return replace(sites, checks=checks, withdrawn={**sites.withdrawn, "attention": why})
-
-
-def _scales(module: nn.Module) -> bool:
-    """Has weights for each dimension and none between dimensions, as a norm has."""
-    shapes = [p.ndim for p in module.parameters()]
-    return bool(shapes) and max(shapes) == 1
-
-
-def _eager_gap(sites: Sites, probe: Probe, recording: Recording, run: Callable[[], Any]) -> float | None:
-    """Largest difference to the weights that attention modules return in eager mode; None where they return none."""
-    configs = {id(s.config): s.config for s in probe.module.modules() if hasattr(s, "config")}
-    names = {key: getattr(c, "_attn_implementation_internal", None) for key, c in configs.items()}
-    try:
-        _rename(probe.module, {PREFIX + kernel: "eager" for kernel in KERNELS})
-        calls = Probe(probe.module).run(run).calls
-    finally:
-        for key, name in names.items():
-            configs[key]._attn_implementation_internal = name
-    own = {path: [c.output for c in calls if c.path == path] for path in set(sites.attention)}
-    gaps = []
-    for layer in sites.layers:
-        output = own[sites.attention[layer]].pop(0)
-        pattern = recording.patterns[layer]
-        parts = output[1:] if isinstance(output, tuple) else ()
-        alike = [float((p - pattern).abs().max()) for p in parts if getattr(p, "shape", None) == pattern.shape]
-        gaps += [min(alike)] if alike else []  # T5 returns its position bias beside the weights
-    return max(gaps, default=None)
-
-
-def _same(a: Tensor | None, b: Tensor | None) -> bool:
-    import torch
-
-    return a is not None and b is not None and a.shape == b.shape and torch.equal(a, b)
-
-
-def _gap(a: Tensor | None, b: Tensor | None) -> float:
-    """Largest difference relative to the largest value of `b`; infinite where the shapes disagree."""
-    if a is None or b is None or a.shape != b.shape:
-        return float("inf")
-    a, b = a.detach().float(), b.detach().float()
-    return float((a - b).abs().max() / b.abs().max().clamp(min=1e-12))
-
-
-def _tolerance(probe: Probe) -> float:
-    """What rounding may do, in the network's own precision."""
-    import torch
-
-    kinds = [p.dtype for p in probe.module.parameters() if p.is_floating_point()]
-    return max(1e-4, 8 * max((torch.finfo(kind).eps for kind in kinds), default=0.0))

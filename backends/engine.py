@@ -21,7 +21,8 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,7 @@ class _Job:
     asked: float = field(default_factory=time.monotonic)
     ended: threading.Event = field(default_factory=threading.Event)
     ended_at: float = 0.0
+    waiting: int = 0
     process: int | None = None
     future: Future | None = None
 
@@ -175,16 +177,19 @@ class Engine:
                 message = f"waiting: {ahead} before this one" if ahead else "waiting for the worker"
             return dataclasses.replace(job.state, message=message, seconds=time.monotonic() - job.asked)
 
-    def wait(self, key: str, seconds: float, owner: str | None = None) -> State:
-        """How the job stands once it has ended, or after `seconds`. `owner` counts as heard of meanwhile."""
+    def wait(self, key: str, seconds: float) -> State:
+        """How the job stands once it has ended, or after `seconds`. What is waited for is wanted: no sweep takes it."""
         with self._lock:
             job = self._jobs.get(key)
-        until = time.monotonic() + seconds
-        while job and not job.ended.is_set() and (left := until - time.monotonic()) > 0:
-            if owner:
-                self.touch(key, owner)
-            job.ended.wait(min(left, self.patience / 3) if owner else left)
-        return job.state if job and job.state.final else self.state(key)
+            if job is None or job.state.final:
+                return self.state(key)
+            job.waiting += 1
+        try:
+            job.ended.wait(seconds)
+        finally:
+            with self._lock:
+                job.waiting -= 1
+        return job.state if job.state.final else self.state(key)
 
     def touch(self, key: str, owner: str) -> None:
         """Note that `owner` still wants this job."""
@@ -208,7 +213,7 @@ class Engine:
                 if job.state.final:
                     if now - job.ended_at > REMEMBERED:
                         del self._jobs[job.key]
-                else:
+                elif not job.waiting:
                     # browsers let a hidden tab speak once a minute only, after five minutes
                     patience = self.patience * (3 if now - job.asked > 240 else 1)
                     job.owners = {owner: heard for owner, heard in job.owners.items() if now - heard <= patience}
@@ -388,16 +393,38 @@ class Engine:
     def _disconnect(self) -> None:
         client, cluster = self._client, self._cluster
         self._client = self._cluster = self._warming = None
-        with _quietly():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             if client is not None:
                 with contextlib.suppress(Exception):
                     client.close(timeout=1)
             if cluster is not None:
-                for nanny in list(cluster.workers.values()):
-                    with contextlib.suppress(Exception):
-                        cluster.sync(nanny.close, timeout=1, callback_timeout=3)  # 0.8 s of grace, then a kill
-                with contextlib.suppress(Exception):
-                    cluster.close(timeout=2)
+                _stop(cluster)
+
+
+def work_for(address: str) -> None:
+    """Join the cluster at `address` as one worker process with one thread, until stopped.
+
+    Raises `Refused` when no scheduler answers there.
+    """
+    import asyncio
+
+    import dask.config
+    from distributed import Nanny
+
+    _hush()
+
+    async def serve() -> None:
+        nanny = Nanny(address, nthreads=1, memory_limit=0, dashboard=False, preload=["backends.engine"])
+        async with asyncio.timeout(CONNECTING):
+            await nanny.start()
+        await nanny.finished()
+
+    with dask.config.set({**_SETTINGS, "distributed.comm.timeouts.connect": "5s"}):
+        try:
+            asyncio.run(serve())
+        except (OSError, TimeoutError, RuntimeError):
+            raise Refused(f"no dask scheduler answers at {address}; start `dask scheduler` there first") from None
 
 
 def _start() -> tuple[LocalCluster, Client]:
@@ -427,6 +454,21 @@ def _start() -> tuple[LocalCluster, Client]:
             log.exception("the worker process did not start")
             raise Refused("the worker process could not be started; the server's log says why") from error
         return cluster, Client(cluster, set_as_default=False)
+
+
+def _stop(cluster: LocalCluster) -> None:
+    """End the worker process and what serves it, within about three seconds."""
+    from distributed.core import Status
+
+    for nanny in list(cluster.workers.values()):
+        with contextlib.suppress(Exception):
+            cluster.sync(nanny.close, timeout=1, callback_timeout=3)  # 0.8 s of grace, then a kill
+    try:
+        cluster.close(timeout=1)
+    except Exception:  # its scheduler is gone, and it would wait for that for ever
+        cluster.status = Status.closed
+        with contextlib.suppress(Exception):
+            cluster._loop_runner.stop()
 
 
 def _connect(address: str) -> Client:
@@ -469,15 +511,6 @@ def _hush() -> None:
     """Silence dask's own reports of what reaches people as sentences: lost connections, workers that died."""
     for name in ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(SILENT)
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 # What runs in the worker process

@@ -40,7 +40,7 @@ def _probe(model: Model) -> None:
     """Find the parts of the network with one small forward."""
     import torch
 
-    from backends import capture
+    from backends import capture, probe
 
     batch = model.encode(model.sample)
 
@@ -49,7 +49,7 @@ def _probe(model: Model) -> None:
             return model.outputs(model.features(batch), batch)
 
     with model.lock:
-        model.sites = capture.locate(model.module, run)
+        model.sites = probe.locate(model.module, run)
         if model.sites.block:
             with capture.record(model.module, model.sites, residual=True) as recording:
                 run()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from backends.errors import Refused
@@ -78,20 +79,20 @@ class Result:
             "request": dict(self.request),
         }
         partial = folder / "result.json.part"
-        partial.write_text(json.dumps(about, ensure_ascii=False))
+        partial.write_text(json.dumps(about, ensure_ascii=False, allow_nan=False), encoding="utf-8")
         os.replace(partial, folder / "result.json")
 
     @classmethod
     def load(cls, folder: Path) -> Result:
         """Open a saved result. Raises `Refused` when `folder` holds none."""
         try:
-            about = json.loads((folder / "result.json").read_text())
+            about = json.loads((folder / "result.json").read_text(encoding="utf-8"))
             arrays = load_file(folder / "arrays.safetensors")
             order = about.pop("order")
             about["axes"] = {name: tuple(axes) for name, axes in about["axes"].items()}
             about["labels"] = {axis: tuple(names) for axis, names in about["labels"].items()}
             return cls(arrays={name: arrays[name] for name in order}, **about)
-        except (OSError, KeyError, TypeError, ValueError) as error:
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise Refused(f"no saved result in {folder}: {error}") from error
 
 

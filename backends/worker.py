@@ -50,6 +50,15 @@ def _bytes(model: Model) -> int:
 warm = Warm(int(float(os.environ.get("VITRINE_MODEL_GB", "8")) * 2**30))
 
 
+def preload() -> None:
+    """Import what every job needs, so that the first one does not wait for it."""
+    import captum.attr  # noqa: F401
+    import torch  # noqa: F401
+    import transformers.models.auto.modeling_auto  # noqa: F401
+
+    from backends import capture  # noqa: F401
+
+
 def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -> Result | dict[str, Any]:
     """Carry out one request: open a model, predict, check a method, or run a method. Raises `Refused`."""
     jobs = {"open": _open, "predict": _predict, "check": _check, "run": _run}

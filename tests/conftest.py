@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-WORDS = "the doctor saw patient and chart no fever but severe chest pain mary john gave drink to store a . ,".split()
+VOCABULARY = "the doctor saw patient and chart no fever but severe chest pain mary john gave drink to store a . ,"
+WORDS = VOCABULARY.split()
 TEXT = "no fever but severe chest pain ."
 TEXTS = ("tiny_gpt2", "tiny_llama", "tiny_bert", "tiny_bert_mlm")
 IMAGES = ("tiny_resnet", "tiny_vit")
@@ -57,12 +58,11 @@ def made(name: str, folder: Path) -> Path:
     import transformers as t
 
     size, classes = len(WORDS) + 5, {0: "routine", 1: "soon", 2: "urgent"}
-    bert = dict(
-        vocab_size=size, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
-        max_position_embeddings=48, initializer_range=0.3,
-    )  # fmt: skip
-    image = dict(num_channels=3, id2label={0: "clear", 1: "lesion"}, label2id={"clear": 0, "lesion": 1})
-    pixels = t.ViTImageProcessor(size={"height": 32, "width": 32})
+    narrow = {"hidden_size": 16, "num_hidden_layers": 2, "intermediate_size": 24, "initializer_range": 0.3}
+    bert = {**narrow, "vocab_size": size, "num_attention_heads": 2, "max_position_embeddings": 48}
+    llama = {**bert, "num_attention_heads": 4, "num_key_value_heads": 2, "bos_token_id": 0, "eos_token_id": 0}
+    image = {"num_channels": 3, "id2label": {0: "clear", 1: "lesion"}, "label2id": {"clear": 0, "lesion": 1}}
+    pixels = t.ViTImageProcessorPil(size={"height": 32, "width": 32})
     build: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
         "tiny_gpt2": lambda: (
             t.GPT2LMHeadModel,
@@ -74,10 +74,7 @@ def made(name: str, folder: Path) -> Path:
         ),
         "tiny_llama": lambda: (
             t.LlamaForCausalLM,
-            t.LlamaConfig(
-                vocab_size=size, hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-                num_key_value_heads=2, max_position_embeddings=48, initializer_range=0.3, bos_token_id=0, eos_token_id=0,
-            ),
+            t.LlamaConfig(**llama),
             tokenizer(framed=False),
         ),
         "tiny_bert": lambda: (
@@ -88,10 +85,7 @@ def made(name: str, folder: Path) -> Path:
         "tiny_bert_mlm": lambda: (t.BertForMaskedLM, t.BertConfig(**bert), tokenizer(framed=True)),
         "tiny_vit": lambda: (
             t.ViTForImageClassification,
-            t.ViTConfig(
-                hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, image_size=32,
-                patch_size=8, initializer_range=0.3, **image,
-            ),
+            t.ViTConfig(**narrow, num_attention_heads=2, image_size=32, patch_size=8, **image),
             pixels,
         ),
         "tiny_resnet": lambda: (

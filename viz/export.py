@@ -34,7 +34,7 @@ def blueprint(store: Keeper) -> Blueprint:
     routes = Blueprint("export", __name__)
     result_of = Recent(store.get_result)
     routes.register_error_handler(Refused, refusal)
-    writers = {
+    writers: dict[str, tuple[Any, str]] = {
         "csv": (lambda r, asked: csv(r, asked.get("array"), asked.get("at", "")), "text/csv"),
         "json": (lambda r, asked: as_json(r), "application/json"),
         "safetensors": (lambda r, asked: safetensors(r), "application/octet-stream"),
@@ -245,7 +245,9 @@ def _scale_sentence(result: Result) -> str:
     main = result.arrays[result.main]
     finite = main[np.isfinite(main)] if main.dtype.kind == "f" else main
     ends = f"from {float(finite.min()):.4g} to {float(finite.max()):.4g}" if finite.size else "empty"
-    sign = "Signed: red is for the target, blue against it, white is zero" if result.signed else "Unsigned"
+    sign = "Signed" if result.signed else "Unsigned"
+    if result.signed and result.main == "attribution":
+        sign += ": red speaks for the target, blue against it, white is zero"
     return f"{_words(result.main)} in {result.unit or 'no unit'}, {ends}. {sign}. Nothing was normalised."
 
 

@@ -220,7 +220,7 @@ def sprite(result: Result, array: str, cell: int = 48, sqrt: bool = False, hide_
     if hide_sink and values.shape[3] > 1:
         values = values.copy()
         values[..., 0] = 0
-        hidden = "first key token" if "key" in axes else "first column"
+        hidden = "first key token" if "key" in axes else "first column of each map"
     small = np.stack([[pool(one, cell)[0] for one in line] for line in values])
     signed = result.signed if array == result.main else bool((values < 0).any())
     codes, how = quantise(small, signed, sqrt)

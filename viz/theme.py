@@ -91,13 +91,18 @@ def table(name: str) -> np.ndarray:
 def colour_map(signed: bool, name: str | None = None) -> str:
     """The name of the colour map for a map of this sign: `name` where it fits, else the default."""
     fitting = SIGNED if signed else UNSIGNED
-    return name if name in fitting else fitting[0]
+    return name if name is not None and name in fitting else fitting[0]
+
+
+def _steps(name: str) -> list[tuple[float, tuple[int, int, int]]]:
+    """Every fifth colour with its place, 0 to 1; a signed map has one at its very centre too."""
+    steps = [(i / 255, rgb(css(table(name)[i]))) for i in range(0, 256, 5)]
+    return sorted([*steps, (0.5, rgb("#ffffff"))]) if name in SIGNED else steps
 
 
 def scale(name: str) -> list[list[Any]]:
     """The colour map `name` as a plotly colour scale."""
-    colours = table(name)
-    return [[i / 255, css(colours[i])] for i in range(0, 256, 5)]
+    return [[place, css(colour)] for place, colour in _steps(name)]
 
 
 def fading_scale(name: str, opacity: float) -> list[list[Any]]:
@@ -105,9 +110,10 @@ def fading_scale(name: str, opacity: float) -> list[list[Any]]:
 
     What lies in between is as opaque as its distance from zero.
     """
-    steps = [(i / 255, table(name)[i]) for i in range(0, 256, 5)]
-    clear = [(t, abs(2 * t - 1) if name in SIGNED else t) for t, _ in steps]
-    return [[t, f"rgba({r},{g},{b},{opacity * a:.3f})"] for (t, a), (_, (r, g, b)) in zip(clear, steps, strict=True)]
+    return [
+        [t, f"rgba({r},{g},{b},{opacity * (abs(2 * t - 1) if name in SIGNED else t):.3f})"]
+        for t, (r, g, b) in _steps(name)
+    ]
 
 
 def tables() -> dict[str, str]:

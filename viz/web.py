@@ -46,7 +46,10 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
             host = None
         if hosts and host not in hosts:
             return _sentence(f"this server answers to {', '.join(hosts)} only", 403)
-        if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") not in (
+            "same-origin",
+            "none",
+        ):
             return _sentence("requests from other sites are refused", 403)
         return None
 
@@ -54,7 +57,9 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
     def headers(response: Response) -> Response:
         if "Content-Security-Policy" not in response.headers:
             page = response.mimetype == "text/html"
-            response.headers["Content-Security-Policy"] = policy(app) if page else "default-src 'none'; frame-ancestors 'none'"
+            response.headers["Content-Security-Policy"] = (
+                policy(app) if page else "default-src 'none'; frame-ancestors 'none'"
+            )
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import torch
 from captum.attr import IntegratedGradients
 from captum.log import log_usage
@@ -28,13 +31,14 @@ class Adaptive(IntegratedGradients):
         self.local_gap = 0.0
 
     @log_usage()
-    def attribute(self, inputs: Tensor, baselines: Tensor) -> Tensor:
+    def attribute(self, inputs: Tensor, baselines: Tensor | tuple[Tensor]) -> Tensor:  # type: ignore[override]
         """The attribution with channels or embedding dimensions summed: (1, T, 1) or (1, 1, H, W)."""
-        inputs, path = inputs.detach(), (inputs - baselines).detach()
+        baselines = baselines[0] if isinstance(baselines, tuple) else baselines  # as NoiseTunnel hands it on
+        path = (inputs - baselines).detach()
         edges = torch.linspace(0, 1, self.start + 1, dtype=torch.double).tolist()
         f = dict(zip(edges, self._values(baselines, path, edges), strict=True))
         change = max(abs(f[1.0] - f[0.0]), 1e-9)
-        fresh, done, spent = list(zip(edges, edges[1:], strict=False)), {}, 0
+        fresh, done, spent = list(pairwise(edges)), {}, 0
         while True:
             for stretch, part in zip(fresh, self._stretches(baselines, path, fresh), strict=True):
                 done[stretch] = part, f[stretch[1]] - f[stretch[0]] - float(part.sum())
@@ -44,7 +48,7 @@ class Adaptive(IntegratedGradients):
             room = (self.most - spent) // 4
             if gap <= self.tolerance or room < 1:
                 self.local_gap = max(self.local_gap, gap)
-                return sum(part for part, _ in done.values())
+                return torch.stack([part for part, _ in done.values()]).sum(0)
             bent = [s for s in errors if errors[s] > self.tolerance * change / len(errors)]
             bent = sorted(bent, key=errors.__getitem__, reverse=True)[:room]
             middles = [(a + b) / 2 for a, b in bent]
@@ -68,7 +72,7 @@ class Adaptive(IntegratedGradients):
         slopes = torch.cat(parts).unflatten(0, (-1, 2)).sum(1)  # (stretch, …)
         return list((slopes * (widths / 2).view(-1, *[1] * (slopes.ndim - 1)))[:, None].unbind())
 
-    def _slopes(self, path: Tensor):
+    def _slopes(self, path: Tensor) -> Callable[[Tensor], Tensor]:
         """Gradient times path of points (N, …), channels summed."""
         channels = 1 if path.ndim == 4 else -1
 

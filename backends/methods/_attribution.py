@@ -114,6 +114,16 @@ class Attribution(Method):
         )
 
 
+@dataclass(frozen=True)
+class OverParts(Attribution):
+    """An attribution over removable parts: words, or squares of a picture. It needs answers, no gradients."""
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def unit(self, target: Target, batch: Batch) -> str:
+        return f"{target.unit} per square" if batch.image is not None else target.unit
+
+
 def smoothed(method: Any, scoring: Scoring, smooth: int, noise: float, seed: int, **arguments: Any) -> Tensor:
     """A captum method's attribution, averaged over `smooth` noisy inputs where that is not 0 (captum's NoiseTunnel)."""
     from captum.attr import NoiseTunnel
@@ -157,8 +167,3 @@ def of_parts(parts: Parts, kind: str, values: Tensor | None = None) -> dict[str,
 def named(model: Model, kind: str) -> str:
     """The baseline's name; "default" is the model's own first choice."""
     return model.stand_ins[0] if kind == "default" else kind
-
-
-def per_part(batch: Batch) -> str:
-    """What one value of a map over parts stands for, for its unit."""
-    return "per square" if batch.image is not None else ""

@@ -20,7 +20,7 @@ def names(batch: Batch, length: int) -> tuple[str, ...]:
     if batch.grid is None:
         return batch.tokens if len(batch.tokens) == length else tuple(str(i) for i in range(length))
     rows, columns = batch.grid
-    special = ("[CLS]", *(f"[special {i}]" for i in range(1, batch.first_patch)))[: batch.first_patch]
+    special = ["[CLS]", *(f"[special {i}]" for i in range(1, batch.first_patch))][: batch.first_patch]
     return (*special, *(f"r{r + 1} c{c + 1}" for r in range(rows) for c in range(columns)))
 
 
@@ -38,9 +38,9 @@ def start(model: Model, batch: Batch, length: int, causal: bool, target: Target 
     elif batch.grid is not None and batch.first_patch == 0:
         weights[:] = 1 / length
     else:
-        guesses = "masked_token" in model.offers
-        masks = (batch.inputs["input_ids"][0] == model.processor.mask_token_id).nonzero() if guesses else ()
-        weights[int(masks[0]) if len(masks) else 0] = 1
+        ids = batch.inputs["input_ids"][0].tolist() if "masked_token" in model.offers else []
+        mask = getattr(model.processor, "mask_token_id", None)
+        weights[ids.index(mask) if mask in ids else 0] = 1
     return weights
 
 
@@ -53,9 +53,9 @@ def attribution(model: Model, batch: Batch, relevance: Tensor, **rest: Any) -> R
     """A result of one value a token, or of one value a patch laid over the picture (nearest patch)."""
     values = relevance[: len(batch.tokens) or None].float().cpu().numpy()
     context = model.context(batch)
-    if batch.grid is None:
-        arrays, axes = {"attribution": values}, {"attribution": ("token",)}
-    else:
+    arrays: dict[str, np.ndarray] = {"attribution": values}
+    axes: dict[str, tuple[str, ...]] = {"attribution": ("token",)}
+    if batch.grid is not None and batch.image is not None:
         patches = values[batch.first_patch :].reshape(batch.grid)
         sides = [np.arange(n) * g // n for n, g in zip(batch.image.shape, batch.grid, strict=False)]
         arrays = {"attribution": np.ascontiguousarray(patches[np.ix_(*sides)]), "patches": patches}

@@ -43,7 +43,7 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     """Run every test that concerns this method; raises `Refused` with the sentence of the first that fails."""
     method = entry.build(getattr(entry, "cheap", {}))
     batch = model.encode(_example(model))
-    target = model.target(None, batch) if entry.needs_target else None
+    target: Any = model.target(None, batch) if entry.needs_target else None
     step(0.1)
     result = method(model, batch, target)
     _sound(entry, model, result, batch)

@@ -53,15 +53,16 @@ class AttentionPattern(Method):
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch
 
-        there = model.sites.layers
+        sites: Any = model.sites
+        there = sites.layers
         layers = _chosen("layer", self.layers, there)
-        heads = _chosen("head", self.heads, range(model.sites.heads))
+        heads = _chosen("head", self.heads, range(sites.heads))
         length = _length(batch)
         rows = _chosen("query token", self.queries, range(length))
         if length > WHOLE and not self.queries and (len(layers), len(heads)) != (1, 1):
             rows = (length - 1,)
-        kept = {"patterns": there} if length <= WHOLE else {"qk": there}
-        with model.lock, torch.no_grad(), capture.record(model.module, model.sites, **kept) as recording:
+        whole, parts = (there, ()) if length <= WHOLE else ((), there)
+        with model.lock, torch.no_grad(), capture.record(model.module, sites, patterns=whole, qk=parts) as recording:
             model.outputs(model.features(batch), batch)
         pattern = np.zeros((len(layers), len(heads), len(rows), length), np.float32)
         found: dict[str, list[Any]] = {name: [] for name in (*STATISTICS, "overview")}
@@ -89,7 +90,7 @@ class AttentionPattern(Method):
                 "query": tuple(tokens[row] for row in rows),
                 "key": tokens,
                 "all_layer": tuple(map(str, there)),
-                "all_head": tuple(map(str, range(model.sites.heads))),
+                "all_head": tuple(map(str, range(sites.heads))),
                 **context["labels"],
             },
             unit="probability",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends import capture
 from backends.methods import _inside
@@ -35,8 +35,9 @@ class AttentionRollout(Method):
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch
 
-        layers = model.sites.layers
-        with model.lock, torch.no_grad(), capture.record(model.module, model.sites, qk=layers) as recording:
+        sites: Any = model.sites
+        layers = sites.layers
+        with model.lock, torch.no_grad(), capture.record(model.module, sites, qk=layers) as recording:
             model.outputs(model.features(batch), batch)
         length = recording.rows(layers[0], [0]).shape[-1]
         share = _inside.start(model, batch, length, _inside.sees_only_before(recording, layers))

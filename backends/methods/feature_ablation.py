@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, square_option
+from backends.methods._attribution import OverParts, baseline_option, of_parts, square_option
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backends.methods._scoring import Scoring
-    from backends.models._base import Batch, Target
 
 
 @dataclass(frozen=True)
-class FeatureAblation(Attribution):
+class FeatureAblation(OverParts):
     """How much does the answer lose when one word, or one square of the picture, is removed?
 
     Each part is replaced by something neutral, one at a time, and the network answers again. Positive
@@ -23,14 +22,10 @@ class FeatureAblation(Attribution):
     """
 
     title: ClassVar = "Feature ablation"
-    source: ClassVar = "Leave one out: Li et al. 2016, Understanding Neural Networks through Representation Erasure, eq. 1"
-    needs: ClassVar = frozenset()
+    source: ClassVar = "Li et al. 2016, Understanding Neural Networks through Representation Erasure, eq. 1"
 
     square: int = square_option()
     baseline: str = baseline_option()
-
-    def unit(self, target: Target, batch: Batch) -> str:
-        return f"{target.unit} {per_part(batch)}".strip()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

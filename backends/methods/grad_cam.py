@@ -43,7 +43,7 @@ class GradCam(Attribution):
         elif "residual" in offers:
             attribution, facts = self._tokens(scoring)
         else:
-            raise Refused(f"no stages or blocks were found in {scoring.model.name}, so Grad-CAM has no layer to look at")
+            raise Refused(f"no stages or blocks were found in {scoring.model.name}: Grad-CAM has no layer to look at")
         return scoring.fold(attribution.clamp(min=0) if self.positive else attribution), facts
 
     def _convolutional(self, scoring: Scoring) -> tuple[Tensor, dict[str, Any]]:
@@ -64,8 +64,13 @@ class GradCam(Attribution):
         model, batch, seen = scoring.model, scoring.batch, []
         paths = model.layers()["block"]
         layer = len(paths) - 1 if self.layer < 0 else _index(self.layer, paths, "blocks")
-        keep = {("residual", layer): lambda stream: seen.append(stream) or stream}
-        with capture.record(model.module, model.sites, edits=keep), torch.enable_grad():
+        assert model.sites, "blocks were found"
+
+        def see(stream: Tensor) -> Tensor:
+            seen.append(stream)
+            return stream
+
+        with capture.record(model.module, model.sites, edits={("residual", layer): see}), torch.enable_grad():
             score = scoring(scoring.features)
         gradient = torch.autograd.grad(score.sum(), seen[-1])[0][0]  # (T, d)
         places = slice(batch.first_patch, None) if batch.grid else slice(None)
@@ -80,7 +85,7 @@ class GradCam(Attribution):
 
 
 def stage(scoring: Scoring, layer: int, least: int = 8) -> tuple[int, str]:
-    """The convolutional stage to look at: `layer`, or the last with at least `least` × `least` places, else the finest."""
+    """The convolutional stage to look at: `layer`, or the last with `least` × `least` places, else the finest."""
     import torch
     from captum.attr import LayerActivation
 

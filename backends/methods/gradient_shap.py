@@ -43,7 +43,8 @@ class GradientShap(Attribution):
 
         kinds = [k for k in scoring.model.stand_ins if k != "zero"] if self.baseline == "default" else [self.baseline]
         baselines = torch.cat([scoring.baseline(kind) for kind in kinds])  # (kind, …)
-        features, scoring.expected, total = scoring.features, self.samples, 0.0
+        features, scoring.expected = scoring.features, self.samples
+        total = torch.zeros_like(features)
         spread = self.noise * scoring.range
         with seeded(self.seed, scoring.model.device):
             for start in range(0, self.samples, AT_ONCE):

@@ -50,15 +50,16 @@ class IntegratedGradients(Attribution):
         from backends.methods._adaptive import Adaptive
 
         baseline = scoring.baseline(self.baseline)
-        noisy = {"smooth": self.smooth, "noise": self.noise, "seed": self.seed, "baselines": baseline}
+        noisy = (self.smooth, self.noise, self.seed)
         if self.steps:
             scoring.expected = self.steps * max(self.smooth, 1)
-            fixed = {"n_steps": self.steps, "internal_batch_size": scoring.size}
-            attribution, facts = smoothed(attr.IntegratedGradients(scoring), scoring, **noisy, **fixed), {}
+            fixed: dict[str, Any] = {"baselines": baseline, "n_steps": self.steps, "internal_batch_size": scoring.size}
+            attribution = smoothed(attr.IntegratedGradients(scoring), scoring, *noisy, **fixed)
+            facts = {}
         else:
             scoring.expected = 60 * max(self.smooth, 1)
             rule = Adaptive(scoring, MOST_GAP, self.most, start=16 if scoring.size >= 16 else 4)
-            attribution = smoothed(rule, scoring, **noisy)
+            attribution = smoothed(rule, scoring, *noisy, baselines=baseline)
             facts = {"local_gap": rule.local_gap}
         folded = scoring.fold(attribution)
         return folded, against(scoring, baseline, self.baseline, float(folded.sum())) | facts

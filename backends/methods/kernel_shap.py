@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, seed_option, square_option
+from backends.methods._attribution import OverParts, baseline_option, of_parts, seed_option, square_option
 from backends.methods._base import option
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backends.methods._scoring import Scoring
-    from backends.models._base import Batch, Target
 
 
 @dataclass(frozen=True)
-class KernelShap(Attribution):
+class KernelShap(OverParts):
     """What is each part's fair share of the answer, if parts can work together?
 
     Random sets of words or squares are removed, and shares are fitted so that they explain the answers best; they
@@ -26,17 +25,13 @@ class KernelShap(Attribution):
 
     title: ClassVar = "KernelSHAP"
     source: ClassVar = "Lundberg & Lee 2017, A Unified Approach to Interpreting Model Predictions, theorem 2"
-    needs: ClassVar = frozenset()
     claims: ClassVar = 0.01
     cheap: ClassVar = {"samples": 64}
 
-    samples: int = option(0, "random sets; 0 is six times as many as there are parts, at least 128", low=0, high=20000)
+    samples: int = option(0, "random sets; 0 is six times the number of parts, at least 128", low=0, high=20000)
     square: int = square_option()
     baseline: str = baseline_option()
     seed: int = seed_option()
-
-    def unit(self, target: Target, batch: Batch) -> str:
-        return f"{target.unit} {per_part(batch)}".strip()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr
@@ -55,7 +50,8 @@ class KernelShap(Attribution):
             values = method.attribute(
                 parts.all, parts.none, n_samples=max(samples, 3), perturbations_per_eval=scoring.size
             )
-        return parts.spread(values), of_parts(parts, self.baseline, values) | {"samples": samples, "fit": line.fit_share}
+        facts = {"samples": samples, "fit": line.fit_share}
+        return parts.spread(values), of_parts(parts, self.baseline, values) | facts
 
 
 ENTRY = KernelShap

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, seed_option, square_option
+from backends.methods._attribution import OverParts, baseline_option, of_parts, seed_option, square_option
 from backends.methods._base import option
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backends.methods._scoring import Scoring
-    from backends.models._base import Batch, Target
 
 
 @dataclass(frozen=True)
-class Lime(Attribution):
+class Lime(OverParts):
     """Which simple rule, a sum over parts, answers like the network near this input?
 
     Random halves of the words or squares are removed, and a line is fitted to the answers; inputs that keep
@@ -25,19 +24,15 @@ class Lime(Attribution):
     """
 
     title: ClassVar = "LIME"
-    source: ClassVar = "Ribeiro et al. 2016, Why Should I Trust You?, eq. 1 and 2 (ridge regression in place of K-Lasso)"
-    needs: ClassVar = frozenset()
+    source: ClassVar = "Ribeiro et al. 2016, Why Should I Trust You?, eq. 1 and 2 (ridge in place of K-Lasso)"
     cheap: ClassVar = {"samples": 64}
 
-    samples: int = option(0, "random halves; 0 is six times as many as there are parts, at least 128", low=0, high=20000)
+    samples: int = option(0, "random halves; 0 is six times the number of parts, at least 128", low=0, high=20000)
     width: float = option(0.25, "how near counts: the width of the kernel over cosine distance", low=0.01, high=100)
     ridge: float = option(1.0, "how strongly small effects are pulled towards zero", low=0.0, high=1000)
     square: int = square_option()
     baseline: str = baseline_option()
     seed: int = seed_option()
-
-    def unit(self, target: Target, batch: Batch) -> str:
-        return f"{target.unit} {per_part(batch)}".strip()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr
@@ -51,10 +46,9 @@ class Lime(Attribution):
         line = LeastSquares(self.ridge)
         method = attr.Lime(parts, line, get_exp_kernel_similarity_function("cosine", self.width))
         with seeded(self.seed):
-            values = method.attribute(
-                parts.all, parts.none, n_samples=samples, perturbations_per_eval=scoring.size
-            )
-        return parts.spread(values), of_parts(parts, self.baseline) | {"samples": samples, "fit": line.fit_share}
+            values = method.attribute(parts.all, parts.none, n_samples=samples, perturbations_per_eval=scoring.size)
+        facts = {"samples": samples, "fit": line.fit_share}
+        return parts.spread(values), of_parts(parts, self.baseline) | facts
 
 
 ENTRY = Lime

@@ -41,16 +41,17 @@ class LogitLens(Method):
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
+        sites: Any = model.sites
         followed = dict(zip(("target", "rather"), target.ids[: 2 if target.kind == "pair" else 1], strict=False))
         with model.lock, torch.no_grad():
-            with capture.record(model.module, model.sites, residual=True) as recording:
+            with capture.record(model.module, sites, residual=True) as recording:
                 own = model.outputs(model.features(batch), batch)[0]  # (V,) after the last token
             stream = torch.cat(recording.residual)  # (L + 1, T, d)
             size = max(MOST // len(own), 1)
             parts, gap = [], 0.0
             for first in range(0, stream.shape[1], size):
                 some = stream[:, first : first + size]
-                logits = capture.read(model.module, model.sites, some[-1])
+                logits = capture.read(model.module, sites, some[-1])
                 parts.append(self._read(model, some, logits, followed))
                 step((first + some.shape[1]) / stream.shape[1])
             gap = float((logits[-1] - own).abs().max())
@@ -80,12 +81,13 @@ class LogitLens(Method):
         """Every array for some positions, one layer's logits (position, token) at a time."""
         import torch
 
+        sites: Any = model.sites
         final = last.float().log_softmax(-1)
         k = min(self.k, final.shape[-1])
         layers: list[dict[str, Tensor]] = []
         for index, states in enumerate(stream):
             is_last = index == len(stream) - 1
-            log = final if is_last else capture.read(model.module, model.sites, states).float().log_softmax(-1)
+            log = final if is_last else capture.read(model.module, sites, states).float().log_softmax(-1)
             top = log.topk(k)
             found = {
                 "probability": top.values.exp(),

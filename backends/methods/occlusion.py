@@ -60,7 +60,9 @@ class Occlusion(Attribution):
         size = self.size or (max(min(high, wide) // 8, 1) if image else 1)
         stride = self.stride or max(size // 2, 1)
         if size > min(high, wide):
-            raise Refused(f"the window of {size} does not fit: the input is {min(high, wide)} long; make `size` smaller")
+            raise Refused(
+                f"the window of {size} does not fit: the input is {min(high, wide)} long; make `size` smaller"
+            )
         if stride > size:
             raise Refused(f"a stride of {stride} with a window of {size} leaves gaps; make `stride` at most {size}")
         return size, stride
@@ -80,7 +82,9 @@ def _windows(
     starts = torch.tensor([(r, c) for r in rows for c in columns], device=device)
     row, column = (torch.arange(n, device=device) for n in shape)
     for some in starts.split(batch):
-        inside = [(line >= at[:, None]) & (line < at[:, None] + size) for line, at in zip((row, column), some.T, strict=True)]
+        inside = [
+            (line >= at[:, None]) & (line < at[:, None] + size) for line, at in zip((row, column), some.T, strict=True)
+        ]
         yield inside[0][:, :, None] & inside[1][:, None, :]
 
 

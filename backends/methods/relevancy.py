@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends import capture
 from backends.methods import _inside
@@ -31,7 +31,7 @@ class Relevancy(Method):
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
-        sites = model.sites
+        sites: Any = model.sites
         features = model.features(batch).detach().requires_grad_(True)
         with model.lock, torch.enable_grad():
             with capture.record(model.module, sites, patterns=sites.layers, keep_grad=True) as recording:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -47,8 +47,9 @@ class ResidualTrajectory(Method):
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch
 
+        sites: Any = model.sites
         with model.lock, torch.no_grad():
-            with capture.record(model.module, model.sites, residual=True) as recording:
+            with capture.record(model.module, sites, residual=True) as recording:
                 model.outputs(model.features(batch), batch)
             stream = torch.cat(recording.residual).float()  # (L + 1, T, d)
             step(0.3)

@@ -23,7 +23,9 @@ class Saliency(Attribution):
     """
 
     title: ClassVar = "Saliency"
-    source: ClassVar = "Simonyan et al. 2014, Deep Inside Convolutional Networks, eq. 3; SmoothGrad: Smilkov et al. 2017"
+    source: ClassVar = (
+        "Simonyan et al. 2014, Deep Inside Convolutional Networks, eq. 3; SmoothGrad: Smilkov et al. 2017"
+    )
     per: ClassVar = "per unit of input"
 
     smooth: int = smooth_option()

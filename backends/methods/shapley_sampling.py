@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods._attribution import Attribution, baseline_option, of_parts, per_part, seed_option, square_option
+from backends.methods._attribution import OverParts, baseline_option, of_parts, seed_option, square_option
 from backends.methods._base import option
 
 if TYPE_CHECKING:
     import numpy as np
 
     from backends.methods._scoring import Scoring
-    from backends.models._base import Batch, Target
 
 
 @dataclass(frozen=True)
-class ShapleySampling(Attribution):
+class ShapleySampling(OverParts):
     """How much does each part add when parts join in a random order?
 
     Starting from a neutral input, words or squares come in one after the other, and each is credited with the
@@ -26,7 +25,6 @@ class ShapleySampling(Attribution):
 
     title: ClassVar = "Shapley sampling"
     source: ClassVar = "Castro et al. 2009, Polynomial calculation of the Shapley value based on sampling, section 3"
-    needs: ClassVar = frozenset()
     claims: ClassVar = 0.01
     cheap: ClassVar = {"orders": 2}
 
@@ -34,9 +32,6 @@ class ShapleySampling(Attribution):
     square: int = square_option()
     baseline: str = baseline_option()
     seed: int = seed_option()
-
-    def unit(self, target: Target, batch: Batch) -> str:
-        return f"{target.unit} {per_part(batch)}".strip()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

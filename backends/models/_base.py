@@ -127,6 +127,11 @@ class Model:
         return self.own_offers | relu | (self.sites.offers if self.sites else frozenset())
 
     @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Those of `baselines` that this network has, the default first."""
+        return self.baselines
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The classes' names; empty for language models."""
         return ()

@@ -52,11 +52,6 @@ class ImageClassifier(Model):
         names = self.module.config.id2label
         return tuple(str(names[i]).split(",")[0] for i in range(len(names)))
 
-    @property
-    def stand_ins(self) -> tuple[str, ...]:
-        """What can replace a hidden region, the default first."""
-        return self.baselines
-
     def encode(self, raw: Any) -> Batch:
         source = raw.get("image") if isinstance(raw, Mapping) else raw
         if source is None:

@@ -26,7 +26,7 @@ class MaskedEncoder(TextModel):
     task: ClassVar = "fill-mask"
 
     @property
-    def sample(self) -> Mapping[str, Any]:
+    def sample(self) -> Mapping[str, Any]:  # type: ignore[override]
         """A text with one masked word, where there is a mask."""
         text, mask = TextModel.sample["text"], self.processor.mask_token
         return {"text": text.replace("patient", mask) if mask else text}

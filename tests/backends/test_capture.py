@@ -4,114 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from typing import Any
 
 import pytest
 import torch
-import transformers as t
 
-from backends import capture
+from backends import capture, probe
 from backends.errors import Refused
-
-SMALL = {
-    "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 24, "vocab_size": 40,
-    "max_position_embeddings": 32,
-}  # fmt: skip
-PATCHES = {k: v for k, v in SMALL.items() if k not in ("vocab_size", "max_position_embeddings")}
-GROUPED = {**SMALL, "num_key_value_heads": 2}
-GEMMA = {**GROUPED, "head_dim": 8, "sliding_window": 4}
-BART = {
-    "d_model": 16, "vocab_size": 40, "max_position_embeddings": 32, "eos_token_id": 5, **{
-        f"{part}_{name}": n for part in ("encoder", "decoder")
-        for name, n in {"layers": 3, "attention_heads": 4, "ffn_dim": 24}.items()
-    },
-}  # fmt: skip
-IDS = torch.tensor([[3, 7, 9, 3, 7, 12, 5]])
-TEXT = {"input_ids": IDS}
-IMAGE = {"pixel_values": torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(1))}
-FAMILIES: dict[str, tuple[Any, Any, dict]] = {
-    "gpt2": (t.GPT2LMHeadModel, t.GPT2Config(n_embd=16, n_head=4, n_layer=3, vocab_size=40, n_positions=32), TEXT),
-    "llama": (t.LlamaForCausalLM, t.LlamaConfig(**GROUPED), TEXT),
-    "bert": (t.BertForSequenceClassification, t.BertConfig(**SMALL), TEXT),
-    "bert_mlm": (t.BertForMaskedLM, t.BertConfig(**SMALL), TEXT),
-    "vit": (t.ViTForImageClassification, t.ViTConfig(**PATCHES, image_size=32, patch_size=8), IMAGE),
-    "distilbert": (
-        t.DistilBertForSequenceClassification,
-        t.DistilBertConfig(dim=16, n_heads=4, n_layers=3, hidden_dim=24, vocab_size=40),
-        TEXT,
-    ),
-    "albert": (t.AlbertForSequenceClassification, t.AlbertConfig(**SMALL, embedding_size=8), TEXT),
-    "modernbert": (
-        t.ModernBertForSequenceClassification,
-        t.ModernBertConfig(**SMALL, local_attention=4, global_attn_every_n_layers=2, pad_token_id=0),
-        TEXT,
-    ),
-    "gpt_neox": (t.GPTNeoXForCausalLM, t.GPTNeoXConfig(**SMALL), TEXT),
-    "opt": (
-        t.OPTForCausalLM,
-        t.OPTConfig(
-            hidden_size=16, ffn_dim=24, num_attention_heads=4, num_hidden_layers=3, vocab_size=40,
-            max_position_embeddings=32, word_embed_proj_dim=16,
-        ),
-        TEXT,
-    ),
-    "gemma": (t.GemmaForCausalLM, t.GemmaConfig(**GROUPED, head_dim=8), TEXT),
-    "gemma2": (t.Gemma2ForCausalLM, t.Gemma2Config(**GEMMA), TEXT),
-    "gpt_oss": (t.GptOssForCausalLM, t.GptOssConfig(**GEMMA, num_local_experts=2, num_experts_per_tok=1), TEXT),
-    "t5_encoder": (
-        t.T5EncoderModel, t.T5Config(d_model=16, d_kv=4, num_heads=4, num_layers=3, d_ff=24, vocab_size=40), TEXT
-    ),
-    "bart": (t.BartForSequenceClassification, t.BartConfig(**BART), TEXT),
-    "dinov2": (
-        t.Dinov2ForImageClassification,
-        t.Dinov2Config(hidden_size=16, num_attention_heads=4, num_hidden_layers=3, image_size=32, patch_size=8),
-        IMAGE,
-    ),
-    "granite": (t.GraniteForCausalLM, t.GraniteConfig(**GROUPED, residual_multiplier=0.5, logits_scaling=2.0), TEXT),
-    "deberta": (t.DebertaV2ForSequenceClassification, t.DebertaV2Config(**SMALL, relative_attention=True), TEXT),
-    "falcon": (
-        t.FalconForCausalLM,
-        t.FalconConfig(hidden_size=16, num_attention_heads=4, num_hidden_layers=3, vocab_size=40),
-        TEXT,
-    ),
-    "bloom": (t.BloomForCausalLM, t.BloomConfig(hidden_size=16, n_head=4, n_layer=3, vocab_size=40), TEXT),
-    "gptj": (
-        t.GPTJForCausalLM,
-        t.GPTJConfig(n_embd=16, n_head=4, n_layer=3, vocab_size=40, n_positions=32, rotary_dim=2),
-        TEXT,
-    ),
-}  # fmt: skip
-NOT_ADDING = {"bert", "bert_mlm", "distilbert", "albert", "bart", "granite", "deberta"}
-OWN_ATTENTION = {"deberta", "falcon", "bloom", "gptj"}
-
-
-def network(name: str, attention: str | None = None) -> tuple[Any, dict]:
-    """A seeded network with random biases and norms, else half of the formulas could be wrong unseen."""
-    build, config, inputs = FAMILIES[name]
-    torch.manual_seed(0)
-    module = build._from_config(copy.deepcopy(config), **({"attn_implementation": attention} if attention else {}))
-    noise = torch.Generator().manual_seed(1)
-    for parameter in module.parameters():
-        size = 0.3 if parameter.ndim == 1 else 0.1
-        parameter.data += size * torch.randn(parameter.shape, generator=noise)
-    return module.eval().requires_grad_(False), inputs
-
-
-@torch.no_grad()
-def forward(module: Any, inputs: dict) -> torch.Tensor:
-    return capture._tensor(module(**inputs, **({"use_cache": False} if hasattr(module.config, "use_cache") else {})))
-
-
-def ready(name: str) -> tuple[Any, dict, capture.Sites]:
-    module, inputs = network(name)
-    return module, inputs, capture.locate(module, lambda: forward(module, inputs))
-
-
-def eager_patterns(name: str) -> tuple[torch.Tensor, ...]:
-    module, inputs = network(name, "eager")
-    with torch.no_grad():
-        out = module(**inputs, output_attentions=True)
-    return out["encoder_attentions"] if "encoder_attentions" in out else out["attentions"]
+from tests.backends.networks import FAMILIES, IDS, NOT_ADDING, OWN_ATTENTION, eager_patterns, forward, network, ready
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -175,61 +74,6 @@ def test_the_lens_of_the_last_state_is_the_logits(name: str) -> None:
         assert torch.equal(capture.read(module, sites, recording.residual[-1]), logits)
     assert sites.checks["lens_gap"] == 0.0
     assert "unembedding" in sites.offers
-
-
-def test_scaled_logits_withdraw_the_lens() -> None:
-    sites = ready("granite")[2]
-    assert "miss this network's logits" in sites.withdrawn["unembedding"]
-    assert "unembedding" not in sites.offers
-
-
-def test_roles_name_modules() -> None:
-    module, _, sites = ready("gemma2")
-    roles = sites.roles()
-    assert roles["block"][0] == "model.layers.0"
-    assert roles["attention"][0] == "model.layers.0.self_attn"
-    assert roles["branch"][0] == "model.layers.0.post_attention_layernorm"
-    assert roles["projection"][2] == "model.layers.2.self_attn.o_proj"
-    assert roles["final_norm"] == ["model.norm"]
-    assert roles["unembedding"] == ["lm_head"]
-    assert all(module.get_submodule(path) is not None for paths in roles.values() for path in paths)
-
-
-def test_shared_blocks_are_layers_of_their_own() -> None:
-    module, inputs, sites = ready("albert")
-    assert len(set(sites.block)) == 1
-    assert len(sites.block) == 3
-    with capture.record(module, sites, residual=True) as recording:
-        forward(module, inputs)
-    assert not torch.equal(recording.residual[1], recording.residual[2])
-
-
-def test_a_convolutional_network_has_channels() -> None:
-    torch.manual_seed(0)
-    config = t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16, 24], depths=[1, 1, 1], layer_type="basic")
-    module = t.ResNetForImageClassification(config).eval()
-    pixels = {"pixel_values": torch.randn(1, 3, 64, 64)}
-    sites = capture.locate(module, lambda: forward(module, pixels))
-    assert sites.channels == tuple(f"resnet.encoder.stages.{i}" for i in range(3))
-    assert sites.offers == {"channels"}
-    assert sites.roles() == {"channels": list(sites.channels)}
-
-
-def test_windows_are_withdrawn() -> None:
-    torch.manual_seed(0)
-    config = t.SwinConfig(embed_dim=16, depths=[2, 2], num_heads=[2, 4], image_size=32, patch_size=4, window_size=4)
-    module = t.SwinForImageClassification(config).eval()
-    sites = capture.locate(module, lambda: forward(module, IMAGE))
-    assert "within windows" in sites.withdrawn["attention"]
-    assert not sites.offers
-
-
-def test_a_network_without_attention_still_has_a_stream() -> None:
-    torch.manual_seed(0)
-    module = t.MambaForCausalLM(t.MambaConfig(hidden_size=16, num_hidden_layers=3, vocab_size=40, state_size=4)).eval()
-    sites = capture.locate(module, lambda: forward(module, TEXT))
-    assert sites.offers == {"residual", "unembedding"}
-    assert sites.layers == ()
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "bert"])
@@ -300,9 +144,12 @@ def test_nothing_is_left_after_an_error() -> None:
     module, inputs, sites = ready("gpt2")
     before = forward(module, inputs)
     hooks = [(len(sub._forward_hooks), len(sub._forward_pre_hooks)) for sub in module.modules()]
-    with pytest.raises(ZeroDivisionError), capture.record(module, sites, patterns=sites.layers, heads=True):
-        forward(module, inputs)
+
+    def stop(z: torch.Tensor) -> torch.Tensor:
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), capture.record(module, sites, patterns=[0, 1], edits={("z", 1): stop}):
+        forward(module, inputs)
     with pytest.raises(IndexError), capture.record(module, sites, patterns=[0]):
         forward(module, {"input_ids": torch.tensor([[1000]])})
     assert capture._listeners.get() == {}
@@ -310,18 +157,11 @@ def test_nothing_is_left_after_an_error() -> None:
     assert torch.equal(forward(module, inputs), before)
 
 
-def test_an_error_while_locating_leaves_no_hook() -> None:
-    module, _ = network("gpt2")
-    with pytest.raises(IndexError):
-        capture.locate(module, lambda: forward(module, {"input_ids": torch.tensor([[1000]])}))
-    assert not any(sub._forward_hooks or sub._forward_pre_hooks for sub in module.modules())
-
-
 def test_installing_twice_changes_nothing() -> None:
     module, inputs, sites = ready("llama")
     hooks = [len(sub._forward_hooks) for sub in module.modules()]
     capture.install(module)
-    assert capture.locate(module, lambda: forward(module, inputs)) == sites
+    assert probe.locate(module, lambda: forward(module, inputs)) == sites
     assert hooks == [len(sub._forward_hooks) for sub in module.modules()]
     assert max(hooks) == 1
     assert module.config._attn_implementation == "vitrine_sdpa"
@@ -351,24 +191,11 @@ def test_nested_recordings_of_two_networks() -> None:
 def test_eager_networks_are_recorded_too() -> None:
     module, inputs = network("llama", "eager")
     before = forward(module, inputs)
-    sites = capture.locate(module, lambda: forward(module, inputs))
+    sites = probe.locate(module, lambda: forward(module, inputs))
     assert torch.equal(forward(module, inputs), before)
     with capture.record(module, sites, patterns=sites.layers) as recording:
         forward(module, inputs)
     assert torch.equal(recording.patterns[2], eager_patterns("llama")[2])
-
-
-def test_a_change_of_the_answer_withdraws_attention(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What forgetting the mask function would do: the network would see the future."""
-    monkeypatch.setattr(capture.Attention, "plain", lambda self: self.eager())
-    monkeypatch.setattr(capture.Attention, "additive", lambda self, rows: None)
-    module, inputs = network("gpt2")
-    before = forward(module, inputs)
-    sites = capture.locate(module, lambda: forward(module, inputs))
-    assert "changes this network's answer" in sites.withdrawn["attention"]
-    assert "attention" not in sites.offers
-    assert sites.checks["install_gap"] > 1e-3
-    assert torch.equal(forward(module, inputs), before)
 
 
 def test_gradients_reach_the_patterns() -> None:

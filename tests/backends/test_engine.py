@@ -206,7 +206,7 @@ def test_the_timer_sweeps_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lonely = Engine(Store(tmp_path), perform=PERFORM, patience=0.2)
     key = lonely.submit({"do": "answer"}, "tab")
     watched = lonely.submit({"do": "answer", "n": 2}, "tab")
-    assert lonely.wait(watched, 1, owner="tab").status == "waiting", "who waits is there"
+    assert lonely.wait(watched, 1).status == "waiting", "who waits is there"
     assert lonely.state(key).status == "cancelled"
     lonely.close()
 

@@ -61,6 +61,10 @@ def test_shapes_that_disagree_are_refused(change, sentence) -> None:
 def test_a_folder_without_a_result_is_refused(tmp_path) -> None:
     with pytest.raises(Refused, match="no saved result in"):
         Result.load(tmp_path)
+    attribution().save(tmp_path)
+    (tmp_path / "arrays.safetensors").write_bytes(b"\x00" * 20)
+    with pytest.raises(Refused, match="no saved result in"):
+        Result.load(tmp_path)
     (tmp_path / "result.json").write_text("[]")
     with pytest.raises(Refused, match="no saved result in"):
         Result.load(tmp_path)

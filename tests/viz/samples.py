@@ -24,9 +24,14 @@ def attention(words: tuple[str, ...] = tuple(SENTENCE.split()), layers: int = 3,
     pattern = _softmax(scores)
     entropy = -(pattern * np.log(pattern + 1e-9)).sum(-1).mean(-1)
     span = np.zeros((size, 2), np.int32)
-    axes = {"pattern": ("layer", "head", "query", "key"), "entropy": ("layer", "head"), "to_first": ("layer", "head")}
+    axes = {
+        "pattern": ("layer", "head", "query", "key"),
+        "entropy": ("all_layer", "all_head"),
+        "to_first": ("all_layer", "all_head"),
+    }
     labels = {"query": words, "key": words, "token": words}
-    labels |= {"layer": tuple(map(str, range(layers))), "head": tuple(map(str, range(heads)))}
+    labels |= dict.fromkeys(("layer", "all_layer"), tuple(map(str, range(layers))))
+    labels |= dict.fromkeys(("head", "all_head"), tuple(map(str, range(heads))))
     return Result(
         method="attention",
         arrays={

@@ -11,7 +11,6 @@ from backends.results import Result
 from viz import figures, theme
 from viz.components.formed import PATH, followed, positions
 from viz.figures import curves as curve_figure
-from viz.figures import logit_lens
 from viz.figures._words import plain, token_names
 
 if TYPE_CHECKING:
@@ -37,9 +36,9 @@ def with_token(before: Sequence[int | str], new: int | str) -> list[int | str]:
     return [*before, new]
 
 
-def colours(result: Result) -> list[str]:
-    """What the table of this result can be coloured by."""
-    return logit_lens.measures(result)
+def lens(result: Result, colour: str, first: int, dark: bool = False) -> Figure:
+    """The table of words as a figure, positions from `first`."""
+    return figures.draw(result, "logit_lens", colour=colour, start=first, dark=dark)
 
 
 def measures(result: Result) -> list[str]:
@@ -51,24 +50,33 @@ def curves(result: Result, others: Sequence[Result], measure: str, at: int, dark
     """One measure against depth at one position; probability and rank of the targets of `others` too."""
     place = at - positions(result)  # from the end: a token may look like a number
     figure = curve_figure.draw(result, measure=measure, position=place, dark=dark)
-    if measure not in ("probability", "rank") or "target_rank" not in result.arrays:
-        return figure
-    figure.data[0].update(name=plain(followed(result, "target"), 40))
+    noun = curve_figure.MEASURES[measure][0]
+    word = plain(tokens(result)[at], 24)
+    figure.update_layout(
+        title_text=f"{noun[:1].upper()}{noun[1:]}", title_subtitle_text=f"after “{word}” (position {at})"
+    )
+    if measure in ("probability", "rank") and "target_rank" in result.arrays:
+        figure.data[0].update(name=plain(followed(result, "target"), 40))
+        _add_others(figure, result, others, measure, place, dark)
+    figure.update_layout(showlegend=len(figure.data) > 1)
+    return figure
+
+
+def _add_others(figure: Figure, result: Result, others: Sequence[Result], measure: str, place: int, dark: bool) -> None:
     seen = {followed(result, "target")}
     for other in others:
         word = followed(other, "target")
-        if word not in seen:
-            seen.add(word)
-            figure.add_trace(curve_figure.draw(other, measure=measure, position=place, dark=dark).data[0])
-            i = len(figure.data) - 1
-            figure.data[i].update(
-                name=plain(word, 40),
-                hovertemplate="layer %{x}: %{y:.4g}<extra>" + plain(word, 40) + "</extra>",
-                line={"color": theme.palette(dark)[i % 6], "dash": theme.DASHES[i % 6]},
-                marker={"symbol": theme.SYMBOLS[i % 6]},
-            )
-    figure.update_layout(showlegend=True)
-    return figure
+        if word in seen:
+            continue
+        seen.add(word)
+        figure.add_trace(curve_figure.draw(other, measure=measure, position=place, dark=dark).data[0])
+        i = len(figure.data) - 1
+        figure.data[i].update(
+            name=plain(word, 40),
+            hovertemplate="layer %{x}: %{y:.4g}<extra>" + plain(word, 40) + "</extra>",
+            line={"color": theme.palette(dark)[i % 6], "dash": theme.DASHES[i % 6]},
+            marker={"symbol": theme.SYMBOLS[i % 6]},
+        )
 
 
 def states(result: Result, tab: str, at: int, kind: str, alone: bool, causal: bool, dark: bool = False) -> Figure | str:

@@ -79,7 +79,9 @@ def _first_summary(target: str, ranks: np.ndarray) -> str:
     last = len(ranks) - 1
     word, first = quoted(target), np.flatnonzero(ranks == 1)
     if not len(first):
-        best = int(ranks.argmin())
+        best = last - int(ranks[::-1].argmin())
+        if best == last:
+            return f"The answer {word} is never first: it comes closest at the last layer, with rank {int(ranks[-1])}."
         return (
             f"The answer {word} is never first: it comes closest at layer {best} of {last} (rank {int(ranks[best])}), "
             f"and the last layer ranks it {int(ranks[-1])}."
@@ -100,7 +102,7 @@ def _first_summary(target: str, ranks: np.ndarray) -> str:
     else:
         told = f"The answer {word} is first at layer {since} of {last} and stays there"
     early = [int(i) for i in first if i < since]
-    return f"{told}; it was first before, at layer {early[0]}, and lost that." if early else f"{told}."
+    return f"{told}; it was first at layer {early[0]} too, but lost that again." if early else f"{told}."
 
 
 def _top_summary(result: Result, at: int) -> str:
@@ -139,14 +141,13 @@ def not_offered(card: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, 
     if PATH not in there:
         why[PATH] = withdrawn.get("residual") or (
             "This network has no residual stream that runs through blocks of one width with a state for each "
-            "position (a convolutional network changes size from stage to stage), so there is no path to draw. "
-            "Attribution shows what drove its answer."
+            "position (a convolutional network changes size from stage to stage), so there is no path to draw."
         )
     if LENS not in there:
         instead = " Paths, similarity and norms show how the states change instead." if PATH in there else ""
         why[LENS] = (
             withdrawn.get("unembedding")
-            or "This model does not answer with the next word: no unembedding turns each of its states into a vocabulary, "
-            "so its earlier layers cannot be read as answers."
+            or "This model does not answer with the next word at every position, so its earlier layers cannot be read "
+            "as answers."
         ) + instead
     return why

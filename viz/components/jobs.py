@@ -23,17 +23,18 @@ PATIENCE = 0.15
 MOST = 64
 """Jobs that one slot may ask for at a time."""
 CANCELLED = "cancelled"
+BUTTON = "btn btn-sm btn-outline-secondary"
 
 
 class Slot:
     """Jobs of one kind on one page; ids are `<page>-<name>-…`.
 
     `verb` is what the bar says while they run ("Opening the model"). `quiet` slots show neither bar nor
-    sentences, and their jobs wait behind all others.
+    sentences, and their jobs wait behind all others; without `tell` the page shows the sentences itself.
     """
 
-    def __init__(self, page: str, name: str, verb: str = "", quiet: bool = False) -> None:
-        self.verb, self.quiet = verb, quiet
+    def __init__(self, page: str, name: str, verb: str = "", quiet: bool = False, tell: bool = True) -> None:
+        self.verb, self.quiet, self.tell = verb, quiet, tell
         self.requests, self.answers = f"{page}-{name}-requests", f"{page}-{name}-answers"
         self.poll, self.cancel, self.box = f"{page}-{name}-poll", f"{page}-{name}-cancel", f"{page}-{name}-box"
         self.bar, self.words = f"{page}-{name}-bar", f"{page}-{name}-words"
@@ -51,8 +52,10 @@ class Slot:
                         html.Div("", id=self.words, className="job-words"),
                         html.Div(
                             [
-                                html.Progress(id=self.bar, value="0", max="100", className="job-bar", **{"aria-label": "Progress"}),
-                                html.Button("Cancel", id=self.cancel, type="button", className="btn btn-sm btn-outline-secondary"),
+                                html.Progress(
+                                    id=self.bar, value="0", max="100", className="job-bar", **{"aria-label": "Progress"}
+                                ),
+                                html.Button("Cancel", id=self.cancel, type="button", className=BUTTON),
                             ],
                             className="job-row",
                         ),
@@ -89,12 +92,15 @@ class Slot:
             triggers = set(ctx.triggered_prop_ids.values())
             what = "ask" if {self.requests, self.again} & triggers else "cancel" if self.cancel in triggers else "poll"
             before = before if isinstance(before, dict) else {}
-            answers, waiting, fraction, words = progress(engine, requests or {}, before, str(tab), what, self.verb, self.quiet)
+            answers, waiting, fraction, words = progress(
+                engine, requests or {}, before, str(tab), what, self.verb, self.quiet
+            )
             same = what != "ask" and all(answers[k] == before.get(k) for k in answers)
             box = "job" if waiting else "job d-none"
             told = sentences(answers["sentences"])
-            again = "btn btn-sm btn-outline-secondary mb-2" if told and not waiting else "d-none"
-            return no_update if same else answers, box, str(round(100 * fraction)), words, told, again, not waiting
+            again = f"{BUTTON} mb-2" if told and not waiting else "d-none"
+            shown = told if self.tell else []
+            return no_update if same else answers, box, str(round(100 * fraction)), words, shown, again, not waiting
 
 
 def progress(
@@ -166,4 +172,6 @@ def sentences(why: Mapping[str, str]) -> list[Any]:
     """One line for each job that gave no answer, as text."""
     told = [text for text in dict.fromkeys(why.values()) if text != CANCELLED]
     gave_up = [dbc.Alert("Cancelled; nothing else was lost.", color="light", class_name="told")]
-    return [dbc.Alert(text, color="warning", class_name="told") for text in told] + (gave_up if CANCELLED in why.values() else [])
+    return [dbc.Alert(text, color="warning", class_name="told") for text in told] + (
+        gave_up if CANCELLED in why.values() else []
+    )

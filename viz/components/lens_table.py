@@ -69,6 +69,7 @@ def table(result: Result, colour: str, at: int, most: int = LONGEST) -> dict[str
         for layer in reversed(range(layers))
     ]
     noun, unit = MEASURES[colour]
+    unit = "" if unit == "0 to 1" else unit
     return {
         "columns": [{"token": visible(tokens[p], 16), "position": p} for p in shown],
         "rows": rows,

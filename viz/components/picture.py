@@ -17,19 +17,29 @@ MOST_CELLS = 700
 
 
 def picture(id: str, figure: Figure, words: str, name: str = "vitrine") -> html.Figure:
-    """`figure` as a graph called `words`; `name` is the file name of a saved picture."""
+    """`figure` as a graph called `words`, to be saved as `name`; buttons and table stand beneath it."""
     rows = table(figure)
-    below = (
-        html.Details([html.Summary("The same as a table"), html.Div(rows, className="figure-table", tabIndex=0)])
-        if rows
-        else ""
+    saved = [
+        html.Button(
+            kind.upper(),
+            type="button",
+            className="export",
+            **{"data-save": kind, "data-picture": id, "aria-label": f"Save {words} as {kind.upper()}"},
+        )
+        for kind in ("png", "svg")
+    ]
+    told = {"tabIndex": 0, "role": "region", "aria-label": f"{words}, as a table"}
+    same = [html.Details([html.Summary("The same as a table"), html.Div(rows, className="figure-table", **told)])]
+    height = f"{figure.layout.height or 450}px"
+    graph = dcc.Graph(
+        id=id, figure=figure, config=theme.config(name), className="figure-graph", style={"height": height}
     )
-    graph = dcc.Graph(id=id, figure=figure, config=theme.config(name), className="figure-graph")
-    return html.Figure([graph, html.Figcaption(below)], className="figure-box", **{"aria-label": words})
+    below = html.Figcaption([html.Span(saved, className="figure-saves"), *(same if rows else [])])
+    return html.Figure([graph, below], className="figure-box", **{"aria-label": words})
 
 
 def table(figure: Figure) -> html.Table | None:
-    """The numbers of a heat map or of lines as an HTML table; None where that would be too long to read."""
+    """The numbers of a heat map, or of lines over the same places, as an HTML table; None where it would be long."""
     if any(trace.type == "heatmap" for trace in figure.data):
         trace = next(t for t in figure.data if t.type == "heatmap")
         z = np.asarray(trace.z, np.float32)
@@ -37,7 +47,7 @@ def table(figure: Figure) -> html.Table | None:
         down = trace.y if trace.y is not None else range(z.shape[0])
         return _table("", across, down, z) if z.size <= MOST_CELLS else None
     lines = [t for t in figure.data if t.type == "scatter" and t.y is not None]
-    if not lines or len({len(t.y) for t in lines}) != 1:
+    if not lines or any(not np.array_equal(t.x, lines[0].x) for t in lines):
         return None
     values = np.stack([np.asarray(t.y, np.float32) for t in lines], axis=1)
     first = [f"{v:g}" if isinstance(v, (float, np.floating)) else str(v) for v in lines[0].x]

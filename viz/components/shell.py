@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dash
@@ -14,10 +13,10 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html, set_props
 
 from backends.errors import Refused
 from viz import theme
-from viz.components.jobs import TAB
+from viz.components.jobs import BUTTON, TAB
 
 EARLY = (
-    "(function(){var t=null;try{t=JSON.parse(localStorage.getItem('vitrine-theme'))}catch(e){}"
+    "(function(){var t=null;try{t=JSON.parse(localStorage.getItem('shell-theme'))}catch(e){}"
     "if(t!=='dark'&&t!=='light'){t=matchMedia('(prefers-color-scheme: dark)').matches?'dark':'light'}"
     "document.documentElement.setAttribute('data-bs-theme',t)})()"
 )
@@ -25,7 +24,12 @@ EARLY = (
 
 ALERT = "shell-alert"
 LINK = "shell-link"
-"""The store in which a page puts `{"path": …, "params": {…}}`, the view that its link restores."""
+"""The store in which a page puts `{"path": …, "params": {…}, "keep": […]}`, the view that its link restores.
+
+`keep` names parameters that live in the browser only: they come from `VIEW`, else from the link as it is.
+"""
+VIEW = "shell-view"
+"""The store in which a page's script puts `{"path": …, "params": {…}}`: opacity and the like, without a round trip."""
 
 FAILED = "Vitrine failed on this, and what you gave it is still here; the server's log says more."
 
@@ -38,7 +42,7 @@ def index() -> str:
 <html lang="en">
 <head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<style>{_colours()}</style><script>{EARLY}</script></head>
 <body>{{%app_entry%}}<noscript>Vitrine draws its pictures in the browser and needs JavaScript.</noscript>
-<footer>{{%config%}}{{%scripts%}}{{%renderer%}}</footer></body>
+<div hidden>{{%config%}}{{%scripts%}}{{%renderer%}}</div></body>
 </html>"""
 
 
@@ -63,15 +67,17 @@ def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
             dcc.Location(id="shell-place", refresh=False),
             dcc.Store(id=TAB, data=uuid.uuid4().hex),
             dcc.Store(id=LINK),
-            dcc.Store(id="shell-templates", data=json.loads(json.dumps(theme.templates()))),
+            dcc.Store(id=VIEW),
+            dcc.Store(id="shell-theme", storage_type="local"),
             html.Header(
                 [
-                    dcc.Link([html.Span(className="mark", **{"aria-hidden": "true"}), "Vitrine"], href="/", className="brand"),
+                    dcc.Link(
+                        [html.Span(className="mark", **{"aria-hidden": "true"}), "Vitrine"], href="/", className="brand"
+                    ),
                     html.Nav(dbc.Nav(links, class_name="shell-nav"), **{"aria-label": "Pages"}),
                     html.Button(
-                        [html.Span(className="theme-mark", **{"aria-hidden": "true"}), html.Span("Dark", id="shell-theme-word")],
-                        id="shell-theme-button", className="btn btn-sm btn-outline-secondary theme-button", type="button",
-                        **{"aria-label": "Switch between light and dark colours"},
+                        "Dark", id="shell-theme-button", className=f"{BUTTON} theme-button", type="button",
+                        **{"aria-label": "Switch to the dark theme"},
                     ),
                 ],
                 className="shell-header",
@@ -79,8 +85,8 @@ def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
             html.Div(id=ALERT, role="alert", className="shell-alert"),
             html.Main(dash.page_container, id="shell-content", tabIndex=-1, className="shell-main"),
             html.Footer(
-                "The bundled models are synthetic and not for clinical use. A picture shows what a network did with this "
-                "input, not what is true of a patient or the world.",
+                "The bundled models are synthetic and not for clinical use. A picture shows what a network did with "
+                "this input, not what is true of a patient or the world.",
                 className="shell-footer",
             ),
         ],
@@ -94,20 +100,29 @@ def nav_id(path: str) -> str:
 
 
 def register(app: Dash, pages: Sequence[dict[str, Any]]) -> None:
-    """Connect links and theme; all of it happens in the browser."""
+    """Connect the links; it happens in the browser, as does the theme (assets/vitrine.js)."""
     app.clientside_callback(
         ClientsideFunction("shell", "link"),
         *[Output(nav_id(page["path"]), "href") for page in pages],
         *[Output(nav_id(page["path"]), "active") for page in pages],
         Input(LINK, "data"),
+        Input(VIEW, "data"),
         Input("shell-place", "pathname"),
     )
-    app.clientside_callback(
-        ClientsideFunction("shell", "theme"),
-        Output("shell-theme-word", "children"),
-        Input("shell-theme-button", "n_clicks"),
-        Input("shell-templates", "data"),
-    )
+
+
+def guarded(layout: Callable[..., Any]) -> Callable[..., Any]:
+    """`layout`, or the sentence why it could not be made: a link may hold anything."""
+
+    def page(**query: Any) -> Any:
+        try:
+            return layout(**query)
+        except Exception as error:
+            if not isinstance(error, Refused):
+                log.exception("the layout of a page failed")
+            return html.Div(told(str(error) if isinstance(error, Refused) else FAILED), className="page-lost")
+
+    return page
 
 
 def lost(**query: Any) -> html.Div:

@@ -81,17 +81,16 @@ class Workbench:
         options.append({"label": "Another model: hub id or folder …", "value": OTHER})
         known = model in names
         return [
-            dbc.Select(
-                id=self.id("model"), value=model if known else OTHER, options=options, **{"aria-label": "Model"}
-            ),
+            html.Label("Which model", htmlFor=self.id("model"), className="form-label"),
+            dbc.Select(id=self.id("model"), value=model if known else OTHER, options=options),
             html.Div(
                 [
                     html.Label("Hub id or folder", htmlFor=self.id("other"), className="form-label"),
                     dbc.Input(
                         id=self.id("other"), value="" if known or model == OTHER else model, debounce=True,
-                        placeholder="gpt2 · google/vit-base-patch16-224 · ~/my-model", spellCheck="false", maxlength=300,
+                        placeholder="gpt2 · google/vit-base-patch16-224 · ~/my-model", maxlength=300,
                     ),
-                    html.Div("Press Enter to open it. Only safetensors are read, and no code of the model is run.", className="hint"),
+                    html.Div("Enter opens it. Only safetensors are read; no code of it is run.", className="hint"),
                 ],
                 id=self.id("other-area"),
                 className="d-none" if known else "mt-2",
@@ -145,7 +144,7 @@ class Workbench:
                     html.Label(label, htmlFor=self.id(part), className="form-label"),
                     dbc.Input(
                         id=self.id(part), value=value, debounce=True, list=self.id("known"), maxlength=400,
-                        autocomplete="off", spellCheck="false",
+                        autocomplete="off",
                     ),
                 ],
                 id=self.id(f"{part}-area"),
@@ -210,7 +209,9 @@ class Workbench:
         """One button an example: a thumbnail, or its short name."""
         return [
             html.Button(
-                [html.Img(src=example_image(card, i), alt=""), html.Span(e["name"])] if "image" in card["task"] else e["name"],
+                [html.Img(src=example_image(card, i), alt=""), html.Span(e["name"])]
+                if "image" in card["task"]
+                else e["name"],
                 id={"type": self.id("example"), "index": i},
                 className="example",
                 title=e.get("note", ""),

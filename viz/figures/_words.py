@@ -59,10 +59,10 @@ def places(tokens: Iterable[str]) -> list[str]:
 def index(result: Result, axis: str, size: int, wanted: int | str) -> int:
     """The place of `wanted` on `axis`: by its label, else as a number from 0 (or from the end, negative).
 
-    Raises `Refused` with what there is.
+    Along tokens it is a number only, since a token may look like one. Raises `Refused` with what there is.
     """
     labels = names(result, axis, size)
-    if str(wanted) in labels:
+    if axis in ("layer", "head") and str(wanted) in labels:
         return labels.index(str(wanted))
     try:
         number = int(wanted)

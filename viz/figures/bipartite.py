@@ -76,7 +76,8 @@ def _edges(weights: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarra
     where = np.flatnonzero(flat >= max(threshold, 1e-9))
     if len(where) > MOST_LINES:
         where = where[np.argpartition(flat[where], -MOST_LINES)[-MOST_LINES:]]
-    return np.unravel_index(where, weights.shape)
+    rows, columns = np.divmod(where, weights.shape[1])
+    return rows, columns
 
 
 def _aligned(queries: tuple[str, ...], keys: tuple[str, ...]) -> int:

@@ -59,7 +59,7 @@ def draw(
     if measure is not None and measure not in there:
         raise Refused(f"no curve {str(measure)[:40]!r} in this result; there are: {', '.join(there)}")
     measure = measure or there[0]
-    main = result.arrays.get(_SOURCE[measure], result.arrays.get("token"))
+    main = result.arrays[_SOURCE[measure] if _SOURCE[measure] in result.arrays else "token"]
     layers, positions = main.shape[:2]
     at = index(result, "position", positions, position)
     depth = np.arange(layers, dtype=np.float32)

@@ -26,19 +26,24 @@ STATISTICS = {
 """What each statistic of a head is called, and its unit."""
 
 
+_HEADS = (("layer", "head"), ("all_layer", "all_head"))
+
+
 def accepts(result: Result) -> bool:
     """Whether the result holds any number for each (layer, head)."""
     return bool(statistics(result))
 
 
 def statistics(result: Result) -> list[str]:
-    """The arrays with axes (layer, head), in the order of the result."""
-    return [name for name, axes in result.axes.items() if tuple(axes) == ("layer", "head")]
+    """The arrays with one number a head, in the order of the result."""
+    return [name for name, axes in result.axes.items() if tuple(axes) in _HEADS]
 
 
 def describe(result: Result, statistic: str) -> tuple[str, str]:
     """What a statistic is called and its unit; the main array has the result's own."""
     noun, unit = STATISTICS.get(statistic, (statistic.replace("_", " "), ""))
+    if statistic == "distance":
+        unit = str(result.facts.get("distance_unit", unit))
     return (noun, result.unit) if statistic == result.main else (noun, unit)
 
 
@@ -63,8 +68,8 @@ def draw(
     figure = go.Figure(
         go.Heatmap(
             z=values,
-            x=[plain(n) for n in names(result, "head", values.shape[1])],
-            y=[plain(n) for n in names(result, "layer", values.shape[0])],
+            x=[plain(n) for n in names(result, result.axes[name][1], values.shape[1])],
+            y=[plain(n) for n in names(result, result.axes[name][0], values.shape[0])],
             coloraxis="coloraxis",
             hovertemplate="layer %{y}, head %{x}<br>%{z:.4f} " + plain(unit) + "<extra></extra>",
         )

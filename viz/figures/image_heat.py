@@ -59,8 +59,9 @@ def draw(
 ) -> Figure:
     """The attribution over the image.
 
-    Over an image the opacity follows the value: none at zero, `opacity` at the scale's ends. `threshold` is a share, 0 to 1, of the scale's end below which nothing is drawn; `outline` is a mask
-    (height, width) whose border is drawn, such as the ground truth.
+    Over an image the opacity follows the value: none at zero, `opacity` at the scale's ends. `threshold` is a
+    share, 0 to 1, of the scale's end below which nothing is drawn; `outline` is a mask (height, width) whose border
+    is drawn, such as the ground truth.
     """
     import plotly.graph_objects as go
 

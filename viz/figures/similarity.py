@@ -29,7 +29,7 @@ def draw(result: Result, scale: Scale | None = None, colours: str | None = None,
     values = np.asarray(result.arrays["similarity"], np.float32)
     signed = bool((values < -1e-6).any())
     ends = scale or ((-1.0, 1.0) if signed else (0.0, 1.0))
-    kind = str(result.facts.get("similarity", "similarity"))
+    kind = str(result.facts.get("similarity") or ("cosine" if "similarity_note" in result.facts else "linear CKA"))
     layer_names = [plain(n) for n in names(result, "layer", len(values))]
     figure = go.Figure(
         go.Heatmap(

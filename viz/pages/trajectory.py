@@ -12,6 +12,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends.engine import Engine
 from backends.errors import Refused
 from viz.components import depth, formed, lens_table, query
+from viz.components.exports import exports
 from viz.components.jobs import Slot
 from viz.components.picture import picture
 from viz.components.shell import LINK
@@ -90,9 +91,7 @@ def layout(**link: Any) -> html.Div:
                     html.Div(
                         [
                             html.H1(QUESTION),
-                            html.P(
-                                "A network builds its answer layer by layer. Watch the answer appear and the states move."
-                            ),
+                            html.P("A network builds its answer layer by layer. Watch it appear and the states move."),
                         ],
                         className="page-head",
                     ),
@@ -107,6 +106,7 @@ def layout(**link: Any) -> html.Div:
                             _position(position),
                             tabs(PAGE, "Views of the layers", TABS, _panels(link), tab),
                         ],
+                        id="trajectory-views",
                         className="panel",
                     ),
                     html.Div(id="trajectory-downloads", className="downloads"),
@@ -138,7 +138,12 @@ def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
     kind = query.choice(link, "similarity", tuple(KINDS), "cka")
     spread = query.choice(link, "paths", tuple(SPREADS), "all")
     controls: dict[str, list[Any]] = {
-        "lens": [_choices("Colour by", "trajectory-colour", COLOURS, colour), lens_table.parts(PAGE)],
+        "lens": [
+            _choices("Colour by", "trajectory-colour", COLOURS, colour),
+            lens_table.parts(PAGE),
+            dbc.Button("As a figure, to save", id="trajectory-figure", size="sm", color="secondary", outline=True),
+            _shown("lens"),
+        ],
         "curves": [_followed_controls(), _shown("curves")],
         "path": [
             _choices("Draw", "trajectory-paths", SPREADS, spread),
@@ -149,7 +154,7 @@ def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
             ),
             _shown("path"),
         ],
-        "similarity": [_choices("Measure", "trajectory-similarity", KINDS, kind), _shown("similarity")],
+        "similarity": [_choices("Measure", "trajectory-measure", KINDS, kind), _shown("similarity")],
         "norms": [_shown("norms")],
         "dimension": [_shown("dimension")],
     }
@@ -229,14 +234,14 @@ def _register_requests(app: Dash) -> None:
     @app.callback(
         *[Output(f"trajectory-why-{name}", "children") for name in TABS],
         *[Output(f"trajectory-view-{name}", "className") for name in TABS],
+        Output("trajectory-views", "className"),
         Input(BENCH.card, "data"),
     )
     def explain(card):  # type: ignore[no-untyped-def]
         why = missing(card) if card else {}
-        sentences = [why.get(name, "") for name in TABS]
-        return *[dbc.Alert(s, color="light") if s else "" for s in sentences], *[
-            "d-none" if s else "" for s in sentences
-        ]
+        told = [dbc.Alert(why[name], color="light") if name in why else "" for name in TABS]
+        shown = ["d-none" if name in why else "" for name in TABS]
+        return *told, *shown, "d-none" if len(why) == len(TABS) else "panel"
 
     app.clientside_callback(
         ClientsideFunction("trajectory", "opened"),
@@ -335,7 +340,6 @@ def _register_words(app: Dash, engine: Engine) -> None:
 
     @app.callback(
         Output("trajectory-table", "data"),
-        Output("trajectory-colour", "options"),
         Input(LENS.answers, "data"),
         Input("trajectory-position", "value"),
         Input("trajectory-colour", "value"),
@@ -344,12 +348,23 @@ def _register_words(app: Dash, engine: Engine) -> None:
     )
     def words(answers, position, colour, card):  # type: ignore[no-untyped-def]
         result = answer(engine, answers, formed.LENS)
-        if result is None or not card:
-            return None, no_update
-        there = depth.colours(result)
-        options = [{"label": title, "value": name, "disabled": name not in there} for name, title in COLOURS.items()]
-        at = place(position, result, card)
-        return lens_table.table(result, colour if colour in there else "probability", at), options
+        return lens_table.table(result, colour, place(position, result, card)) if result and card else None
+
+    @app.callback(
+        Output("trajectory-lens", "children"),
+        Input("trajectory-figure", "n_clicks"),
+        Input("trajectory-table", "data"),
+        Input("trajectory-dark", "data"),
+        State(LENS.answers, "data"),
+        State("trajectory-colour", "value"),
+        prevent_initial_call=True,
+    )
+    def as_figure(clicks, shown, dark, answers, colour):  # type: ignore[no-untyped-def]
+        result = answer(engine, answers, formed.LENS)
+        if not clicks or not shown or result is None:
+            return []
+        figure = depth.lens(result, colour, shown["columns"][0]["position"], bool(dark))
+        return [picture("trajectory-graph-lens", figure, "The logit lens", "vitrine-lens")]
 
     app.clientside_callback(
         ClientsideFunction("lens_table", "draw"),
@@ -385,7 +400,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         Input(STATES.answers, "data"),
         Input("trajectory-position", "value"),
         Input("trajectory-tab", "data"),
-        Input("trajectory-similarity", "value"),
+        Input("trajectory-measure", "value"),
         Input("trajectory-paths", "value"),
         Input("trajectory-dark", "data"),
         State(BENCH.card, "data"),
@@ -412,7 +427,7 @@ def _register_link(app: Dash) -> None:
         Input("trajectory-tab", "data"),
         Input("trajectory-position", "value"),
         Input("trajectory-colour", "value"),
-        Input("trajectory-similarity", "value"),
+        Input("trajectory-measure", "value"),
         Input("trajectory-paths", "value"),
         Input("trajectory-unit", "value"),
         Input("trajectory-tokens", "data"),
@@ -443,7 +458,7 @@ def _register_link(app: Dash) -> None:
             .get("keys", {})
             .get(formed.LENS if tab in LENS_TABS else formed.PATH)
         )
-        return _downloads(key) if key else ""
+        return exports(key, what="the lens" if tab in LENS_TABS else "the states") if key else ""
 
 
 STATE_PICTURES = ("path", "similarity", "norms", "dimension")
@@ -529,11 +544,18 @@ def summary(lens: Result | None, states: Result | None, position: Any, card: Map
     if not card:
         return []
     if lens is not None:
-        said = formed.lens_summary(lens, place(position, lens, card))
+        at = place(position, lens, card)
+        said = formed.lens_summary(lens, at)
+        if at != formed.answer_place(lens, card):
+            said[0] = (
+                f"After {formed.quoted(depth.tokens(lens)[at])} (position {at}), {said[0][0].lower()}{said[0][1:]}"
+            )
     elif states is not None:
         said = formed.path_summary(states, place(position, states, card))
     elif not offered(card, PAGE):
         said = [formed.not_offered(card, {})[formed.PATH]]
+        more = dcc.Link("What drove its answer?", href=query.link("/attribution", model=card["name"]))
+        return [html.P([*said, " ", more], className="mb-0")]
     else:
         return []
     return [html.P(" ".join(said), className="mb-0")]
@@ -563,11 +585,3 @@ def view_params(view: Mapping[str, Any], tokens: Sequence[int | str] | None) -> 
     """The view as parameters of the link; what is as the page opens is left out."""
     params = {name: value for name, value in view.items() if value != USUAL[name]}
     return params | ({"tokens": list(tokens)} if tokens else {})
-
-
-def _downloads(key: str) -> list[Any]:
-    kinds = {"csv": "CSV", "json": "JSON", "safetensors": "safetensors", "html": "one HTML file"}
-    return [
-        html.Span("Take it away: "),
-        *[html.A(title, href=f"/results/{key}/{kind}", className="me-3") for kind, title in kinds.items()],
-    ]

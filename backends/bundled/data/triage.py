@@ -54,11 +54,14 @@ class Note:
 
     `rationale` spans the deciding symptoms (those affirmed at the label's level; for `routine`
     those denied) and the cue that affirms or denies each. Modifiers are never part of it.
+    `affirmed` and `denied` span every symptom of the note.
     """
 
     text: str
     label: str
     rationale: tuple[tuple[int, int], ...]
+    affirmed: tuple[tuple[int, int], ...] = ()
+    denied: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def write(parts: list[tuple[str, list[str], list[str], str]], polish: bool = Tru
         text += sentence[0].upper() + sentence[1:] if polish else sentence
         symptoms += found
     label, rationale = judge(symptoms)
-    return Note(text + ("." if polish else ""), label, rationale)
+    affirmed, denied = (tuple(s.span for s in symptoms if s.affirmed is sign) for sign in (True, False))
+    return Note(text + ("." if polish else ""), label, rationale, affirmed, denied)
 
 
 def draw(rng: np.random.Generator, choices: list[str], fillers: tuple[str, ...]) -> Note:

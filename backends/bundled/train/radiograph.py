@@ -6,8 +6,8 @@ from backends.bundled import cards
 from backends.bundled.train import films
 from backends.bundled.train.fit import Recipe, ask, fit
 
-RECIPE = Recipe("radiograph", steps=1500, rate=2e-3, decay=0.05)
-POOL, BATCH = 8000, 64
+RECIPE = Recipe("radiograph", steps=900, rate=2e-3, decay=0.05)
+POOL, BATCH = 6000, 64
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from backends.bundled.data.radiograph import FAINT
 from backends.bundled.train import films
 from backends.bundled.train.fit import Recipe, ask, fit
 
-RECIPE = Recipe("radiograph-shortcut", steps=400, rate=2e-3, decay=0.05)
-POOL, BATCH = 4000, 64
+RECIPE = Recipe("radiograph-shortcut", steps=300, rate=2e-3, decay=0.05)
+POOL, BATCH = 3000, 64
 
 
 def main() -> None:

@@ -1,5 +1,9 @@
-"""Train `triage`: a small BERT that sorts notes by which symptoms they affirm."""
+"""Train `triage`: a small BERT that sorts notes by which symptoms they affirm.
 
+From the notes' labels alone it stayed at 0.90 on held-out frames after 2,500 steps: which cue belongs to which symptom
+is hard to guess. So a second head, thrown away afterwards, learns beside it to tell affirmed symptoms from denied ones.
+"""
+import numpy as np
 import torch
 import torch.nn.functional as F
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
@@ -7,7 +11,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 from backends.bundled import cards
 from backends.bundled.data import triage as data
 from backends.bundled.train.fit import Recipe, ask, fit
-from backends.bundled.train.words import word_tokenizer
+from backends.bundled.train.words import sinusoids, word_tokenizer
 
 RECIPE = Recipe("triage", steps=2500, rate=1e-3, warmup=200)
 POOL, BATCH, LONGEST = 20000, 32, 128
@@ -17,10 +21,14 @@ def build(vocabulary: int) -> BertForSequenceClassification:
     """Make the untrained network: two layers of four heads."""
     config = BertConfig(
         vocab_size=vocabulary, hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=192,
-        max_position_embeddings=LONGEST, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.0, pad_token_id=0,
+        max_position_embeddings=LONGEST, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, pad_token_id=0,
+        initializer_range=0.08,  # transformers' 0.02 is for wide networks: narrow ones then learn slowly
         id2label=dict(enumerate(data.LABELS)), label2id={label: i for i, label in enumerate(data.LABELS)},
     )  # fmt: skip
-    return BertForSequenceClassification(config)
+    model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        model.bert.embeddings.position_embeddings.weight.copy_(sinusoids(LONGEST, 96))
+    return model
 
 
 def tokenizer_of(vocabulary: list[str]) -> PreTrainedTokenizerFast:
@@ -34,6 +42,16 @@ def forward(model: BertForSequenceClassification, tokenizer: PreTrainedTokenizer
     return model(**tokenizer(texts, padding=True, truncation=True, return_tensors="pt")).logits
 
 
+def marks(offsets: torch.Tensor, notes: list[data.Note]) -> torch.Tensor:
+    """What each token is, (note, token): 0 part of no symptom, 1 of an affirmed one, 2 of a denied one."""
+    made = torch.zeros(offsets.shape[:2], dtype=torch.long)
+    for row, note in enumerate(notes):
+        for kind, spans in ((1, note.affirmed), (2, note.denied)):
+            for start, end in spans:
+                made[row][(offsets[row, :, 0] >= start) & (offsets[row, :, 1] <= end) & (offsets[row, :, 1] > 0)] = kind
+    return made
+
+
 def main() -> None:
     """Train, save the folder and write its card."""
     options = ask(RECIPE)
@@ -41,20 +59,25 @@ def main() -> None:
     torch.manual_seed(RECIPE.seed)
     vocabulary = data.words()
     tokenizer, model = tokenizer_of(vocabulary), build(len(vocabulary))
+    teacher = torch.nn.Linear(model.config.hidden_size, 3)
     train, check = data.notes(1, POOL), data.notes(2, 600, "test")
     truth = torch.tensor([data.LABELS.index(note.label) for note in check])
 
     def loss_at(step: int) -> torch.Tensor:
-        torch.manual_seed(1000 + step)  # dropout
-        chosen = [train[i] for i in torch.randint(0, POOL, (BATCH,)).tolist()]
+        chosen = [train[i] for i in np.random.default_rng([RECIPE.seed, step]).integers(0, POOL, BATCH)]
         target = torch.tensor([data.LABELS.index(note.label) for note in chosen])
-        return F.cross_entropy(forward(model, tokenizer, [note.text for note in chosen]), target)
+        coded = tokenizer([n.text for n in chosen], padding=True, return_tensors="pt", return_offsets_mapping=True)
+        marked = marks(coded.pop("offset_mapping"), chosen)
+        out = model(**coded, output_hidden_states=True)
+        taught = teacher(out.hidden_states[-1]).transpose(1, 2)  # (note, kind, token)
+        return F.cross_entropy(out.logits, target) + F.cross_entropy(taught, marked)
 
     def watch() -> str:
         said = forward(model, tokenizer, [note.text for note in check]).argmax(-1)
         return f"held-out accuracy {(said == truth).float().mean():.3f}"
 
-    seconds = fit(model, loss_at, RECIPE, options.resume, watch)
+    pair = torch.nn.ModuleDict({"network": model, "teacher": teacher})
+    seconds = fit(pair, loss_at, RECIPE, options.resume, watch)
     cards.publish("triage", model, tokenizer, RECIPE, seconds)
 
 

@@ -1,5 +1,6 @@
-"""The word-level tokenizers of the text models."""
+"""What the two text models share: word-level tokenizers and how their positions start."""
 
+import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -28,3 +29,10 @@ def word_tokenizer(
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=longest, clean_up_tokenization_spaces=True, **roles
     )
+
+
+def sinusoids(positions: int, width: int, scale: float = 0.1) -> torch.Tensor:
+    """Position embeddings (position, width) to start from, so that "the word before" is easy to learn."""
+    frequency = 10 ** (-torch.arange(0, width, 2) * (2.5 / width))
+    angle = torch.arange(positions)[:, None] * frequency
+    return scale * torch.cat([angle.sin(), angle.cos()], dim=1)

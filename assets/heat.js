@@ -1,0 +1,1011 @@
+/* The canvas heat map: uint8 values and a table of 256 colours; opacity, cut-off, colours, zoom and
+   read-out need no round trip. No framework, no eval. See viz/components/heat_canvas.py for the spec. */
+(function () {
+  "use strict";
+  const vitrine = (window.vitrine = window.vitrine || {});
+  const groups = new Map();
+  const GAP = 4; // px between the small maps of a sprite
+
+  // ---- reading -------------------------------------------------------------------------------
+
+  function unpack(buffer) {
+    const length = new DataView(buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+    return { header, codes: new Uint8Array(buffer, 4 + length) };
+  }
+
+  function bytes(base64) {
+    const raw = atob(base64);
+    const out = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
+    return out;
+  }
+
+  async function fetched(url) {
+    let answer;
+    try {
+      answer = await fetch(url, { credentials: "same-origin" });
+    } catch (error) {
+      throw new Error("the map could not be fetched; is Vitrine still running?");
+    }
+    if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300) || `error ${answer.status}`);
+    return answer;
+  }
+
+  async function load(source) {
+    if (!source) return null;
+    if (typeof source === "string") return unpack(await (await fetched(source)).arrayBuffer());
+    return unpack(bytes(source.base64).buffer);
+  }
+
+  function picture(url) {
+    if (!url) return Promise.resolve(null);
+    return new Promise((resolve, reject) => {
+      const image = new Image();
+      image.onload = () => resolve(image);
+      image.onerror = () => reject(new Error("the image beneath the map could not be fetched"));
+      image.src = url;
+    });
+  }
+
+  function mask(image) {
+    if (!image) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.drawImage(image, 0, 0);
+    const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+    const inside = (r, c) => r >= 0 && c >= 0 && r < height && c < width && data[4 * (r * width + c)] > 127;
+    const edges = [];
+    for (let r = 0; r <= height; r++)
+      for (let c = 0; c <= width; c++) {
+        if (inside(r, c) !== inside(r - 1, c)) edges.push([c / width, r / height, (c + 1) / width, r / height]);
+        if (inside(r, c) !== inside(r, c - 1)) edges.push([c / width, r / height, c / width, (r + 1) / height]);
+      }
+    return edges;
+  }
+
+  // ---- values and colours --------------------------------------------------------------------
+
+  function dequantise({ quantisation, vmin, vmax }) {
+    return Float32Array.from({ length: 256 }, (_, q) => {
+      if (quantisation === "symmetric") return ((q - 127.5) / 127.5) * vmax;
+      const share = q / 255;
+      return vmin + (quantisation === "sqrt" ? share * share : share) * (vmax - vmin);
+    });
+  }
+
+  function share(value, ends, stretch) {
+    const t = Math.min(1, Math.max(0, (value - ends[0]) / (ends[1] - ends[0] || 1)));
+    return stretch === "sqrt" ? Math.sqrt(t) : t;
+  }
+
+  function colourOf(t, table, opacity) {
+    const i = 3 * Math.round(255 * t);
+    const alpha = Math.round(255 * opacity);
+    return (alpha << 24) | (table[i + 2] << 16) | (table[i + 1] << 8) | table[i];
+  }
+
+  function number(value) {
+    if (!Number.isFinite(value)) return "–";
+    if (value === 0) return "0";
+    const size = Math.abs(value);
+    return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  }
+
+  function visible(text) {
+    const word = String(text);
+    if (/^[!-~]{1,28}$/.test(word)) return word; // most tokens
+    if (!word) return "∅";
+    const shown = word.replace(/^ +| +$/g, (s) => "·".repeat(s.length)).replace(/[\n\r]/g, "⏎").replace(/\t/g, "⇥");
+    // characters that hide or reorder others are written as their code
+    const safe = shown.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (c) => `⟨${c.codePointAt(0).toString(16).toUpperCase()}⟩`);
+    return safe.length > 28 ? safe.slice(0, 27) + "…" : safe;
+  }
+
+  // ---- painters: the same scene on a canvas and as SVG -----------------------------------------
+
+  function canvasPainter(context, font) {
+    return {
+      rect(x, y, w, h, fill) {
+        context.fillStyle = fill;
+        context.fillRect(x, y, w, h);
+      },
+      frame(x, y, w, h, stroke, width) {
+        context.strokeStyle = stroke;
+        context.lineWidth = width;
+        context.strokeRect(x, y, w, h);
+      },
+      text(words, x, y, { align = "left", base = "middle", turn = 0, size = 12, fill, weight = 400 }) {
+        context.save();
+        context.translate(x, y);
+        context.rotate((turn * Math.PI) / 180);
+        context.font = `${weight} ${size}px ${font}`;
+        context.textAlign = align;
+        context.textBaseline = base;
+        context.fillStyle = fill;
+        context.fillText(words, 0, 0);
+        context.restore();
+      },
+      image(source, crop, place, smooth) {
+        context.imageSmoothingEnabled = smooth;
+        context.drawImage(source, ...crop, ...place);
+      },
+      lines(pieces, stroke, width) {
+        context.strokeStyle = stroke;
+        context.lineWidth = width;
+        context.lineCap = "square";
+        context.beginPath();
+        for (const [a, b, c, d] of pieces) {
+          context.moveTo(a, b);
+          context.lineTo(c, d);
+        }
+        context.stroke();
+      },
+      clip(x, y, w, h) {
+        context.save();
+        context.beginPath();
+        context.rect(x, y, w, h);
+        context.clip();
+      },
+      unclip() {
+        context.restore();
+      },
+    };
+  }
+
+  function svgPainter(width, height, font) {
+    const parts = [];
+    const xml = (s) => String(s).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+    const round = (v) => Math.round(100 * v) / 100;
+    let clips = 0;
+    return {
+      rect(x, y, w, h, fill) {
+        parts.push(`<rect x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}" fill="${fill}"/>`);
+      },
+      frame(x, y, w, h, stroke, line) {
+        const box = `x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}"`;
+        parts.push(`<rect ${box} fill="none" stroke="${stroke}" stroke-width="${line}"/>`);
+      },
+      text(words, x, y, { align = "left", base = "middle", turn = 0, size = 12, fill, weight = 400 }) {
+        const anchor = { left: "start", right: "end", center: "middle" }[align];
+        const baseline = { middle: "central", top: "hanging", bottom: "auto" }[base];
+        const place = `transform="translate(${round(x)} ${round(y)}) rotate(${turn})"`;
+        const style = `font-size="${size}" font-weight="${weight}" fill="${fill}" text-anchor="${anchor}"`;
+        parts.push(`<text ${place} ${style} dominant-baseline="${baseline}" xml:space="preserve">${xml(words)}</text>`);
+      },
+      image(source, crop, [x, y, w, h], smooth) {
+        const canvas = document.createElement("canvas");
+        canvas.width = Math.max(1, Math.ceil(crop[2]));
+        canvas.height = Math.max(1, Math.ceil(crop[3]));
+        canvas.getContext("2d").drawImage(source, ...crop, 0, 0, canvas.width, canvas.height);
+        const box = `x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}"`;
+        const look = smooth ? "" : ' style="image-rendering:pixelated"';
+        parts.push(`<image ${box} preserveAspectRatio="none"${look} href="${canvas.toDataURL()}"/>`);
+      },
+      lines(pieces, stroke, line) {
+        const path = pieces.map(([a, b, c, d]) => `M${round(a)} ${round(b)}L${round(c)} ${round(d)}`).join("");
+        parts.push(`<path d="${path}" fill="none" stroke="${stroke}" stroke-width="${line}" stroke-linecap="square"/>`);
+      },
+      clip(x, y, w, h) {
+        const id = `clip${clips++}`;
+        const box = `x="${round(x)}" y="${round(y)}" width="${round(w)}" height="${round(h)}"`;
+        parts.push(`<clipPath id="${id}"><rect ${box}/></clipPath><g clip-path="url(#${id})">`);
+      },
+      unclip() {
+        parts.push("</g>");
+      },
+      done() {
+        const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+        return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="${xml(font)}">${parts.join("")}</svg>`;
+      },
+    };
+  }
+
+  function make(tag, className, parent, attributes) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
+    if (parent) parent.appendChild(element);
+    return element;
+  }
+
+  // ---- one heat map ----------------------------------------------------------------------------
+
+  class Heat {
+    constructor(element) {
+      this.element = element;
+      this.view = { x: 0, y: 0, k: 1 };
+      this.settings = { opacity: 0.85, threshold: 0, colours: null, stretch: "linear", outlined: true };
+      this.cursor = null;
+      this.turn = 0;
+      this.exact = new Map();
+      this.bar = make("div", "heat-bar", element);
+      this.stage = make("div", "heat-stage", element);
+      this.canvas = make("canvas", "heat-canvas", this.stage, { tabindex: "0", role: "application" });
+      this.top = make("canvas", "heat-top", this.stage, { "aria-hidden": "true" });
+      this.tip = make("div", "heat-tip", this.stage, { "aria-hidden": "true", hidden: "" });
+      this.note = make("p", "heat-note", element);
+      this.live = make("div", "visually-hidden", element, { "aria-live": "polite" });
+      this.listen();
+    }
+
+    listen() {
+      const canvas = this.canvas;
+      canvas.addEventListener("pointermove", (e) => this.moved(e));
+      canvas.addEventListener("pointerdown", (e) => this.pressed(e));
+      canvas.addEventListener("pointerup", (e) => this.released(e));
+      canvas.addEventListener("pointerleave", () => this.point(null));
+      canvas.addEventListener("dblclick", () => this.zoomTo({ x: 0, y: 0, k: 1 }));
+      canvas.addEventListener("wheel", (e) => this.wheeled(e), { passive: false });
+      canvas.addEventListener("keydown", (e) => this.keyed(e));
+      canvas.addEventListener("focus", () => this.overlay());
+      canvas.addEventListener("blur", () => this.point(null));
+      this.onTheme = () => this.draw();
+      window.addEventListener("vitrine-theme", this.onTheme);
+      this.watcher = new ResizeObserver(() => {
+        if (this.element.clientWidth !== this.width) this.draw();
+      });
+      this.watcher.observe(this.element);
+    }
+
+    destroy() {
+      this.watcher.disconnect();
+      window.removeEventListener("vitrine-theme", this.onTheme);
+      const group = groups.get(this.spec && this.spec.group);
+      if (group) group.delete(this);
+      this.element.replaceChildren();
+      delete this.element._heat;
+    }
+
+    async update(spec) {
+      const turn = ++this.turn;
+      const before = this.spec && groups.get(this.spec.group);
+      if (before) before.delete(this);
+      this.spec = spec;
+      this.element.setAttribute("aria-busy", "true");
+      let parts;
+      try {
+        parts = await Promise.all([
+          spec.tables || vitrine.data().then((d) => d.tables),
+          load(spec.map),
+          picture(spec.image),
+          picture(spec.outline).then(mask),
+        ]);
+      } catch (error) {
+        if (turn === this.turn) this.fail(error.message);
+        return;
+      }
+      if (turn !== this.turn) return;
+      this.element.removeAttribute("aria-busy");
+      const shape = this.map && String(this.map.header.shape);
+      [this.tables, this.map, this.image, this.edges] = parts;
+      if (shape !== (this.map && String(this.map.header.shape))) this.view = { x: 0, y: 0, k: 1 };
+      this.values = this.map && dequantise(this.map.header);
+      this.pools = new Map();
+      this.exact.clear();
+      this.selected = spec.selected || null;
+      this.cursor = null;
+      this.choose(spec);
+      if (spec.group) {
+        if (!groups.has(spec.group)) groups.set(spec.group, new Set());
+        groups.get(spec.group).add(this);
+      }
+      this.canvas.hidden = false;
+      this.controls();
+      this.draw();
+    }
+
+    /* Settings the person changed stay; the others come from the spec. */
+    choose(spec) {
+      this.changed = this.changed || {};
+      const wished = { opacity: spec.opacity, threshold: spec.threshold, stretch: spec.stretch, colours: spec.colours };
+      for (const [name, value] of Object.entries(wished))
+        if (value !== undefined && value !== null && !(name in this.changed)) this.settings[name] = value;
+      const fitting = this.choices();
+      if (!fitting.includes(this.settings.colours)) this.settings.colours = fitting[0];
+      if (this.map && this.map.header.signed) this.settings.stretch = "linear";
+    }
+
+    choices() {
+      const signed = this.map && this.map.header.signed;
+      return signed ? ["blue-white-red"] : this.spec.choices || ["viridis", "cividis", "greys"];
+    }
+
+    fail(words) {
+      this.element.removeAttribute("aria-busy");
+      this.map = this.image = null;
+      this.canvas.hidden = true;
+      this.bar.replaceChildren();
+      this.top.getContext("2d").clearRect(0, 0, this.top.width, this.top.height);
+      this.note.textContent = words;
+      this.live.textContent = words;
+    }
+
+    // ---- shape and place -----------------------------------------------------------------------
+
+    get sprite() {
+      return Boolean(this.map && this.map.header.shape.length === 4);
+    }
+
+    /* Rows and columns of what can be pointed at. */
+    get cells() {
+      if (this.map) return this.map.header.shape.slice(0, 2);
+      return this.spec.grid || [this.image.naturalHeight, this.image.naturalWidth];
+    }
+
+    get ends() {
+      const { vmin, vmax } = this.map.header;
+      return this.spec.scale || [vmin, vmax];
+    }
+
+    label(axis, index) {
+      const header = this.map ? this.map.header : {};
+      const names = axis === 0 ? header.rows : header.columns;
+      const step = (header.pooled || [1, 1])[axis];
+      const place = index * step;
+      return names && names[place] !== undefined ? { text: visible(names[place]), place } : { text: null, place };
+    }
+
+    look() {
+      const style = getComputedStyle(this.element);
+      const of = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
+      return {
+        ink: of("--v-ink", "#1b2330"),
+        muted: of("--v-muted", "#556070"),
+        edge: of("--v-edge", "#7b8696"),
+        surface: of("--v-surface", "#ffffff"),
+        accent: of("--v-accent", "#1d5fbf"),
+        font: style.fontFamily || "sans-serif",
+      };
+    }
+
+    layout(width, look, titled) {
+      const [rows, columns] = this.cells;
+      const over = Boolean(this.image);
+      const measure = document.createElement("canvas").getContext("2d");
+      measure.font = `12px ${look.font}`;
+      const widest = (axis, n) => {
+        const words = Array.from({ length: n }, (_, i) => this.label(axis, i)).map((l) => (l.text === null ? String(l.place) : l.text));
+        const longest = words.sort((a, b) => b.length - a.length).slice(0, 20); // measuring thousands is slow
+        return Math.min(Math.max(0, ...longest.map((word) => measure.measureText(word).width)), 130);
+      };
+      const named = !over && this.map;
+      const rowWidth = named ? widest(0, rows) : 0;
+      const columnWidth = named ? widest(1, columns) : 0;
+      const left = named ? rowWidth + 30 : 2;
+      const right = this.map && this.spec.bar !== false ? 94 : 2;
+      const top = titled ? 48 : 6;
+      const room = Math.max(40, width - left - right);
+      const most = this.spec.height || 560;
+      let w, h;
+      if (over) {
+        const ratio = this.image.naturalHeight / this.image.naturalWidth;
+        w = Math.min(room, most / ratio);
+        h = w * ratio;
+      } else {
+        const cap = this.sprite ? 110 : 40;
+        const cell = Math.min(cap, room / columns, this.spec.fit === "wide" ? Infinity : most / rows);
+        w = cell * columns;
+        h = Math.max(cell, rows === 1 ? 22 : Math.min(16, most / rows)) * rows;
+        if (h > most) h = most;
+      }
+      const slanted = named && columnWidth > w / columns - 4;
+      const bottom = named ? (slanted ? columnWidth * 0.87 + 34 : 42) : 4;
+      return { left, top, w, h, right, bottom, slanted, width, height: top + Math.max(h, right > 2 ? 120 : 0) + bottom, columnWidth };
+    }
+
+    // ---- drawing -------------------------------------------------------------------------------
+
+    draw() {
+      if (!this.spec || (!this.map && !this.image)) return;
+      this.width = this.element.clientWidth;
+      if (!this.width) return;
+      const began = performance.now();
+      const look = this.look();
+      const place = (this.place = this.layout(this.width, look, false));
+      const ratio = window.devicePixelRatio || 1;
+      for (const canvas of [this.canvas, this.top]) {
+        canvas.width = Math.round(place.width * ratio);
+        canvas.height = Math.round(place.height * ratio);
+        canvas.style.width = `${place.width}px`;
+        canvas.style.height = `${place.height}px`;
+      }
+      const context = this.canvas.getContext("2d");
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      context.clearRect(0, 0, place.width, place.height);
+      this.scene(canvasPainter(context, look.font), place, look, ratio);
+      this.describe();
+      this.overlay();
+      this.element.dataset.drawn = (performance.now() - began).toFixed(1);
+    }
+
+    table() {
+      const name = this.settings.colours;
+      this.decoded = this.decoded || {};
+      if (!this.decoded[name]) this.decoded[name] = bytes(this.tables[name]);
+      return this.decoded[name];
+    }
+
+    /* The colour of each of the 256 codes; over an image the opacity follows the value. */
+    palette() {
+      const { threshold, stretch, opacity } = this.settings;
+      const ends = this.ends;
+      const least = threshold * Math.max(Math.abs(ends[0]), Math.abs(ends[1]));
+      const table = this.table();
+      const signed = this.map.header.signed;
+      return Uint32Array.from(this.values, (value) => {
+        const t = share(value, ends, stretch);
+        const strength = signed ? Math.abs(2 * t - 1) : t;
+        if (threshold > 0 && Math.abs(value) < least) return 0;
+        return colourOf(t, table, this.image ? opacity * strength : 1);
+      });
+    }
+
+    /* The map as a canvas, one pixel a value; blocks of `step` keep their value of largest magnitude. */
+    source(step) {
+      const { shape, signed } = this.map.header;
+      const [lines, rows, wide, columns] = this.sprite ? [shape[0], shape[2], shape[1], shape[3]] : [1, shape[0], 1, shape[1]];
+      let { codes, height, width } = this.pools.get(step) || {};
+      if (!codes) {
+        const middle = signed ? 127.5 : -1;
+        height = Math.ceil(rows / step);
+        width = Math.ceil(columns / step);
+        codes = this.map.codes;
+        if (step > 1) {
+          const from = codes;
+          codes = new Uint8Array(lines * wide * height * width);
+          const blank = signed ? 128 : 0;
+          codes.fill(blank);
+          for (let m = 0; m < lines * wide; m++)
+            for (let r = 0; r < rows; r++) {
+              const line = (m * height + Math.floor(r / step)) * width;
+              for (let c = 0, at = (m * rows + r) * columns; c < columns; c++, at++) {
+                const to = line + Math.floor(c / step);
+                if (Math.abs(from[at] - middle) > Math.abs(codes[to] - middle)) codes[to] = from[at];
+              }
+            }
+        }
+        this.pools.set(step, { codes, height, width });
+      }
+      const canvas = document.createElement("canvas");
+      canvas.width = wide * width;
+      canvas.height = lines * height;
+      const context = canvas.getContext("2d");
+      const pixels = context.createImageData(canvas.width, canvas.height);
+      const out = new Uint32Array(pixels.data.buffer);
+      const palette = this.palette();
+      if (!this.sprite) for (let i = 0; i < codes.length; i++) out[i] = palette[codes[i]];
+      else
+        for (let m = 0, at = 0; m < lines * wide; m++) {
+          const corner = Math.floor(m / wide) * height * canvas.width + (m % wide) * width;
+          for (let r = 0; r < height; r++)
+            for (let c = 0; c < width; c++, at++) out[corner + r * canvas.width + c] = palette[codes[at]];
+        }
+      context.putImageData(pixels, 0, 0);
+      return { canvas, height, width };
+    }
+
+    scene(paint, place, look, ratio) {
+      const { left, top, w, h } = place;
+      paint.clip(left, top, w, h);
+      if (this.image) {
+        const [u, v, a, b] = this.window();
+        const { naturalWidth: iw, naturalHeight: ih } = this.image;
+        const small = w * this.view.k > 3 * iw; // a small picture keeps crisp pixels
+        paint.image(this.image, [u * iw, v * ih, a * iw, b * ih], [left, top, w, h], !small);
+      }
+      if (this.map) this.values2d(paint, place, ratio);
+      if (this.edges && this.settings.outlined) this.truth(paint, place);
+      paint.unclip();
+      if (!this.sprite) paint.frame(left, top, w, h, look.edge, 1);
+      if (this.map && !this.image) this.axes(paint, place, look);
+      if (this.map && this.spec.bar !== false) this.colourbar(paint, place, look);
+    }
+
+    /* The part of the picture in view, as shares: left, top, width, height. */
+    window() {
+      const { x, y, k } = this.view;
+      return [x, y, 1 / k, 1 / k];
+    }
+
+    values2d(paint, place, ratio) {
+      const { left, top, w, h } = place;
+      const [rows, columns] = this.cells;
+      const [u, v, a, b] = this.window();
+      const { shape } = this.map.header;
+      const inner = this.sprite ? [shape[2], shape[3]] : [1, 1];
+      const pixel = (Math.min(w / (columns * inner[1]), h / (rows * inner[0])) * ratio) / a;
+      const { canvas, height, width } = this.source(Math.max(1, Math.ceil(1 / Math.max(pixel, 1e-6) - 1e-3)));
+      if (!this.sprite) {
+        paint.image(canvas, [u * canvas.width, v * canvas.height, a * canvas.width, b * canvas.height], [left, top, w, h], false);
+        return;
+      }
+      for (let r = 0; r < rows; r++)
+        for (let c = 0; c < columns; c++) {
+          const [x, y, cw, ch] = this.box(r, c);
+          if (x + cw < left || y + ch < top || x > left + w || y > top + h) continue;
+          paint.image(canvas, [c * width, r * height, width, height], [x, y, cw - GAP, ch - GAP], false);
+        }
+    }
+
+    /* Where the cell (row, column) lies, in px. */
+    box(row, column) {
+      const { left, top, w, h } = this.place;
+      const [rows, columns] = this.cells;
+      const { x, y, k } = this.view;
+      const cw = (w * k) / columns;
+      const ch = (h * k) / rows;
+      return [left + column * cw - x * w * k, top + row * ch - y * h * k, cw, ch];
+    }
+
+    truth(paint, { left, top, w, h }) {
+      const { x, y, k } = this.view;
+      const at = (u, v) => [left + (u - x) * w * k, top + (v - y) * h * k];
+      const pieces = this.edges.map(([a, b, c, d]) => [...at(a, b), ...at(c, d)]);
+      paint.lines(pieces, "#000000", 4);
+      paint.lines(pieces, "#00e5a0", 2);
+    }
+
+    axes(paint, place, look) {
+      const { left, top, w, h, slanted } = place;
+      const [rows, columns] = this.cells;
+      const named = this.map.header.axes;
+      const cut = (text) => (text.length > 22 ? text.slice(0, 21) + "…" : text);
+      const each = (axis, count, span, draw) => {
+        const step = Math.max(1, Math.ceil(14 / span));
+        for (let i = 0; i < count; i += step) {
+          const { text, place: at } = this.label(axis, i);
+          draw(i, cut(text === null ? String(at) : text));
+        }
+      };
+      const [, , cw, ch] = this.box(0, 0);
+      const gap = this.sprite ? GAP / 2 : 0;
+      each(0, rows, ch, (i, text) => {
+        const y = this.box(i, 0)[1] + ch / 2 - gap;
+        if (y > top - 1 && y < top + h + 1) paint.text(text, left - 7, y, { align: "right", fill: look.ink });
+      });
+      each(1, columns, slanted ? cw : Math.max(cw, 14), (i, text) => {
+        const x = this.box(0, i)[0] + cw / 2 - gap;
+        if (x < left - 1 || x > left + w + 1) return;
+        if (slanted) paint.text(text, x + 4, top + h + 8, { align: "right", turn: -60, fill: look.ink });
+        else paint.text(text, x, top + h + 12, { align: "center", fill: look.ink });
+      });
+      const titles = this.spec.titles || [`${named[0]} (position)`, `${named[1]} (position)`];
+      const style = { align: "center", fill: look.muted, size: 12 };
+      if (titles[0]) paint.text(titles[0], 9, top + h / 2, { ...style, turn: -90 });
+      if (titles[1]) paint.text(titles[1], left + w / 2, place.height - 9, style);
+    }
+
+    colourbar(paint, place, look) {
+      const { left, top, w, h } = place;
+      const [low, high] = this.ends;
+      const signed = this.map.header.signed;
+      const x = left + w + 14;
+      const tall = Math.min(Math.max(h, 110), 260);
+      const strip = document.createElement("canvas");
+      strip.width = 1;
+      strip.height = 256;
+      const pixels = strip.getContext("2d").createImageData(1, 256);
+      const out = new Uint32Array(pixels.data.buffer);
+      const { threshold, stretch, opacity } = this.settings;
+      const least = threshold * Math.max(Math.abs(low), Math.abs(high));
+      for (let i = 0; i < 256; i++) {
+        const t = (255 - i) / 255;
+        const value = low + (stretch === "sqrt" ? t * t : t) * (high - low);
+        const strength = this.image ? opacity * (signed ? Math.abs(2 * t - 1) : t) : 1;
+        out[i] = threshold > 0 && Math.abs(value) < least ? 0 : colourOf(t, this.table(), strength);
+      }
+      strip.getContext("2d").putImageData(pixels, 0, 0);
+      paint.image(strip, [0, 0, 1, 256], [x, top, 14, tall], false);
+      paint.frame(x, top, 14, tall, look.edge, 1);
+      const middle = signed && low < 0 && high > 0 ? 0 : stretch === "sqrt" ? low + (high - low) / 4 : (low + high) / 2;
+      for (const value of [low, middle, high]) {
+        const y = top + tall * (1 - share(value, this.ends, stretch));
+        const base = value === low ? "bottom" : value === high ? "top" : "middle";
+        paint.text(number(Number(value.toPrecision(3))), x + 19, y, { fill: look.ink, size: 12, base });
+      }
+      const words = `${this.spec.quantity || "value"} (${this.map.header.unit || "no unit"})`;
+      paint.text(words, x + 70, top + tall / 2, { turn: -90, align: "center", fill: look.muted, size: 12 });
+    }
+
+    /* What is pointed at, what is selected, and the focus: drawn over the map, so that hovering stays cheap. */
+    overlay() {
+      if (!this.place) return;
+      const ratio = window.devicePixelRatio || 1;
+      const context = this.top.getContext("2d");
+      context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      context.clearRect(0, 0, this.place.width, this.place.height);
+      const { left, top, w, h } = this.place;
+      context.save();
+      context.beginPath();
+      context.rect(left - 3, top - 3, w + 6, h + 6);
+      context.clip();
+      const frame = (cell, width, colour) => {
+        const [x, y, cw, ch] = this.box(...cell);
+        const gap = this.sprite ? GAP : 0;
+        const size = [Math.max(cw - gap, 3), Math.max(ch - gap, 3)];
+        context.lineWidth = width + 2;
+        context.strokeStyle = "#000000";
+        context.strokeRect(x, y, ...size);
+        context.lineWidth = width;
+        context.strokeStyle = colour;
+        context.strokeRect(x, y, ...size);
+      };
+      if (this.spec.lattice) this.lattice(context);
+      if (this.selected) frame(this.selected, 2.5, "#ffd43b");
+      if (this.cursor) frame(this.cursor, 1.5, "#ffffff");
+      context.restore();
+    }
+
+    lattice(context) {
+      const [rows, columns] = this.cells;
+      context.strokeStyle = "rgba(255,255,255,.28)";
+      context.lineWidth = 1;
+      context.beginPath();
+      for (let r = 1; r < rows; r++) {
+        const [x, y] = this.box(r, 0);
+        context.moveTo(x, y);
+        context.lineTo(x + this.place.w * this.view.k, y);
+      }
+      for (let c = 1; c < columns; c++) {
+        const [x, y] = this.box(0, c);
+        context.moveTo(x, y);
+        context.lineTo(x, y + this.place.h * this.view.k);
+      }
+      context.stroke();
+    }
+
+    // ---- reading out ---------------------------------------------------------------------------
+
+    valueAt([row, column]) {
+      if (!this.map || this.sprite) return null;
+      return this.values[this.map.codes[row * this.cells[1] + column]];
+    }
+
+    words(cell) {
+      const axes = (this.map && this.map.header.axes) || ["patch row", "patch column"];
+      const one = (axis) => {
+        const { text, place } = this.label(axis, cell[axis]);
+        const noun = this.image && axes[axis] === "height" ? "row" : this.image && axes[axis] === "width" ? "column" : axes[axis];
+        if (!noun && this.cells[axis] === 1) return "";
+        return text === null || text === String(place) ? `${noun} ${place}` : `${noun} ${text} (${place})`;
+      };
+      return [one(0), one(1)].filter(Boolean).join(", ");
+    }
+
+    readout(cell) {
+      const value = this.valueAt(cell);
+      if (value === null) return "";
+      const pooled = this.map.header.pooled || [1, 1];
+      const unit = this.map.header.unit;
+      const known = this.exact.get(String(cell));
+      const sign = known === undefined ? "≈ " : "";
+      const block = pooled[0] * pooled[1] > 1 ? `, the largest of ${pooled[0]} × ${pooled[1]}` : "";
+      return `${sign}${number(known === undefined ? value : known)} ${unit || ""}`.trim() + block;
+    }
+
+    point(cell, fromKeys) {
+      const same = String(cell) === String(this.cursor);
+      this.cursor = cell;
+      if (!same) this.overlay();
+      clearTimeout(this.asking);
+      if (!cell) {
+        this.tip.hidden = true;
+        return;
+      }
+      this.show(cell);
+      if (fromKeys) this.live.textContent = `${this.words(cell)} ${this.readout(cell)}`;
+      if (!same) this.asking = setTimeout(() => this.ask(cell, fromKeys), 110);
+    }
+
+    show(cell) {
+      const lines = [this.words(cell), this.readout(cell), (this.spec.hints || {})[String(cell)]];
+      this.tip.replaceChildren();
+      lines.filter(Boolean).forEach((line, i) => (make(i ? "div" : "strong", "", this.tip).textContent = line));
+      this.tip.hidden = false;
+      const [x, y, cw, ch] = this.box(...cell);
+      const wide = this.tip.offsetWidth;
+      const tall = this.tip.offsetHeight;
+      const right = x + cw + 10 + wide < this.place.width ? x + cw + 10 : x - wide - 10;
+      const below = y + ch + tall + 6 < this.place.height ? y + ch + 6 : y - tall - 6;
+      this.tip.style.left = `${Math.max(0, Math.min(right, this.place.width - wide))}px`;
+      this.tip.style.top = `${Math.max(0, below)}px`;
+    }
+
+    /* The exact number of one cell, from the server, where there is one. */
+    async ask(cell, fromKeys) {
+      const { value } = this.spec;
+      const pooled = (this.map && this.map.header.pooled) || [1, 1];
+      if (!value || this.sprite || pooled[0] * pooled[1] > 1 || this.exact.has(String(cell))) return;
+      const turn = this.turn;
+      const url = value.replace("{row}", cell[0]).replace("{column}", cell[1]).replace("{index}", this.index(cell));
+      try {
+        const found = await (await fetched(url)).json();
+        if (turn !== this.turn) return;
+        this.exact.set(String(cell), found.value);
+        if (String(cell) === String(this.cursor)) {
+          this.show(cell);
+          if (fromKeys) this.live.textContent = `${this.words(cell)} ${this.readout(cell)}`;
+        }
+      } catch (error) {
+        if (turn === this.turn) this.exact.set(String(cell), this.valueAt(cell)); // the quantised value stays
+      }
+    }
+
+    index([row, column]) {
+      return row * this.cells[1] + column + (this.spec.first || 0);
+    }
+
+    describe() {
+      const { label = "Heat map" } = this.spec;
+      const [rows, columns] = this.cells;
+      const header = this.map && this.map.header;
+      const scale = header ? `, ${number(this.ends[0])} to ${number(this.ends[1])} ${header.unit || ""}` : "";
+      const keys = this.spec.emit ? " Arrow keys move, Enter selects." : " Arrow keys read values.";
+      this.canvas.setAttribute("aria-label", `${label}: ${rows} rows, ${columns} columns${scale}.${keys} Plus and minus zoom.`);
+      const said = [];
+      if (header && header.hidden) said.push(`${header.hidden} hidden; the rest is not renormalised`);
+      if (header && (header.pooled || [1])[0] * (header.pooled || [1, 1])[1] > 1)
+        said.push(`each cell is the largest of ${header.pooled.join(" × ")}`);
+      if (this.settings.stretch === "sqrt") said.push("colours follow the square root");
+      if (header && this.image) said.push("opacity follows the value");
+      if (this.spec.note) said.push(this.spec.note);
+      this.note.textContent = said.join(" · ");
+    }
+
+    // ---- pointer, wheel, keys ------------------------------------------------------------------
+
+    at(event) {
+      const frame = this.canvas.getBoundingClientRect();
+      const { left, top, w, h } = this.place;
+      const u = (event.clientX - frame.left - left) / w;
+      const v = (event.clientY - frame.top - top) / h;
+      if (u < 0 || v < 0 || u >= 1 || v >= 1) return null;
+      const { x, y, k } = this.view;
+      return { u, v, cell: [Math.floor((y + v / k) * this.cells[0]), Math.floor((x + u / k) * this.cells[1])] };
+    }
+
+    moved(event) {
+      if (!this.place) return;
+      if (this.drag) {
+        const dx = event.clientX - this.drag.from[0];
+        const dy = event.clientY - this.drag.from[1];
+        if (Math.hypot(dx, dy) > 4) this.drag.moved = true;
+        if (this.drag.moved && this.view.k > 1) {
+          const { x, y, k } = this.drag.view;
+          this.zoomTo({ k, x: x - dx / (this.place.w * k), y: y - dy / (this.place.h * k) });
+        }
+        return;
+      }
+      const found = this.at(event);
+      this.canvas.style.cursor = found ? (this.spec.emit ? "pointer" : "crosshair") : "default";
+      this.point(found && found.cell);
+    }
+
+    pressed(event) {
+      if (event.button !== 0 || !this.place || !this.at(event)) return;
+      this.canvas.setPointerCapture(event.pointerId);
+      this.drag = { from: [event.clientX, event.clientY], view: { ...this.view }, moved: false };
+    }
+
+    released(event) {
+      const drag = this.drag;
+      this.drag = null;
+      if (!drag || drag.moved) return;
+      const found = this.at(event);
+      if (found) this.select(found.cell);
+    }
+
+    wheeled(event) {
+      // without focus the wheel scrolls the page, as people expect
+      if (!this.place || (!event.ctrlKey && document.activeElement !== this.canvas)) return;
+      const found = this.at(event);
+      if (!found) return;
+      event.preventDefault();
+      this.zoomBy(Math.exp(-event.deltaY / 300), found.u, found.v);
+    }
+
+    zoomBy(factor, u, v) {
+      const { x, y, k } = this.view;
+      const most = Math.max(1, Math.max(...this.cells) / 4);
+      const next = Math.min(Math.max(k * factor, 1), Math.max(most, 4));
+      this.zoomTo({ k: next, x: x + u / k - u / next, y: y + v / k - v / next });
+    }
+
+    zoomTo({ x, y, k }, quiet) {
+      const room = 1 - 1 / k;
+      this.view = { k, x: Math.min(Math.max(x, 0), room), y: Math.min(Math.max(y, 0), room) };
+      this.canvas.style.touchAction = k > 1 ? "none" : "pan-y";
+      this.tip.hidden = true;
+      if (!this.waiting)
+        this.waiting = requestAnimationFrame(() => {
+          this.waiting = null;
+          this.draw();
+        });
+      if (!quiet) this.others((other) => String(other.cells) === String(this.cells) && other.zoomTo(this.view, true));
+    }
+
+    keyed(event) {
+      if (!this.place || event.ctrlKey || event.metaKey || event.altKey) return;
+      const [rows, columns] = this.cells;
+      const [row, column] = this.cursor || this.selected || [0, 0];
+      const first = !this.cursor && !this.selected;
+      const moves = {
+        ArrowUp: [row - 1, column],
+        ArrowDown: [row + 1, column],
+        ArrowLeft: [row, column - 1],
+        ArrowRight: [row, column + 1],
+        Home: [row, 0],
+        End: [row, columns - 1],
+        PageUp: [0, column],
+        PageDown: [rows - 1, column],
+      };
+      if (event.key in moves) {
+        const [r, c] = first ? [0, 0] : moves[event.key];
+        const cell = [Math.min(Math.max(r, 0), rows - 1), Math.min(Math.max(c, 0), columns - 1)];
+        this.follow(cell);
+        this.point(cell, true);
+      } else if (event.key === "Enter" || event.key === " ") this.select(this.cursor || this.selected || [0, 0]);
+      else if (event.key === "+" || event.key === "=") this.zoomBy(1.5, 0.5, 0.5);
+      else if (event.key === "-") this.zoomBy(1 / 1.5, 0.5, 0.5);
+      else if (event.key === "0") this.zoomTo({ x: 0, y: 0, k: 1 });
+      else if (event.key === "Escape") this.point(null);
+      else return;
+      event.preventDefault();
+    }
+
+    /* Moves the view so that a cell chosen by keys is in it. */
+    follow([row, column]) {
+      const { x, y, k } = this.view;
+      if (k === 1) return;
+      const [rows, columns] = this.cells;
+      const inside = (at, size, from) => Math.min(Math.max(from, (at + 1) / size - 1 / k), at / size);
+      this.zoomTo({ k, x: inside(column, columns, x), y: inside(row, rows, y) });
+    }
+
+    select(cell) {
+      if (!this.spec.emit) return;
+      this.selected = cell;
+      this.overlay();
+      const [row, column] = cell;
+      const data = { row, column, index: this.index(cell), row_label: this.name(0, row), column_label: this.name(1, column) };
+      this.live.textContent = `selected ${this.words(cell)}`;
+      this.element.dispatchEvent(new CustomEvent("vitrine-select", { detail: data, bubbles: true }));
+      if (window.dash_clientside && window.dash_clientside.set_props)
+        window.dash_clientside.set_props(this.spec.emit, { data });
+    }
+
+    name(axis, index) {
+      const header = this.map ? this.map.header : {};
+      const names = axis === 0 ? header.rows : header.columns;
+      return names && names[index] !== undefined ? names[index] : String(index);
+    }
+
+    // ---- controls ------------------------------------------------------------------------------
+
+    others(run) {
+      for (const other of groups.get(this.spec.group) || []) {
+        if (!other.element.isConnected) groups.get(this.spec.group).delete(other);
+        else if (other !== this) run(other);
+      }
+    }
+
+    set(name, value, quiet) {
+      this.settings[name] = value;
+      this.changed[name] = true;
+      if (name === "colours" && !this.choices().includes(value)) this.settings.colours = this.choices()[0];
+      if (name === "stretch" && this.map && this.map.header.signed) this.settings.stretch = "linear";
+      if (quiet) this.controls();
+      else this.others((other) => other.set(name, value, true));
+      this.draw();
+    }
+
+    controls() {
+      const wanted = this.spec.controls || [];
+      const active = document.activeElement && this.bar.contains(document.activeElement) && document.activeElement.name;
+      this.bar.replaceChildren();
+      const field = (words) => {
+        const label = make("label", "heat-field", this.bar);
+        make("span", "", label).textContent = words;
+        return label;
+      };
+      const slider = (name, words) => {
+        const label = field(words);
+        const input = make("input", "form-range", label, { type: "range", min: 0, max: 1, step: 0.01, name });
+        input.value = this.settings[name];
+        const shown = make("output", "", label);
+        const say = () => (shown.textContent = `${Math.round(100 * input.value)} %`);
+        say();
+        input.addEventListener("input", () => {
+          say();
+          this.set(name, Number(input.value));
+        });
+      };
+      const list = (name, words, options) => {
+        const select = make("select", "form-select form-select-sm", field(words), { name });
+        for (const [value, text] of options) make("option", "", select, { value }).textContent = text;
+        select.value = this.settings[name];
+        select.addEventListener("change", () => this.set(name, select.value));
+      };
+      const signed = this.map && this.map.header.signed;
+      if (wanted.includes("opacity") && this.map && this.image) slider("opacity", "Opacity");
+      if (wanted.includes("threshold") && this.map) slider("threshold", "Hide below");
+      if (wanted.includes("colours") && this.map && this.choices().length > 1)
+        list("colours", "Colours", this.choices().map((c) => [c, c]));
+      if (wanted.includes("stretch") && this.map && !signed)
+        list("stretch", "Scale", [["linear", "linear"], ["sqrt", "square root"]]);
+      if (wanted.includes("outline") && this.edges) {
+        const label = field("Ground truth");
+        const box = make("input", "form-check-input", label, { type: "checkbox", name: "outlined" });
+        box.checked = this.settings.outlined;
+        box.addEventListener("change", () => this.set("outlined", box.checked));
+      }
+      if (wanted.includes("save"))
+        for (const kind of ["png", "svg"]) {
+          const button = make("button", "btn btn-sm btn-outline-secondary", this.bar, { type: "button" });
+          button.textContent = kind.toUpperCase();
+          button.setAttribute("aria-label", `Save ${this.spec.label || "this map"} as ${kind.toUpperCase()}`);
+          button.addEventListener("click", () => this.save(kind));
+        }
+      const again = active && this.bar.querySelector(`[name="${active}"]`);
+      if (again) again.focus();
+    }
+
+    // ---- saving --------------------------------------------------------------------------------
+
+    frame(paint, place, look) {
+      paint.rect(0, 0, place.width, place.height + 22, look.surface);
+      paint.text(this.spec.title || this.spec.label || "", 4, 14, { fill: look.ink, size: 15, weight: 600 });
+      paint.text(this.note.textContent, 4, 34, { fill: look.muted, size: 12 });
+      const kept = this.place;
+      this.place = place;
+      this.scene(paint, place, look, 2);
+      this.place = kept;
+    }
+
+    svg() {
+      const look = this.look();
+      const place = this.layout(Math.max(this.width, 480), look, true);
+      const paint = svgPainter(place.width, place.height + 22, look.font);
+      this.frame(paint, place, look);
+      return paint.done();
+    }
+
+    png() {
+      const look = this.look();
+      const place = this.layout(Math.max(this.width, 480), look, true);
+      const canvas = document.createElement("canvas");
+      canvas.width = 2 * place.width;
+      canvas.height = 2 * (place.height + 22);
+      const context = canvas.getContext("2d");
+      context.scale(2, 2);
+      this.frame(canvasPainter(context, look.font), place, look);
+      return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    }
+
+    async save(kind) {
+      const blob = kind === "svg" ? new Blob([this.svg()], { type: "image/svg+xml" }) : await this.png();
+      const name = (this.spec.file || this.spec.label || "map").toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
+      const link = make("a", "", null, { download: `vitrine-${name}.${kind}` });
+      link.href = URL.createObjectURL(blob);
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+    }
+  }
+
+  vitrine.heat = {
+    /* Draws `spec` into `element`, or what changed since; resolves when it is on the screen. */
+    async mount(element, spec) {
+      if (!spec) {
+        if (element._heat) element._heat.destroy();
+        return null;
+      }
+      if (!element._heat) element._heat = new Heat(element);
+      await element._heat.update(spec);
+      return element._heat;
+    },
+    visible,
+  };
+})();

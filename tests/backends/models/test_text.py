@@ -1,0 +1,121 @@
+"""What all text families share: tokens, spans, stand-ins, bad input."""
+
+import numpy as np
+import pytest
+import torch
+
+from backends.errors import Refused
+from tests.conftest import TEXT, TEXTS
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_spans_are_the_places_of_the_tokens_in_the_text(opened, name):
+    batch = opened(name).encode(TEXT)
+    assert batch.spans.shape == (len(batch.tokens), 2)
+    assert batch.spans.dtype == np.int32
+    for token, (start, end), special in zip(batch.tokens, batch.spans, batch.special, strict=True):
+        assert (end > start) != special
+        if not special:
+            assert TEXT[start:end] == token
+
+
+def test_repeated_words_keep_their_own_places(opened):
+    batch = opened("tiny_bert").encode("the doctor saw the chart")
+    places = [tuple(span) for token, span in zip(batch.tokens, batch.spans.tolist(), strict=True) if token == "the"]
+    assert places == [(0, 3), (15, 18)]
+
+
+def test_unknown_words_are_shown_as_they_were_typed_and_are_not_special(opened):
+    batch = opened("tiny_bert").encode("the zebra")
+    assert batch.tokens == ("[CLS]", "the", "zebra", "[SEP]")
+    assert batch.special.tolist() == [True, False, False, True]
+
+
+def test_text_comes_as_a_mapping_too(opened):
+    assert opened("tiny_gpt2").encode({"text": TEXT}).tokens == opened("tiny_gpt2").encode(TEXT).tokens
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_features_give_the_same_logits_as_ids(opened, name):
+    model = opened(name)
+    batch = model.encode(TEXT.replace("severe", "[MASK]") if name == "tiny_bert_mlm" else TEXT)
+    with torch.no_grad():
+        direct = model.module(**batch.inputs).logits
+        ours = model.outputs(model.features(batch), batch)
+    at = {"tiny_bert": slice(None), "tiny_bert_mlm": (0, model._mask_at(batch))} if hasattr(model, "_mask_at") else {}
+    expected = direct if direct.ndim == 2 else direct[:, at[name][1]] if name in at else direct[:, -1]
+    torch.testing.assert_close(ours, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_each_score_of_a_batch_is_its_own(opened):
+    model = opened("tiny_llama")
+    batch = model.encode(TEXT)
+    x = model.features(batch)
+    rows = torch.cat([x, model.baseline(x, batch), x])
+    target = model.target(None, batch)
+    scores = model.scores(rows, batch, target)
+    assert scores.shape == (3,)
+    assert scores[0] == pytest.approx(float(scores[2]), abs=1e-6)
+    assert scores[0] != pytest.approx(float(scores[1]), abs=1e-3)
+
+
+def test_stand_ins_leave_special_tokens_alone(opened):
+    model = opened("tiny_bert")
+    batch = model.encode(TEXT)
+    x = model.features(batch)
+    assert model.stand_ins == ("mask", "pad", "mean", "zero")
+    for kind in model.stand_ins:
+        there = model.baseline(x, batch, kind)
+        torch.testing.assert_close(there[:, batch.special], x[:, batch.special])
+        assert not torch.allclose(there[:, ~batch.special], x[:, ~batch.special])
+    weight = model.module.get_input_embeddings().weight
+    torch.testing.assert_close(model.baseline(x, batch)[0, 1], weight[model.processor.mask_token_id])
+    assert opened("tiny_gpt2").stand_ins == ("mean", "pad", "zero")  # it has no mask token
+
+
+def test_units_number_the_words_only(opened):
+    model = opened("tiny_bert")
+    units = model.units(model.encode(TEXT))
+    assert units.shape == (1, 9, 1)
+    assert units.flatten().tolist() == [-1, 0, 1, 2, 3, 4, 5, 6, -1]
+
+
+def test_fold_sums_over_the_embedding(opened):
+    model = opened("tiny_gpt2")
+    batch = model.encode(TEXT)
+    x = model.features(batch)
+    folded = model.fold(x, batch)
+    assert folded.dtype == np.float32
+    np.testing.assert_allclose(folded, x[0].sum(-1), rtol=1e-5)
+
+
+def test_context_carries_text_and_spans(opened):
+    batch = opened("tiny_bert").encode(TEXT)
+    context = opened("tiny_bert").context(batch)
+    assert context["facts"] == {"text": TEXT, "special": [0, 8]}
+    assert context["labels"]["token"] == batch.tokens
+    assert context["arrays"]["span"].shape == (9, 2)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("", "the text is empty; type a sentence, or pick an example"),
+        ("  \n ", "the text is empty"),
+        (None, "reads text, and no text was given"),
+        ({"image": "x.png"}, "reads text, and no text was given"),
+        ("pain " * 49, "the text has 51 tokens; .* reads at most 48: shorten it by 3"),
+        ("a" * 10000, "the text has 10000 characters; .* reads at most 48 tokens"),
+    ],
+)
+def test_bad_text_is_a_sentence(opened, raw, message):
+    with pytest.raises(Refused, match=message):
+        opened("tiny_bert").encode(raw)
+
+
+@pytest.mark.parametrize("kind", ["blur", "nonsense"])
+def test_a_stand_in_that_is_not_there_is_a_sentence(opened, kind):
+    model = opened("tiny_gpt2")
+    batch = model.encode(TEXT)
+    with pytest.raises(Refused, match=f"cannot replace words by '{kind}'; it can by: mean, pad, zero"):
+        model.baseline(model.features(batch), batch, kind)

@@ -1,0 +1,85 @@
+"""A slot asks, watches and gives up jobs."""
+
+from __future__ import annotations
+
+import pytest
+
+from backends.engine import State
+from backends.errors import Refused
+from backends.store import key_of
+from tests.viz.fakes import FakeEngine
+from viz.components import jobs
+
+ONE, TWO = {"job": "run", "n": 1}, {"job": "run", "n": 2}
+
+
+def test_what_is_kept_is_answered_at_once(engine: FakeEngine) -> None:
+    engine.store.put_document(key_of(ONE), {"a": 1})
+    answers, waiting, fraction, words = jobs.progress(engine, {"a": ONE}, {}, "tab", "ask")
+    assert answers == {"asked": {"a": key_of(ONE)}, "keys": {"a": key_of(ONE)}, "sentences": {}}
+    assert (waiting, fraction, words) == (False, 1.0, "")
+
+
+def test_the_bar_says_what_runs_and_how_many_wait(engine: FakeEngine) -> None:
+    engine.states = {key_of(ONE): State("running", 0.5, seconds=3.2), key_of(TWO): State("waiting")}
+    _, waiting, fraction, words = jobs.progress(engine, {"a": ONE, "b": TWO}, {}, "tab", "ask", "Opening the model")
+    assert waiting
+    assert fraction == 0.25
+    assert words == "Opening the model … (3 s, 2 to go)"
+
+
+def test_a_new_question_gives_up_the_old_one(engine: FakeEngine) -> None:
+    before = {"asked": {"a": key_of(ONE)}, "keys": {}, "sentences": {}}
+    jobs.progress(engine, {"a": TWO}, before, "tab", "ask")
+    assert engine.cancelled == [key_of(ONE)]
+
+
+def test_a_poll_that_comes_before_the_question_asks_it(engine: FakeEngine) -> None:
+    answers, waiting, *_ = jobs.progress(engine, {"a": ONE}, {}, "tab", "poll")
+    assert engine.asked == [ONE]
+    assert waiting
+    jobs.progress(engine, {"a": ONE}, answers, "tab", "poll")
+    assert engine.asked == [ONE]
+
+
+def test_cancel_frees_the_tab_even_if_others_go_on(engine: FakeEngine) -> None:
+    answers, waiting, *_ = jobs.progress(engine, {"a": ONE}, {"asked": {"a": key_of(ONE)}}, "tab", "cancel")
+    assert engine.cancelled == [key_of(ONE)]
+    assert answers["sentences"] == {"a": jobs.CANCELLED}
+    assert not waiting
+    assert "Cancelled" in jobs.sentences(answers["sentences"])[0].children
+
+
+def test_an_end_that_was_told_is_not_forgotten(engine: FakeEngine) -> None:
+    engine.states[key_of(ONE)] = State("failed", message="this is not kept any more")
+    before = {"asked": {"a": key_of(ONE), "b": key_of(TWO)}, "keys": {}, "sentences": {"a": "no class 'x'"}}
+    answers, *_ = jobs.progress(engine, {"a": ONE, "b": TWO}, before, "tab", "poll")
+    assert answers["sentences"] == {"a": "no class 'x'"}
+
+
+def test_refusals_become_sentences_and_the_rest_goes_on(engine: FakeEngine) -> None:
+    answers, waiting, *_ = jobs.progress(engine, {"a": {"x": {1}}, "b": ONE}, {}, "tab", "ask")
+    assert "plain JSON" in answers["sentences"]["a"]
+    assert waiting
+    engine.refusal = "Vitrine is being stopped"
+    answers, waiting, *_ = jobs.progress(engine, {"b": ONE}, {}, "tab", "ask")
+    assert answers["sentences"] == {"b": "Vitrine is being stopped"}
+    assert not waiting
+
+
+def test_equal_sentences_are_told_once() -> None:
+    told = jobs.sentences({"a": "too long", "b": "too long", "c": "other"})
+    assert [alert.children for alert in told] == ["too long", "other"]
+
+
+def test_quiet_jobs_wait_behind_the_others(engine: FakeEngine) -> None:
+    jobs.progress(engine, {"a": ONE}, {}, "tab", "ask", quiet=True)
+    jobs.progress(engine, {"a": TWO}, {}, "tab", "ask")
+    assert engine.priorities[0] < engine.priorities[1]
+
+
+def test_too_many_jobs_are_refused(engine: FakeEngine) -> None:
+    with pytest.raises(Refused, match="at most 64 jobs"):
+        jobs.progress(engine, {str(i): ONE for i in range(65)}, {}, "tab", "ask")
+    with pytest.raises(Refused, match="at most 64 jobs"):
+        jobs.progress(engine, ["not", "a", "mapping"], {}, "tab", "ask")  # type: ignore[arg-type]

@@ -1,0 +1,33 @@
+"""What of a link is believed."""
+
+from viz.components import query
+
+
+def test_text_is_bounded_and_a_list_is_no_text() -> None:
+    assert query.text({"a": "x" * 5000}, "a") == "x" * query.LONGEST
+    assert query.text({"a": ["x", "y"]}, "a", "none") == "none"
+    assert query.text({}, "a") == ""
+
+
+def test_a_digest_is_64_hex_characters() -> None:
+    assert query.digest({"input": "a" * 64}) == "a" * 64
+    for wrong in ("a" * 63, "A" * 64, "../" + "a" * 61, ["a" * 64], None):
+        assert query.digest({"input": wrong}) is None
+
+
+def test_numbers_stay_within_their_bounds() -> None:
+    assert query.number({"n": "7"}, "n") == 7
+    for wrong in ("1e3", "-1", "99999999999", "", None, "٣"):
+        assert query.number({"n": wrong}, "n", default=3, low=0, high=10) == 3
+
+
+def test_choices_and_lists() -> None:
+    assert query.choice({"by": "word"}, "by", ("token", "word"), "token") == "word"
+    assert query.choice({"by": "letter"}, "by", ("token", "word"), "token") == "token"
+    assert query.values({"m": "a,,b,c"}, "m", most=2) == ["a", "b"]
+
+
+def test_a_link_leaves_out_what_is_empty() -> None:
+    assert query.link("/x", model="bundled/a", text="", options={}) == "/x?model=bundled%2Fa"
+    assert query.link("/x", options={"a": 1}) == "/x?options=%7B%22a%22%3A+1%7D"
+    assert query.link("/x") == "/x"
