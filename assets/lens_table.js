@@ -33,7 +33,7 @@
       const bar = make("span", { class: "lens-bar" });
       bar.style.width = `${Math.max(100 * probability, 0.5)}%`;
       item.append(make("span", { class: "lens-word" }, word), make("span", { class: "lens-track" }),
-        make("span", { class: "lens-number" }, probability.toFixed(3)));
+        make("span", { class: "lens-number" }, probability < 0.0005 ? "< 0.001" : probability.toFixed(3)));
       item.children[1].append(bar);
       list.append(item);
     }

@@ -38,7 +38,7 @@ def blueprint(store: Keeper) -> Blueprint:
         "csv": (lambda r, asked: csv(r, asked.get("array"), asked.get("at", "")), "text/csv"),
         "json": (lambda r, asked: as_json(r), "application/json"),
         "safetensors": (lambda r, asked: safetensors(r), "application/octet-stream"),
-        "html": (lambda r, asked: html(r), "text/html"),
+        "html": (lambda r, asked: html(r, **{n: asked[n] for n in ("layer", "head") if n in asked}), "text/html"),
     }
 
     @routes.get("/results/<key>/<kind>")

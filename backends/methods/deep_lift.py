@@ -32,14 +32,14 @@ class DeepLift(Attribution):
     baseline: str = baseline_option()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
-        from captum import attr
+        from backends.methods._rescale import Rescale
 
         baseline = scoring.baseline(self.baseline)
         scoring.expected = 2
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # captum announces its hooks
-                attribution = attr.DeepLift(scoring).attribute(scoring.features, baseline)
+                attribution = Rescale(scoring).attribute(scoring.features, baseline)
         except RuntimeError as error:
             if "more than once" not in str(error):
                 raise

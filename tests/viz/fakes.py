@@ -29,7 +29,7 @@ NAMES: dict[str, Any] = {
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "bundled/triage": [
         {"name": "Denied", "input": "no fever but severe chest pain", "target": "urgent", "label": "urgent",
-         "truth": {"spans": [[10, 13], [21, 31]]}, "note": "“No” belongs to the fever."},
+         "truth": {"spans": [[9, 12], [20, 30]]}, "note": "“No” belongs to the fever."},
         {"name": "All denied", "input": "denies chest pain", "target": "routine", "label": "routine", "truth": {}},
     ],
     "bundled/radiograph": [

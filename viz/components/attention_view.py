@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from dash import html
 
 from backends.results import Result
 from viz import theme
 from viz.components import heads, heat_canvas
+from viz.components.exports import exports
 from viz.components.picture import picture
 from viz.figures import token_heat
 from viz.figures._words import visible
@@ -161,7 +161,8 @@ class Head:
             ([f"the first token, “{self.tokens[0]}”,"] if self.sink else [])
             + ([f"special tokens ({', '.join(dict.fromkeys(self.tokens[i] for i in gone[:6]))})"] if gone else [])
         )
-        return f"Hidden: {what} which {'take' if len(hidden) > 1 else 'takes'} {share:.0%} of this head's attention. The rest is not rescaled."
+        verb = "take" if len(hidden) > 1 else "takes"
+        return f"Hidden: {what} which {verb} {share:.0%} of this head's attention. The rest is not rescaled."
 
     def map(self, dark: bool = False) -> tuple[Any, dict[str, Any] | None]:
         """The token × token map: a plotly heat map up to `WIDEST` tokens, else what the canvas draws."""
@@ -237,20 +238,26 @@ class Head:
         )
 
     def downloads(self) -> list[Any]:
-        """Links to this head's numbers, to the whole result, and to pictures of what is shown."""
-        layer, head = self.at
-        at = "" if head == heads.MEAN else f"&at={layer},{head}"
-        links = {
-            "CSV of this head" if at else "CSV of every head": f"csv?array=pattern{at}",
-            "JSON": "json",
-            "safetensors": "safetensors",
-            "one HTML file": "html",
-        }
-        if np.prod(self.result.arrays["pattern"].shape) > 2_000_000:
-            del links["JSON"]
-        found = [html.A(title, href=f"/results/{self.key}/{path}") for title, path in links.items()]
+        """This head's picture and numbers, and the whole result."""
         pictures = [
-            html.Button(kind.upper(), type="button", className="btn btn-link attention-save", **{"data-kind": kind})
+            html.Button(
+                kind.upper(), type="button", className="export attention-save", title=f"Save this as {kind.upper()}",
+                **{"data-kind": kind},
+            )
             for kind in ("png", "svg")
+        ]  # fmt: skip
+        mean, (layer, head) = self.head == heads.MEAN, self.at
+        one = {} if mean else {"CSV": f"csv?array=pattern&at={layer},{head}", "HTML": f"html?layer={layer}&head={head}"}
+        links = [
+            html.A(
+                words,
+                href=f"/results/{self.key}/{path}",
+                download="",
+                className="export",
+                title=f"{self.name} as {words}",
+            )
+            for words, path in one.items()
         ]
-        return [html.Span("Take it away:"), *pictures, *found]
+        row = html.Div([html.Span("Save this head as", className="hint"), *pictures, *links], className="exports")
+        whole_one = exports(self.key, what="every head" if whole(self.result) else "this result")
+        return [row, whole_one]

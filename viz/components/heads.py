@@ -95,7 +95,7 @@ def ranking(values: np.ndarray, highest: bool = True, most: int = MOST) -> list[
 
 
 def striking(result: Result) -> tuple[int, int]:
-    """The head to show first: the strongest of induction and previous token; for images the last layer's most focused."""
+    """The head to show first: the strongest at induction or the previous token; in images the last layer's sharpest."""
     there = offered(result)
     if pictured(result):
         values = result.arrays["entropy"]
@@ -181,14 +181,14 @@ def without(result: Result, gone: Sequence[int]) -> Result:
 
 
 def shares(pattern: np.ndarray, specials: Sequence[int] = ()) -> dict[str, float]:
-    """What a pattern (query, key) says beyond the statistics: the weight on the token itself, and on later special tokens."""
+    """What a pattern (query, key) says beyond the statistics: the weight on the token itself and on later specials."""
     found = {"itself": float(np.trace(pattern[1:, 1:]) / max(len(pattern) - 1, 1))} if len(pattern) > 1 else {}
     later = [i for i in specials if 0 < i < pattern.shape[1]]
     return found | ({"special": float(pattern[:, later].sum(1).mean())} if later else {})
 
 
 def sentence(name: str, found: Mapping[str, float], first: str, noun: str = "token") -> str:
-    """One plain sentence on what the head called `name` looks at, from its numbers; `first` is the first token's name."""
+    """One plain sentence on what the head called `name` looks at, from its numbers; `first` names the first token."""
     kinds = {
         "previous": f"the previous {noun}",
         "to_first": first,

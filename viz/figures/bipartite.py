@@ -47,7 +47,7 @@ def draw(
     weights = pattern.copy()
     if hide_sink and len(keys) > 1:
         weights[:, 0] = 0
-        notes.append("lines to the first token hidden, the rest not renormalised")
+        notes.append("first token hidden, the rest not renormalised")
     if query is not None:
         only = index(result, "query", len(queries), query)
         weights[np.arange(len(queries)) != only] = 0
@@ -55,7 +55,7 @@ def draw(
     drawn = weights[rows, columns]
     top = scale[1] if scale else float(drawn.max(initial=0.0)) or 1.0
     fitting = int((weights >= max(threshold, 1e-9)).sum())
-    notes.append(f"{len(drawn)} of {fitting} lines with weight ≥ {threshold:g}; full colour = {top:.2g}")
+    notes.append(f"{len(drawn)} of {fitting} lines ≥ {threshold:g}, full colour {top:.2g}")
     offset = _aligned(queries, keys)
     figure = go.Figure(_lines(drawn / top, rows + offset, columns, theme.colours(dark)["accent"]))
     figure.add_trace(_tokens(queries, offset, 0.0, pattern, keys, dark, "attends to"))

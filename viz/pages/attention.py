@@ -36,8 +36,8 @@ ONE = Slot(PAGE, "one", "Reading this head")
 VIEWS = {"map": "Token × token", "lines": "Lines", "image": "Over the image"}
 READING = {
     "map": "Each row is one token and shows how its attention, which sums to 1, is spread over the tokens it may see.",
-    "lines": "Point at a token on the left to see where it looks, on the right to see who looks at it. A click keeps it.",
-    "image": "Point at a patch: on the left where it looks, on the right who looks at it. A click keeps it, Esc lets it go.",
+    "lines": "Point at a token: on the left you see where it looks, on the right who looks at it. A click keeps it.",
+    "image": "Point at a patch: on the left is where it looks, on the right who looks at it. A click keeps it.",
 }
 NO_MEAN = "the mean needs every head's whole map; beyond 256 tokens only one head's is read"
 CAUTION = "Attention shows where information may flow, not what decides the answer: test that on the Attribution page."
@@ -79,7 +79,10 @@ def _grid_panel(link: Mapping[str, Any]) -> html.Section:
     statistic = query.choice(link, "statistic", (heads.MAPS, *heads.STATISTICS), heads.MAPS)
     canvas = html.Canvas(
         id="attention-grid", tabIndex=0, role="application", className="attention-grid",
-        **{"aria-label": "Layer by head grid: arrow keys move, Enter shows a head", "aria-describedby": "attention-grid-words"},
+        **{
+            "aria-label": "Grid of layers and heads: arrow keys move, Enter shows a head",
+            "aria-describedby": "attention-grid-words",
+        },
     )  # fmt: skip
     return html.Section(
         [
@@ -143,7 +146,10 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
             ONE.parts(),
             tabs(PAGE, "Views of this head", VIEWS, {name: _panel(name) for name in VIEWS}, view),
             html.Details(
-                [html.Summary("The strongest pairs as a table"), html.Div(id="attention-pairs", className="attention-pairs")]
+                [
+                    html.Summary("The strongest pairs as a table"),
+                    html.Div(id="attention-pairs", className="attention-pairs"),
+                ]
             ),
             html.Div(id="attention-downloads", className="downloads"),
         ],
@@ -228,9 +234,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def ask(card, given):  # type: ignore[no-untyped-def]
-        if card and "attention" not in card["offers"]:
-            return {}, absent(card)
-        return {"attention": run_request(card, given, METHOD, {}, None)} if fits(card, given) else {}, ""
+        return requests(card, given), absent(card) if card and "attention" not in card["offers"] else ""
 
     @app.callback(
         Output("attention-grid-data", "data"),
@@ -363,6 +367,13 @@ def _register_browser(app: Dash) -> None:
     )
 
 
+def requests(card: Any, given: Any) -> dict[str, Any]:
+    """The job that reads every head, where the model has attention and the input is one that it reads."""
+    if not fits(card, given) or "attention" not in card["offers"]:
+        return {}
+    return {"attention": run_request(card, given, METHOD, {}, None)}
+
+
 def picked(result: Result, pick: Any) -> dict[str, Any]:
     """The head to show: the one picked or named by the link where this model has it, else a striking one."""
     layers, every, model = result.labels["all_layer"], result.labels["all_head"], result.request.get("model")
@@ -403,8 +414,8 @@ def options(data: Mapping[str, Any], place: tuple[int, int | str]) -> dict[str, 
 def absent(card: Mapping[str, Any]) -> html.Div:
     """Why there is no attention to see, and where there is."""
     why = card.get("withdrawn", {}).get("attention") or (
-        f"{card.get('title', card['name'])} has no attention: nothing in it looks from one place of the input at another. "
-        "A convolutional network combines neighbouring pixels with fixed weights instead."
+        f"{card.get('title', card['name'])} has no attention: nothing in it looks from one place of the input "
+        "at another. A convolutional network combines neighbouring pixels with fixed weights instead."
     )
     there = [c for c in catalog.bundled() if attends(c) and c["name"] != card["name"]]
     links = [html.Li(dcc.Link(c["title"], href=query.link(PATH, model=c["name"]))) for c in there]

@@ -1,0 +1,139 @@
+"""Vitrine in a real browser: the app as `python app.py serve` starts it, and windows that are watched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 30_000
+"""Milliseconds that anything on a page is waited for."""
+FIRST = 4 * PATIENCE
+"""The same where the worker may still be starting."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium; without it these tests are skipped, saying what to install."""
+    if CHROMIUM is None:
+        pytest.skip("the browser tests need Chromium; on Debian: apt-get install chromium")
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Vitrine with an empty store and no way to the hub."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = tmp_path_factory.mktemp("store")
+    wanted = {"VITRINE_STORE": str(store), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    said = store / "log.txt"
+    with said.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "app.py", "serve", "--port", str(port)],
+            cwd=ROOT,
+            env=os.environ | wanted,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_it_answers(address, server, said)
+            yield address
+        finally:
+            server.send_signal(signal.SIGINT)
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], said: Path) -> None:
+    for _ in range(240):
+        if server.poll() is not None:
+            pytest.fail(f"the app ended as it started:\n{said.read_text()[-3000:]}")
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"the app did not answer in a minute:\n{said.read_text()[-3000:]}")
+
+
+class Visit:
+    """A browser window on the app; `left` are requests off the machine, `trouble` errors of console and page."""
+
+    def __init__(self, browser: Any, site: str, **context: Any) -> None:
+        self.site = site
+        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
+        self.context.set_default_timeout(PATIENCE)
+        self.page = self.context.new_page()
+        self.left: list[str] = []
+        self.trouble: list[str] = []
+        self.page.on("request", lambda request: self._asked(request.url))
+        self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
+        self.page.on("console", lambda said: self.trouble.append(said.text) if said.type == "error" else None)
+
+    def _asked(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob") and f"{parts.scheme}://{parts.netloc}" != self.site:
+            self.left.append(url)
+
+    def open(self, path: str, **query: Any) -> Any:
+        """Go to a page of the app; what is not text is written as JSON, as the app writes its links."""
+        plain = {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
+        self.page.goto(self.site + path + (f"?{urlencode(plain)}" if plain else ""))
+        return self.page
+
+    def tab_to(self, selector: str, most: int = 120, back: bool = False) -> Any:
+        """Press Tab (or Shift+Tab) until the element is focused, as a person without a mouse does."""
+        for _ in range(most):
+            if self.page.evaluate("s => !!document.activeElement && document.activeElement.matches(s)", selector):
+                return self.page.locator(":focus")
+            self.page.keyboard.press("Shift+Tab" if back else "Tab")
+        raise AssertionError(f"{selector} was not reached with {most} presses of Tab")
+
+
+@pytest.fixture
+def visit(browser: Any, site: str) -> Iterator[Callable[..., Visit]]:
+    """Opens watched windows. A request off the machine, or an error in the console, fails the test."""
+    made: list[Visit] = []
+
+    def start(**context: Any) -> Visit:
+        made.append(Visit(browser, site, **context))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.context.close()
+    assert [url for one in made for url in one.left] == []
+    assert [error for one in made for error in one.trouble] == []
+
+
+@pytest.fixture
+def window(visit: Callable[..., Visit]) -> Visit:
+    """One watched window."""
+    return visit()

@@ -1,0 +1,180 @@
+"""The attribution page: methods → jobs → pictures → link."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.results import Result
+from tests.viz.fakes import FILM, TRIAGE, FakeEngine
+from tests.viz.test_explained import text_result
+from viz.components import workbench
+from viz.pages import attribution
+
+GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
+KEY = "ab" * 32
+
+
+def film_result(unit: str = "logit per window", method: str = "occlusion") -> Result:
+    values = np.zeros((64, 64), np.float32)
+    values[25, 45] = 1
+    arrays = {"attribution": values, "image": np.zeros((64, 64, 3), np.uint8)}
+    axes = {"attribution": ("height", "width"), "image": ("height", "width", "channel")}
+    return Result(method, arrays, axes, unit=unit, signed=True, target="lesion", facts={"output": 2.0})
+
+
+def shown(result: Result | None = None, **changes: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "i": 0, "method": "integrated_gradients", "result": result, "why": "", "check": None, "scale": None, "key": KEY,
+        "card": TRIAGE, "given": GIVEN, "by": "word", "mask": "", "view": {},
+    }  # fmt: skip
+    return dict(zip(attribution.PARTS, attribution.shown(**(given | changes)), strict=True))
+
+
+def test_every_id_is_there_once(shipped: Path) -> None:
+    made = attribution.layout(model="bundled/triage", methods="occlusion,nonsense", options='{"occlusion": {"size": 3}}')
+    ids = [str(c.id) for c in made._traverse() if getattr(c, "id", None)]
+    assert len(ids) == len(set(ids))
+    stores = {c.id: c.data for c in made._traverse() if type(c).__name__ == "Store" and hasattr(c, "data")}
+    assert stores["attribution-wanted"] == ["occlusion"]
+    assert stores["attribution-options"] == {"occlusion": {"size": 3}}
+
+
+@pytest.mark.parametrize("options", ["{", "[1]", "null", '{"none": {}}', '{"occlusion": 3}', "[" * 10_000])
+def test_nonsense_options_in_a_link_are_left_out(shipped: Path, options: str) -> None:
+    assert attribution.linked_options({"options": options}) == {}
+    attribution.layout(options=options, methods=["a", "b"], by="letter", same=["x"], opacity="much", mask="<b>")
+
+
+def test_two_methods_that_suit_the_model_come_first() -> None:
+    assert attribution.chosen_for(TRIAGE, None) == ["integrated_gradients", "occlusion"]
+    assert attribution.chosen_for(FILM, None) == ["occlusion", "grad_cam"]
+    assert attribution.chosen_for(TRIAGE, ["guided_grad_cam", "saliency"]) == ["saliency"]
+    assert len(attribution.chosen_for(TRIAGE, list(workbench.offered(TRIAGE, "attribution")))) == attribution.MOST
+
+
+def test_no_more_than_four_and_none_that_failed() -> None:
+    four = ["integrated_gradients", "occlusion", "saliency", "lime"]
+    boxes = {c["value"]: c["disabled"] for c in attribution.choices(TRIAGE, four, {})}
+    assert not any(boxes[m] for m in four)
+    assert all(disabled for m, disabled in boxes.items() if m not in four)
+    boxes = {c["value"]: c["disabled"] for c in attribution.choices(TRIAGE, four[:1], {"lime": "zero everywhere"})}
+    assert boxes["lime"]
+    assert not boxes["saliency"]
+
+
+def test_jobs_carry_checked_options_and_wrong_ones_are_told() -> None:
+    options = {"integrated_gradients": {"steps": "32"}, "occlusion": {"size": -1}}
+    requests, refused = attribution.asked(TRIAGE, GIVEN, "urgent", ["integrated_gradients", "occlusion"], options)
+    assert list(requests) == ["integrated_gradients"]
+    assert requests["integrated_gradients"]["options"]["steps"] == 32
+    assert requests["integrated_gradients"]["target"] == "urgent"
+    assert "Occlusion: size must be" in refused["occlusion"]
+    assert attribution.asked(None, GIVEN, None, ["occlusion"], {}) == ({}, {})
+    assert attribution.asked(FILM, GIVEN, None, ["occlusion"], {}) == ({}, {})
+
+
+def test_chosen_methods_are_checked_first() -> None:
+    wanted = attribution.to_check(TRIAGE, ["saliency"])
+    assert next(iter(wanted)) == "saliency"
+    assert set(wanted) == set(workbench.offered(TRIAGE, "attribution"))
+    assert wanted["saliency"]["job"] == "check"
+
+
+def test_a_text_is_coloured_with_legend_facts_table_and_exports() -> None:
+    card = shown(text_result(), scale=(-1.0, 1.0))
+    assert card["class"] == "panel result"
+    assert card["title"] == "Integrated gradients"
+    assert card["area"] == "d-none"
+    assert card["spec"] is None
+    assert f"/results/{KEY}/csv" in str(card["exports"])
+    assert "completeness gap" in str(card["facts"]).lower()
+
+
+def test_an_image_is_a_canvas_with_the_outline_of_the_truth(shipped: Path) -> None:
+    given = {"digest": "d" * 64, "example": 0}
+    card = shown(film_result(), method="occlusion", card=FILM, given=given, mask="lesion", view={"opacity": "0.4"})
+    spec = card["spec"]
+    assert spec["map"] == f"/maps/{KEY}/attribution"
+    assert spec["outline"] == "/examples/radiograph/0/lesion"
+    assert spec["opacity"] == 0.4
+    assert spec["group"] == "attribution"
+    assert "lies on the lesion" in str(card["sentence"])
+    assert "outline" not in shown(film_result(), method="occlusion", card=FILM, given=given, mask="")["spec"]
+
+
+def test_a_method_that_failed_its_check_is_withdrawn_with_its_sentence() -> None:
+    card = shown(text_result(), check={"holds": False, "sentence": "DeepLIFT misses the change by 40 %"})
+    assert "Withdrawn for this model: DeepLIFT misses the change by 40 %" in str(card["sentence"])
+    assert card["text"] == []
+    assert card["exports"] == []
+    good = shown(text_result(), check={"holds": True, "sentence": "passes"})
+    assert "checked on this model" in str(good["verdict"])
+
+
+def test_a_card_without_a_result_waits_or_says_why() -> None:
+    assert "…" in str(shown()["sentence"])
+    assert "no class 'x'" in str(shown(why="no class 'x'")["sentence"])
+    assert shown(method=None)["class"] == "d-none"
+
+
+def test_a_sentence_that_holds_for_all_is_told_once() -> None:
+    why = {"a": "too long", "b": "too long"}
+    assert attribution.common_sentence(["a", "b"], why) == "too long"
+    assert attribution.common_sentence(["a", "b", "c"], why) == ""
+    assert attribution.common_sentence([], {}) == ""
+
+
+def test_one_scale_for_results_of_one_unit() -> None:
+    one, two = text_result(), text_result(method="deep_lift")
+    scales, note = attribution.shared([one, two], "token", True)
+    assert scales["integrated_gradients"] == scales["deep_lift"] == (-1.0, 1.0)
+    assert "in logit: equal colours are equal numbers" in note
+    scales, note = attribution.shared([film_result(), film_result("logit", "grad_cam")], "word", True)
+    assert "measure different things: occlusion in logit per window; grad cam in logit" in note
+    assert attribution.shared([one, two], "word", False) == (
+        {}, "Each picture has its own scale: colours cannot be compared between them.",
+    )  # fmt: skip
+
+
+def test_the_headline_names_answer_and_target() -> None:
+    result = text_result(facts={"text": "", "prediction": [{"label": "urgent", "probability": 0.991}]})
+    said = str(attribution.headline({"integrated_gradients": result}))
+    assert "urgent" in said
+    assert "99.1 %" in said
+    assert attribution.headline({}) == []
+
+
+def test_results_that_are_gone_are_sentences(engine: FakeEngine) -> None:
+    engine.store.put_result(KEY, text_result())
+    found, why = attribution.results(engine, {"keys": {"a": KEY, "b": "cd" * 32}, "sentences": {"c": "cancelled"}})  # type: ignore[arg-type]
+    assert list(found) == ["a"]
+    assert "no longer kept here" in why["b"]
+    assert why["c"] == "cancelled"
+
+
+def test_the_link_restores_everything_that_differs(shipped: Path) -> None:
+    options = {"occlusion": {"size": 3, "stride": 0}, "saliency": {"smooth": 999}}
+    view = attribution.link_view(TRIAGE, GIVEN, ["a", "b"], ["occlusion", "saliency"], options, "sentence", "", False)
+    assert view["path"] == "/attribution"
+    assert view["keep"] == ["opacity", "threshold", "colours"]
+    params = view["params"]
+    assert params["methods"] == "occlusion,saliency"
+    assert params["options"] == {"occlusion": {"size": 3}}
+    assert (params["by"], params["same"], params["target"]) == ("sentence", "0", "a|b")
+    assert attribution.linked_options({"options": json.dumps(params["options"])}) == params["options"]
+
+
+def test_every_method_of_the_page_explains_itself() -> None:
+    for name in workbench.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
+        assert len(attribution.question(name)) > 20
+        assert "Source: " in str(attribution.help_for(name))
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("1", 1.0), ("2", 0.7), ("nan", 0.7), ("x", 0.7), (None, 0.7)])
+def test_shares_out_of_a_link(text: Any, value: float) -> None:
+    assert attribution.share_of(text, 0.7) == value
