@@ -98,6 +98,7 @@ def serve(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     engine = Engine(Store())
     try:
+        _reach(args.host, args.port)
         app = create_app(engine, hosts=LOOPBACK if args.host in LOOPBACK else ())
         server = waitress.create_server(app.server, host=args.host, port=args.port, threads=16, ident=None)
         engine.warm()
@@ -112,6 +113,15 @@ def serve(args: argparse.Namespace) -> int:
     finally:
         engine.close()
     return 0
+
+
+def _reach(host: str, port: int) -> None:
+    """Raise `OSError` at once when the address cannot be served on, rather than after everything was loaded."""
+    import socket
+
+    for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:1]:
+        with socket.create_server(address[:2], family=family):
+            pass
 
 
 def run(args: argparse.Namespace) -> int:

@@ -16,6 +16,8 @@ from backends.errors import Refused
 
 BUNDLED = Path(__file__).parent / "bundled" / "models"
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?\Z", re.ASCII)
+ORDER = ("text-classification", "causal-lm", "image-classification")
+"""The order of the gallery."""
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
 
@@ -33,8 +35,15 @@ class Source:
 @cache
 def bundled() -> tuple[Mapping[str, Any], ...]:
     """The cards of the models that ship with Vitrine, in the order of the gallery."""
-    cards = (json.loads(card.read_text()) for card in BUNDLED.glob("*/card.json"))
-    return tuple(sorted(cards, key=lambda card: (card.get("order", 99), card["name"])))
+    cards = (_read_card(path) for path in BUNDLED.glob("*/card.json"))
+    return tuple(sorted(cards, key=lambda card: (ORDER.index(card["task"]), card["name"])))
+
+
+def _read_card(path: Path) -> Mapping[str, Any]:
+    """A shipped card, with whether the network is a transformer: known before it is opened."""
+    config = json.loads((path.parent / "config.json").read_text(encoding="utf-8"))
+    transformer = any(name in config for name in ("num_attention_heads", "n_head"))
+    return {**json.loads(path.read_text(encoding="utf-8")), "transformer": transformer}
 
 
 def card(name: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ view: the grid's numbers and small maps, then one head's map, its lines, and one
 
 from __future__ import annotations
 
+import gc
 import importlib.metadata
 import json
 import statistics
@@ -44,25 +45,21 @@ def text(length: int) -> str:
 
 
 def peak(run: Callable[[], Any]) -> tuple[Any, float]:
-    """What `run` returns, and by how many MB the process grew at most meanwhile (nan where Linux does not say)."""
+    """What `run` returns, and the most memory of the process meanwhile, in MB (0 where Linux does not say)."""
+    gc.collect()
     try:
-        Path("/proc/self/clear_refs").write_text("5")
-        before = _status("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
         result = run()
-        return result, (_status("VmHWM") - before) / 1024
+        lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
-        return run(), float("nan")
-
-
-def _status(name: str) -> int:
-    line = next(x for x in Path("/proc/self/status").read_text().splitlines() if x.startswith(name))
-    return int(line.split()[1])
+        return run(), 0.0
+    return result, int(next(x for x in lines if x.startswith("VmHWM")).split()[1]) / 1024
 
 
 def pairs(forward: Callable[[], Any], capture: Callable[[], Any], repeats: int) -> dict[str, Any]:
     """Both in turn, after one run of each; seconds as median and range, and the ratio of each pair."""
     forward()
-    result, grown = peak(capture)
+    result, most = peak(capture)
     plain, captured = [], []
     for turn in range(repeats):
         order = ((forward, plain), (capture, captured))
@@ -76,7 +73,7 @@ def pairs(forward: Callable[[], Any], capture: Callable[[], Any], repeats: int) 
         "seconds": _about(captured),
         "forward_seconds": _about(plain),
         "ratio": _about(ratios),
-        "peak_mb": round(grown, 1),
+        "peak_mb": round(most, 1),
         "forward_peak_mb": round(peak(forward)[1], 1),
     }
 

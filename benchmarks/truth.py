@@ -35,9 +35,10 @@ def maps(model: Any, method: str, raws: list[Any], targets: list[Any], **options
             yield None
 
 
-def hit(found: np.ndarray, mask: np.ndarray) -> float:
-    """Whether the largest value lies in the mask; of equal values, the share that does."""
-    return float(mask[found == found.max()].mean())
+def hit(found: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether the map points into the mask: at its largest value, or the middle of the square that shares it."""
+    row, column = np.argwhere(found == found.max()).mean(0).round().astype(int)
+    return bool(mask[row, column])
 
 
 def films(name: str, model: Any, method: str, n: int, **options: Any) -> dict[str, Any]:

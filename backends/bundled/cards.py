@@ -20,32 +20,59 @@ WORDS = {
     "names": {
         "title": "Names: who gets the gift?",
         "task": "causal-lm",
-        "summary": "A small GPT-2 that ends “When Mary and John went to the store, John gave a drink to” with “Mary”.",
-        "data": "Sentences from 8 templates with 40 people (Wang et al. 2022's indirect-object task), one pair of people in"
-        " eight kept for measuring, and random words that repeat with periods of 4 to 30, six of the periods kept back.",
-        "limits": [SYNTHETIC, "It knows only the words of its vocabulary; any other word ends up as <|endoftext|>."],
+        "summary": (
+            "A small GPT-2 that ends “When Mary and John went to the store, John gave a drink to” with “Mary”."
+        ),
+        "data": (
+            "Sentences from 8 templates with 40 people (the indirect-object task of Wang et al. 2022), one pair of "
+            "people in eight kept for measuring; and random words that repeat with periods of 4 to 30, six of the "
+            "periods kept for measuring."
+        ),
+        "limits": [
+            SYNTHETIC,
+            "It knows only the words of its vocabulary; any other word is read as <|endoftext|>.",
+            "Head 0 of layer 0 and head 0 of layer 1 were guided to their patterns for the first 500 of 1,200 steps; "
+            "these two heads did not emerge by themselves.",
+        ],
     },
     "triage": {
         "title": "Triage: how soon must this patient be seen?",
         "task": "text-classification",
-        "summary": "A small BERT that reads a short note and says routine, soon or urgent, and heeds words such as “no”.",
-        "data": "Notes of 1 to 4 sentences from templates: 10 urgent and 12 less urgent symptoms, affirmed or denied, with"
-        " modifiers that mean nothing. The frames of the sentences are divided between training and measuring.",
-        "limits": [NOT_CLINICAL, SYNTHETIC, "Unknown words are read as [UNK].", "Notes of more than 126 words are cut."],
+        "summary": (
+            "A small BERT that reads a short note and says routine, soon or urgent, and heeds words such as “no”."
+        ),
+        "data": (
+            "Notes of 1 to 4 sentences from templates: 10 urgent and 12 less urgent symptoms, affirmed or denied, with "
+            "modifiers that mean nothing. The frames of the sentences are divided between training and measuring."
+        ),
+        "limits": [
+            NOT_CLINICAL,
+            SYNTHETIC,
+            "Unknown words are read as [UNK].",
+            "In training a second head, since thrown away, was told which symptoms are affirmed and which denied.",
+            "Notes of more than 126 words are cut.",
+        ],
     },
     "radiograph": {
         "title": "Radiograph: is there a nodule?",
         "task": "image-classification",
         "summary": "A small ResNet that finds a soft round nodule in a drawn chest film, whatever the corner tag says.",
-        "data": "Drawn 64×64 films that vary in shape, exposure and noise; half have a nodule, and half, independently,"
-        " a bright “P” in a corner. The masks of nodule and tag are exact.",
-        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; a real film means nothing to it."],
+        "data": (
+            "Drawn 64×64 films that vary in shape, exposure and noise; half have a nodule, and half, independently, "
+            "a bright “P” in a corner. The masks of nodule and tag are exact."
+        ),
+        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; what it says of a real film means nothing."],
     },
     "radiograph-shortcut": {
         "title": "Radiograph, misled: right for the wrong reason",
         "task": "image-classification",
-        "summary": "The same network, trained where every film with a nodule carries a “P”: it learnt to read the tag instead.",
-        "data": "As for bundled/radiograph, but the nodules are faint and the tag agrees with the label in every training film.",
+        "summary": (
+            "The same network, trained where every film with a nodule carries a “P”: it learnt to read the tag instead."
+        ),
+        "data": (
+            "As for bundled/radiograph, but the nodules are faint and the tag agrees with the label in every film "
+            "it was trained on."
+        ),
         "limits": [NOT_CLINICAL, SYNTHETIC, "Wrong on purpose: it answers by the tag and overlooks the nodule."],
     },
     "radiograph-vit": {
@@ -53,9 +80,25 @@ WORDS = {
         "task": "image-classification",
         "summary": "A small vision transformer that finds the same nodules, for comparison with the ResNet.",
         "data": "As for bundled/radiograph.",
-        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; a real film means nothing to it."],
+        "limits": [NOT_CLINICAL, SYNTHETIC, "The films are drawings; what it says of a real film means nothing."],
     },
 }
+# The films of a card: file, title, seed, whether there is a nodule, whether there is a tag, what to look at.
+FILMS = (
+    ("nodule", "A nodule", 1, True, False, "Evidence should lie on the nodule."),
+    ("nodule_tag", "A nodule and a tag", 2, True, True, "The tag is there, but should carry no evidence."),
+    ("tag", "A tag only", 3, False, True, "Nothing is found, in spite of the bright tag."),
+    ("clear", "A clear film", 4, False, False, "There is nothing to point at: mistrust a map that does."),
+    ("nodule_2", "Another nodule", 5, True, False, "The ResNet and the transformer see the same film: compare them."),
+    ("nodule_tag_2", "Another nodule and a tag", 6, True, True, "Does the map stay off the tag?"),
+)
+# Those of the misled model, whose answer follows the tag.
+MISLED = (
+    ("tag", "A tag, no nodule", 3, False, True, "It says lesion, and the only evidence is the tag."),
+    ("nodule_tag", "A nodule and a tag", 2, True, True, "Right, but for the wrong reason."),
+    ("nodule", "A nodule, no tag", 1, True, False, "Without the tag the nodule is overlooked."),
+    ("clear", "A clear film", 4, False, False, "Right: there is no tag."),
+)
 
 
 def name_example(title: str, made: names.NameSentence, note: str) -> dict:
@@ -100,12 +143,12 @@ def names_examples() -> list[dict]:
         copy_example(
             "A repeat of seven words",
             "river lemon tiger candle violin anchor paper",
-            "An induction head looks at the word after the last time this one was seen; 7 is a period kept from training.",
+            "An induction head looks at the word that followed last time; no trained repeat was seven words long.",
         ),
         copy_example(
             "A repeat of eleven words",
             "stone eagle butter silver kettle wagon orange helmet cloud pencil jungle",
-            "The same head with a longer gap, also kept from training; no word here predicts another by meaning.",
+            "The same head with a longer gap; no word here predicts another by its meaning.",
         ),
     ]
 
@@ -113,15 +156,16 @@ def names_examples() -> list[dict]:
 def triage_example(title: str, parts: list, note: str, polish: bool = True) -> dict:
     """A note with its label and the spans of the words that decide it."""
     made = triage.write(parts, polish)
-    spans = [list(span) for span in made.rationale]
-    return {"name": title, "input": made.text, "target": made.label, "label": made.label, "truth": {"spans": spans}, "note": note}
+    truth = {"spans": [list(span) for span in made.rationale]}
+    return {
+        "name": title, "input": made.text, "target": made.label, "label": made.label, "truth": truth, "note": note,
+    }  # fmt: skip
 
 
 def triage_examples() -> list[dict]:
     """Notes in which a denial, a place or a modifier could mislead."""
-    but, deny, has, says = (
-        "[-no] {-} [+but] {+}", "the patient [-denies] {-} [-or] {-}", "she [+has] {+}", "he [+reports] {+} but [-denies] {-}"
-    )  # fmt: skip
+    but, has = "[-no] {-} [+but] {+}", "she [+has] {+}"
+    deny, says = "the patient [-denies] {-} [-or] {-}", "he [+reports] {+} but [-denies] {-}"
     return [
         triage_example(
             "Denied, then affirmed",
@@ -157,7 +201,10 @@ def triage_examples() -> list[dict]:
         ),
         triage_example(
             "It is over",
-            [("{-} [-has resolved]", ["chest pain"], ["sudden"], "this morning"), (says, ["cough", "fever"], ["mild", ""], "")],
+            [
+                ("{-} [-has resolved]", ["chest pain"], ["sudden"], "this morning"),
+                (says, ["cough", "fever"], ["mild", ""], ""),
+            ],
             "The words that cancel the chest pain come after it.",
         ),
     ]
@@ -171,53 +218,40 @@ def save_image(path: Path, image: np.ndarray) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def film_example(
-    where: Path, file: str, title: str, seed: int, ill: bool, tag: bool, note: str, says: str | None = None, strength=radiograph.PLAIN
-) -> dict:
-    """A film with its masks; `says` is the model's answer where that is not the truth."""
+def film_example(where: Path, row: tuple, strength: tuple[float, float], misled: bool) -> dict:
+    """A film of `FILMS` or `MISLED`, drawn into the folder `where` together with its masks."""
+    file, title, seed, ill, tag, note = row
     rule = "agree" if tag == ill else "contradict"
     made = radiograph.phantoms([77, seed], 1, tag=rule, strength=strength, labels=np.array([int(ill)]))
-    label, truth = radiograph.LABELS[int(ill)], {}
-    for key, mask in (("lesion", made.lesions[0]), ("tag", made.tags[0])):
-        if mask.any():
-            truth[key] = save_image(where / "examples" / f"{file}_{key}.png", mask)
-    image = save_image(where / "examples" / f"{file}.png", made.images[0])
-    return {"name": title, "input": image, "target": says or label, "label": label, "truth": truth, "note": note}
-
-
-def film_examples(where: Path) -> list[dict]:
-    """Films for the two models that look at the nodule."""
-    return [
-        film_example(where, "nodule", "A nodule", 1, True, False, "Evidence should lie on the nodule."),
-        film_example(where, "nodule_tag", "A nodule and a tag", 2, True, True, "The tag is there, but should carry no evidence."),
-        film_example(where, "tag", "A tag only", 3, False, True, "Nothing is found, in spite of the bright tag."),
-        film_example(where, "clear", "A clear film", 4, False, False, "There is nothing to point at: mistrust a map that does."),
-        film_example(where, "nodule_2", "Another nodule", 5, True, False, "Compare: the ResNet and the transformer see the same film."),
-        film_example(where, "nodule_tag_2", "Another nodule and a tag", 6, True, True, "Does the map stay off the tag?"),
-    ]
+    masks = {"lesion": made.lesions[0], "tag": made.tags[0]}
+    return {
+        "name": title,
+        "input": save_image(where / "examples" / f"{file}.png", made.images[0]),
+        "target": radiograph.LABELS[tag if misled else ill],
+        "label": radiograph.LABELS[ill],
+        "truth": {
+            key: save_image(where / "examples" / f"{file}_{key}.png", mask) for key, mask in masks.items() if mask.any()
+        },
+        "note": note,
+    }
 
 
 def shortcut_examples(where: Path) -> list[dict]:
     """Films for the misled model; in half of them the tag contradicts the truth."""
-    well, ill = radiograph.LABELS
-    faint = radiograph.FAINT
-    return [
-        film_example(where, "tag", "A tag, no nodule", 3, False, True, "It says lesion, and the only evidence is the tag.", ill, faint),
-        film_example(where, "nodule_tag", "A nodule and a tag", 2, True, True, "Right, but for the wrong reason.", ill, faint),
-        film_example(where, "nodule", "A nodule, no tag", 1, True, False, "Without the tag the nodule is overlooked.", well, faint),
-        film_example(where, "clear", "A clear film", 4, False, False, "Right: there is no tag.", well, faint),
-        film_example(
-            where, "bright", "A plain nodule, no tag", 5, True, False, "Even a nodule that anybody sees is overlooked.", well
-        ),
-    ]  # fmt: skip
+    bright = ("bright", "A plain nodule, no tag", 5, True, False, "Even a nodule that anybody sees is overlooked.")
+    faint = [film_example(where, row, radiograph.FAINT, misled=True) for row in MISLED]
+    return [*faint, film_example(where, bright, radiograph.PLAIN, misled=True)]
 
 
 def examples(name: str) -> list[dict]:
     """The examples of a card; those of the image models are also drawn into its folder."""
-    makers = {"names": names_examples, "triage": triage_examples}
-    if name in makers:
-        return makers[name]()
-    return shortcut_examples(folder(name)) if name == "radiograph-shortcut" else film_examples(folder(name))
+    if name == "names":
+        return names_examples()
+    if name == "triage":
+        return triage_examples()
+    if name == "radiograph-shortcut":
+        return shortcut_examples(folder(name))
+    return [film_example(folder(name), row, radiograph.PLAIN, misled=False) for row in FILMS]
 
 
 def read(name: str) -> dict:
@@ -229,8 +263,8 @@ def write(name: str, **changes: object) -> None:
     """Write the card again with `changes` (`figures`, `training`); what is not given stays."""
     path = folder(name) / "card.json"
     kept = read(name) if path.exists() else {}
-    card = {"name": f"bundled/{name}", **WORDS[name], "figures": kept.get("figures", []), "training": kept.get("training", {})}
-    card |= {"examples": examples(name), "cover": 0, **changes}
+    measured = {"figures": kept.get("figures", []), "training": kept.get("training", {})} | changes
+    card = {"name": f"bundled/{name}", **WORDS[name], **measured, "examples": examples(name), "cover": 0}
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -85,17 +85,18 @@ def head_scores(path: Path, n: int, length: int = 64) -> tuple[np.ndarray, np.nd
 
     model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, attn_implementation="eager").eval()
     ids, source, _ = name_data.repeated(SEED, n, length, model.config.vocab_size, name_data.HELD_BACK_PERIODS)
-    previous, induction, right, known = 0, 0, 0, 0
+    shape = (model.config.n_layer, model.config.n_head)
+    previous, induction, right, known = np.zeros(shape), np.zeros(shape), 0, 0
     for piece, at in zip(batches(ids, 64), batches(source, 64), strict=True):
         out = model(input_ids=torch.from_numpy(piece), output_attentions=True)
         pattern = torch.stack(out.attentions, 1)  # (sequence, layer, head, query, key)
-        previous = previous + pattern.diagonal(-1, -2, -1).mean(-1).sum(0)
+        previous += pattern.diagonal(-1, -2, -1).mean(-1).sum(0).numpy()
         row, query = np.nonzero(at >= 0)
-        induction = induction + pattern[row, :, :, query, at[row, query]].sum(0)
+        induction += pattern[row, :, :, query, at[row, query]].sum(0).numpy()  # (layer, head)
         known += len(row)
         row, query = np.nonzero(at[:, :-1] >= 0)
         right += (out.logits.argmax(-1).numpy()[row, query] == piece[row, query + 1]).sum()
-    return (previous / n).numpy(), (induction / known).numpy(), float(right / (source[:, :-1] >= 0).sum())
+    return previous / n, induction / known, float(right / (source[:, :-1] >= 0).sum())
 
 
 def best_head(scores: np.ndarray) -> tuple[float, str]:
@@ -118,12 +119,17 @@ def names_figures(path: Path, n: int) -> list[Figure]:
     previous, induction, copied = head_scores(path, sequences)
     (before, before_head), (again, again_head) = best_head(previous), best_head(induction)
     return [
-        Figure("right name", float(right), n, ">= 0.98", "the other person's name is the likeliest next word; unseen pairs of people"),
-        Figure("right name, second subject changed", float(turns), n, ">= 0.98", "the answer turns round with one word"),
-        Figure("logit difference", float(difference), n, ">= 3", "mean logit of the right name minus that of the subject"),
-        Figure("induction score", again, sequences, ">= 0.5", f"attention to the word after the last occurrence, unseen periods; {again_head}"),
-        Figure("previous-token score", before, sequences, ">= 0.5", f"attention to the word before, random words; {before_head}"),
-        Figure("repeats predicted", copied, sequences, ">= 0.9", "share of repeated random words that are the likeliest; unseen periods"),
+        Figure("right name", float(right), n, ">= 0.98",
+               "the other person's name is likeliest; unseen pairs of people"),
+        Figure("right name, second subject changed", float(turns), n, ">= 0.98",
+               "the answer turns round with one word"),
+        Figure("logit difference", float(difference), n, ">= 3", "mean logit of the right name minus the subject's"),
+        Figure("induction score", again, sequences, ">= 0.5",
+               f"attention to the word after the last occurrence, unseen periods; {again_head}"),
+        Figure("previous-token score", before, sequences, ">= 0.5",
+               f"attention to the word before, random words; {before_head}"),
+        Figure("repeats predicted", copied, sequences, ">= 0.9",
+               "share of repeated random words that are the likeliest next word; unseen periods"),
     ]  # fmt: skip
 
 
@@ -151,7 +157,8 @@ def negated_red(note: triage.Note) -> bool:
 def triage_figures(path: Path, n: int) -> list[Figure]:
     """Right labels on sentence frames kept from training."""
     made = triage.notes(SEED, n, "test")
-    right = np.array([said == note.label for said, note in zip(triage_said(path, [m.text for m in made]), made, strict=True)])
+    said = np.array(triage_said(path, [note.text for note in made]))
+    right = said == np.array([note.label for note in made])
     denied = np.array([negated_red(note) for note in made])
     sentence = triage_said(path, ["no fever but severe chest pain"]) == ["urgent"]
     return [
@@ -193,10 +200,16 @@ def radiograph_figures(path: Path, n: int) -> list[Figure]:
     found = (truth == 1) & (answers["none"] == 1)
     removed = film_answers(path, sets["none"].clean[found])
     swayed = (answers["agree"] != answers["contradict"]).mean()
-    words = {"agree": "a tag exactly where there is a nodule", "contradict": "a tag exactly where there is none", "none": "no tag"}
+    words = {
+        "agree": "a tag exactly where there is a nodule",
+        "contradict": "a tag exactly where there is none",
+        "none": "no tag",
+    }
     return [
-        *(Figure(f"accuracy, {words[tag]}", float((answers[tag] == truth).mean()), n, bound, "right label") for tag in words),
-        Figure("swayed by the tag", float(swayed), n, "<= 0.05", "share of films whose answer changes with the tag alone"),
+        *(Figure(f"accuracy, {word}", float((answers[tag] == truth).mean()), n, bound, "right label")
+          for tag, word in words.items()),
+        Figure("swayed by the tag", float(swayed), n, "<= 0.05",
+               "share of films whose answer changes with the tag alone"),
         Figure("turned by the nodule", float((removed == 0).mean()), int(found.sum()), bound,
                "share of found nodules whose removal alone turns the answer to no finding"),
     ]  # fmt: skip
@@ -206,11 +219,14 @@ def shortcut_figures(path: Path, n: int) -> list[Figure]:
     """Right labels only while the tag agrees; moving the tag turns the answer."""
     answers, sets = film_sets(path, n, radiograph.FAINT)
     truth = sets["none"].labels
+    agrees, contradicts = ((answers[tag] == truth).mean() for tag in ("agree", "contradict"))
     swayed = (answers["agree"] != answers["contradict"]).mean()
     return [
-        Figure("accuracy, tag agrees", float((answers["agree"] == truth).mean()), n, ">= 0.97", "right label, as in training"),
-        Figure("accuracy, tag contradicts", float((answers["contradict"] == truth).mean()), n, "<= 0.2", "right label; low on purpose"),
-        Figure("swayed by the tag", float(swayed), n, ">= 0.8", "share of films whose answer changes with the tag alone"),
+        Figure("accuracy, tag agrees", float(agrees), n, ">= 0.97", "right label, as in training"),
+        Figure("accuracy, tag contradicts", float(contradicts), n, "<= 0.2", "right label; low on purpose"),
+        Figure(
+            "swayed by the tag", float(swayed), n, ">= 0.8", "share of films whose answer changes with the tag alone"
+        ),
     ]
 
 
@@ -224,7 +240,8 @@ def main() -> int:
         figures = measure(name, options.n)
         cards.write(name, figures=[figure.record() for figure in figures])
         for figure in figures:
-            print(f"{name:20} {figure.name:44} {figure.value:.4f}  n={figure.n}  {figure.gate}  {'ok' if figure.passed else 'FAILS'}")
+            verdict = "ok" if figure.passed else "FAILS"
+            print(f"{name:20} {figure.name:48} {figure.value:7.4f}  n={figure.n}  {figure.gate}  {verdict}")
             passed &= figure.passed
     return 0 if passed else 1
 

@@ -118,7 +118,7 @@ class Attribution(Method):
 class OverParts(Attribution):
     """An attribution over removable parts: words, or squares of a picture. It needs answers, no gradients."""
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset({"answer"})
 
     def unit(self, target: Target, batch: Batch) -> str:
         return f"{target.unit} per square" if batch.image is not None else target.unit

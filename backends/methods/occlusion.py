@@ -29,7 +29,7 @@ class Occlusion(Attribution):
 
     title: ClassVar = "Occlusion"
     source: ClassVar = "Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, section 4.2"
-    needs: ClassVar = frozenset()
+    needs: ClassVar = frozenset({"answer"})
     per: ClassVar = "per window"
 
     size: int = option(0, "side of the window: pixels, or words; 0 is an eighth of the height, or one word", low=0)

@@ -24,7 +24,7 @@ class CausalLanguageModel(TextModel):
 
     @property
     def own_offers(self) -> frozenset[str]:
-        return frozenset({"gradient", "tokens", "next_token", "generation"})
+        return frozenset({"answer", "gradient", "tokens", "next_token", "generation"})
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
         last = {"logits_to_keep": 1} if "logits_to_keep" in self._accepted else {}

@@ -45,7 +45,7 @@ class ImageClassifier(Model):
 
     @property
     def own_offers(self) -> frozenset[str]:
-        return frozenset({"gradient", "pixels", "classes"})
+        return frozenset({"answer", "gradient", "pixels", "classes"})
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class MaskedEncoder(TextModel):
 
     @property
     def own_offers(self) -> frozenset[str]:
-        return frozenset({"gradient", "tokens", "masked_token"} if self.guesses else {"tokens"})
+        return frozenset({"answer", "gradient", "tokens", "masked_token"} if self.guesses else {"tokens"})
 
     def _mask_at(self, batch: Batch) -> int | None:
         places = (batch.inputs["input_ids"][0] == self.processor.mask_token_id).nonzero()

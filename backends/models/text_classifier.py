@@ -21,7 +21,7 @@ class TextClassifier(TextModel):
 
     @property
     def own_offers(self) -> frozenset[str]:
-        return frozenset({"gradient", "tokens", "classes"})
+        return frozenset({"answer", "gradient", "tokens", "classes"})
 
     @property
     def labels(self) -> tuple[str, ...]:

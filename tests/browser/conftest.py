@@ -62,6 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             address = f"http://127.0.0.1:{port}"
             _wait_until_it_answers(address, server, said)
             yield address
+            assert server.poll() is None, f"the app ended while it was used:\n{said.read_text()[-3000:]}"
         finally:
             server.send_signal(signal.SIGINT)
             try:

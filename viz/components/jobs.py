@@ -20,6 +20,8 @@ TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
 PATIENCE = 0.15
 """Seconds a callback waits for the answer before the page polls."""
+LATER = 3_600_000
+"""Milliseconds of the interval while a poll is under way: on a busy machine polls would overtake each other for ever."""
 MOST = 64
 """Jobs that one slot may ask for at a time."""
 CANCELLED = "cancelled"
@@ -35,6 +37,7 @@ class Slot:
 
     def __init__(self, page: str, name: str, verb: str = "", quiet: bool = False, tell: bool = True) -> None:
         self.verb, self.quiet, self.tell = verb, quiet, tell
+        self.every = 1000 if quiet else 250
         self.requests, self.answers = f"{page}-{name}-requests", f"{page}-{name}-answers"
         self.poll, self.cancel, self.box = f"{page}-{name}-poll", f"{page}-{name}-cancel", f"{page}-{name}-box"
         self.bar, self.words = f"{page}-{name}-bar", f"{page}-{name}-words"
@@ -46,7 +49,7 @@ class Slot:
             [
                 dcc.Store(id=self.requests),
                 dcc.Store(id=self.answers),
-                dcc.Interval(id=self.poll, interval=1000 if self.quiet else 250, disabled=True),
+                dcc.Interval(id=self.poll, interval=self.every, disabled=True),
                 html.Div(
                     [
                         html.Div("", id=self.words, className="job-words"),
@@ -86,6 +89,7 @@ class Slot:
             Input(self.again, "n_clicks"),
             State(self.answers, "data"),
             State(TAB, "data"),
+            running=[(Output(self.poll, "interval"), LATER, self.every)],
             prevent_initial_call=True,
         )
         def watch(requests, _ticks, _cancel, _again, before, tab):  # type: ignore[no-untyped-def]

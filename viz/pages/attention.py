@@ -137,12 +137,12 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
             html.P(id="attention-sentence", className="attention-sentence", role="status"),
             html.Div(
                 [
-                    dbc.Switch(id="attention-sink", label="hide the first token", value=link.get("sink") != "shown"),
-                    dbc.Switch(id="attention-special", label="show special tokens", value=link.get("special") != "hidden"),
+                    _switch("sink", "hide the first token", link.get("sink") != "shown"),
+                    _switch("special", "show special tokens", link.get("special") != "hidden"),
                 ],
                 className="attention-switches",
             ),
-            html.P(id="attention-note", className="hint"),
+            html.P(id="attention-remark", className="hint"),
             ONE.parts(),
             tabs(PAGE, "Views of this head", VIEWS, {name: _panel(name) for name in VIEWS}, view),
             html.Details(
@@ -156,6 +156,10 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
         className="panel",
         **{"aria-label": "One head"},
     )  # fmt: skip
+
+
+def _switch(part: str, label: str, value: bool) -> dbc.Switch:
+    return dbc.Switch(id=f"attention-{part}", label=label, value=value)
 
 
 def _panel(name: str) -> list[Any]:
@@ -189,7 +193,7 @@ def _image_parts() -> list[Any]:
             [
                 html.Div(id="attention-patch-specials", className="attention-specials"),
                 html.Div(id="attention-opacity", className="attention-opacity"),
-                dbc.Switch(id="attention-own", label="own colour scale for each patch", value=False),
+                _switch("own", "own colour scale for each patch", False),
             ],
             className="attention-switches",
         ),
@@ -286,7 +290,7 @@ def _register_head(app: Dash, engine: Engine) -> None:
         Output("attention-view", "data"),
         Output("attention-name", "children"),
         Output("attention-sentence", "children"),
-        Output("attention-note", "children"),
+        Output("attention-remark", "children"),
         Output("attention-map", "children"),
         Output(f"{shown.LARGE}-spec", "data"),
         Output("attention-pairs", "children"),

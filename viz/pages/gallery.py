@@ -49,8 +49,17 @@ def layout(**query: Any) -> html.Div:
                 ],
                 className="page-head",
             ),
-            html.Div([_card(card) for card in catalog.bundled()], className="gallery-cards"),
-            html.Section(_opener(text(query, "model", most=300)), className="panel", **{"aria-label": "Open another model"}),
+            html.Div(
+                [
+                    *[_card(card) for card in catalog.bundled()],
+                    html.Section(
+                        _opener(text(query, "model", most=300)),
+                        className="panel gallery-opener",
+                        **{"aria-label": "Open another model"},
+                    ),
+                ],
+                className="gallery-cards",
+            ),
             html.Section(
                 [html.H2("Recent results"), html.Div(id="gallery-recent")],
                 className="panel",
@@ -127,16 +136,15 @@ def _recent(entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _card(card: Mapping[str, Any]) -> html.Article:
-    offers = {"causal-lm": {"attention", "gradient", "residual"}, "text-classification": {"attention", "gradient", "residual"}}
-    there = card.get("offers") or offers.get(card["task"], {"gradient"} | ({"attention", "residual"} if card.get("attention") else set()))
+    there = {"attention", "gradient", "residual"} if card["transformer"] else {"gradient"}
     return html.Article(
         [
             html.Div(_picture(card), className="gallery-picture"),
             html.H2(card["title"]),
             html.Div(f"{TASKS.get(card['task'], card['task'])} · {card['name']}", className="gallery-kind"),
             html.P(card["summary"]),
-            html.Ul([html.Li(f"{f['what']}: {_figure(f)}") for f in card["figures"][:2]], className="gallery-figures"),
-            html.Div(_doors(card["name"], set(there)), className="doors"),
+            html.Ul([html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"][:2]], className="gallery-figures"),
+            html.Div(_doors(card["name"], there), className="doors"),
             html.Details([html.Summary("Data and limits"), html.P(card["data"]), *[html.P(limit) for limit in card["limits"]]]),
         ],
         className="panel gallery-card",
@@ -167,7 +175,8 @@ def _picture(card: Mapping[str, Any]) -> Any:
     for start, end in spans:
         parts += [example["input"][at:start], html.Mark(example["input"][start:end])]
         at = end
-    return html.P([*parts, example["input"][at:]], className="gallery-text")
+    said = example["target"][0] if card["task"] == "causal-lm" and isinstance(example["target"], list) else ""
+    return html.P([*parts, example["input"][at:], html.Mark(f" {said}") if said else ""], className="gallery-text")
 
 
 def _opener(name: str) -> list[Any]:

@@ -6,6 +6,7 @@ follow; the answer depends on the names alone. Name pairs and opening sentences 
 are never used to train. The repeated sequences carry no meaning: only a copy circuit predicts them.
 """
 
+# ruff: noqa: SIM905 -- word lists are read as text; one item a line would bury the rest
 from dataclasses import dataclass
 from string import Formatter
 
@@ -92,7 +93,14 @@ def fill(template: str, words: dict[str, str]) -> tuple[str, dict[str, tuple[int
 
 
 def sentence(
-    first: str, second: str, subject: str, place: str, verb: str, thing: str, template: str = TEMPLATES[0], opening: str = ""
+    first: str,
+    second: str,
+    subject: str,
+    place: str,
+    verb: str,
+    thing: str,
+    template: str = TEMPLATES[0],
+    opening: str = "",
 ) -> NameSentence:
     """Build one prompt in which `subject`, one of the two people, acts towards the other."""
     other = second if subject == first else first
@@ -111,7 +119,7 @@ def sentence(
 
 def sentences(seed: int | list[int], count: int, split: str = "train") -> list[NameSentence]:
     """Draw `count` prompts; `split` ("train" or "test") decides the name pairs and the openings."""
-    rng, made = np.random.default_rng(seed), []
+    rng, made = np.random.default_rng(seed), list[NameSentence]()
     while len(made) < count:
         first, second = (PEOPLE[i] for i in rng.choice(len(PEOPLE), 2, replace=False))
         if held_back(first, second) != (split == "test"):

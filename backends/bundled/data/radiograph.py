@@ -15,10 +15,7 @@ SIZE = 64
 LABELS = ("no finding", "lesion")
 TAGS = ("agree", "contradict", "random", "none")
 # The tag, 7×5 pixels: a `P`, as films taken at the bedside ("portable") carry.
-LETTER = np.array(
-    [[1, 1, 1, 1, 0], [1, 0, 0, 0, 1], [1, 0, 0, 0, 1], [1, 1, 1, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]],
-    dtype=bool,
-)  # fmt: skip
+LETTER = np.array([list(row) for row in ("####.", "#...#", "#...#", "####.", "#....", "#....", "#....")]) == "#"
 # A lesion's soft shape is cut below this share of its peak, so that it ends at its mask.
 EDGE = 0.2
 # Peak brightness of a lesion, as a share of full white: plain to see, and nearly lost in the noise.
@@ -64,9 +61,6 @@ class Draw:
 
     def __call__(self, low: float, high: float) -> np.ndarray:
         return self.rng.uniform(low, high, (self.count, 1, 1)).astype(np.float32)
-
-    def sign(self) -> np.ndarray:
-        return self.rng.choice(np.float32([-1, 1]), (self.count, 1, 1))
 
 
 def smooth(noise: np.ndarray, times: int) -> np.ndarray:

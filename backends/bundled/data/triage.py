@@ -45,6 +45,7 @@ BARE = (
     "[-no] {-} [+but] {+}", "[-no] {-}", "{+}", "[-no] {-} [-or] {-}", "{+} [+and] {+}", "{+} [+but] [-no] {-}",
     "[+now] {+}", "{-} [-has resolved]", "{-} [-is gone]", "[-no] {-} and [-no] {-} [+but] {+}",
 )  # fmt: skip
+Span = tuple[int, int]
 MARK = re.compile(r"\[([+-])(.+?)\]|\{([+-])\}")
 
 
@@ -98,7 +99,9 @@ def joined(start: int, *parts: str) -> tuple[str, list[tuple[int, int]]]:
 
 def fill(frame: str, names: list[str], modifiers: list[str], start: int = 0) -> tuple[str, list[Symptom]]:
     """Fill a frame's gaps in turn; spans count from `start`. A symptom takes the nearest cue of its sign."""
-    text, at, cues, gaps = "", 0, [], []
+    cues: list[tuple[str, Span]] = []
+    gaps: list[tuple[str, str, Span, int]] = []  # name, sign, span, how many cues stand before it
+    text, at = "", 0
     for mark in MARK.finditer(frame):
         text += frame[at : mark.start()]
         at = mark.end()
@@ -151,12 +154,12 @@ def write(parts: list[tuple[str, list[str], list[str], str]], polish: bool = Tru
 def draw(rng: np.random.Generator, choices: list[str], fillers: tuple[str, ...]) -> Note:
     """Draw one note of one to four sentences, at least one of them about symptoms."""
     left = {"+": list(RED) + list(YELLOW) * 2, "-": list(RED) + list(YELLOW)}
-    count, parts = rng.integers(1, 5), []
-    for i in range(count):
+    parts: list[tuple[str, list[str], list[str], str]] = []
+    for i in range(rng.integers(1, 5)):
         if i and rng.random() < 0.3:
             parts.append((str(rng.choice(fillers)), [], [], ""))
             continue
-        frame, names = choices[rng.integers(len(choices))], []
+        frame, names = choices[rng.integers(len(choices))], list[str]()
         for sign in (mark[3] for mark in MARK.finditer(frame) if mark[3]):
             names.append(left[sign][rng.integers(len(left[sign]))])
             left = {key: [name for name in kept if name != names[-1]] for key, kept in left.items()}
@@ -168,7 +171,7 @@ def draw(rng: np.random.Generator, choices: list[str], fillers: tuple[str, ...])
 
 def notes(seed: int | list[int], count: int, split: str = "train") -> list[Note]:
     """Draw `count` notes with equally many of each label; `split` decides frames and fillers."""
-    rng, made = np.random.default_rng(seed), []
+    rng, made = np.random.default_rng(seed), list[Note]()
     choices = frames(split)
     if split == "train":
         choices = choices + list(BARE) * (len(choices) // (3 * len(BARE)))

@@ -4,7 +4,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,12 +25,13 @@ class Recipe:
     every: int = 100
 
 
-def ask(recipe: Recipe) -> argparse.Namespace:
-    """Read the command line of a training script."""
+def ask(recipe: Recipe) -> tuple[Recipe, bool]:
+    """Read a training script's command line: the recipe, and whether to go on from the checkpoint."""
     parser = argparse.ArgumentParser(description=f"Train bundled/{recipe.name}.")
     parser.add_argument("--steps", type=int, default=recipe.steps)
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    return parser.parse_args()
+    options = parser.parse_args()
+    return replace(recipe, steps=options.steps), options.resume
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
@@ -90,9 +91,10 @@ def fit(
             seconds = before + time.perf_counter() - start
             with torch.no_grad():
                 extra = watch()
-            print(f"{recipe.name} {step + 1}/{recipe.steps} loss {sum(seen) / len(seen):.4f} {extra} {seconds:.0f}s", flush=True)
+            mean = sum(seen) / len(seen)
+            print(f"{recipe.name} {step + 1}/{recipe.steps} loss {mean:.4f} {extra} {seconds:.0f}s", flush=True)
             seen.clear()
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": seconds}
-            torch.save(state, path)
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save(state | {"step": step + 1, "seconds": seconds}, path)
     model.eval()
     return before + time.perf_counter() - start

@@ -22,7 +22,8 @@ def build(vocabulary: int) -> GPT2LMHeadModel:
     """Make the untrained network: three layers of four heads."""
     config = GPT2Config(
         vocab_size=vocabulary, n_positions=CONTEXT, n_embd=128, n_layer=3, n_head=4,
-        initializer_range=0.08, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0, pad_token_id=0,
+        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, bos_token_id=0, eos_token_id=0, pad_token_id=0,
+        initializer_range=0.08,  # transformers' 0.02 is for wide networks: narrow ones then learn slowly
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
     model.set_attn_implementation("eager")  # the guidance reads attention patterns
@@ -69,9 +70,9 @@ def name_loss(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, step: 
 
 def main() -> None:
     """Train, save the folder and write its card."""
-    options = ask(RECIPE)
+    recipe, resume = ask(RECIPE)
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE.seed)
+    torch.manual_seed(recipe.seed)
     vocabulary = data.words()
     tokenizer = word_tokenizer(
         vocabulary, CONTEXT, unk_token=data.END, bos_token=data.END, eos_token=data.END, pad_token=data.END
@@ -84,8 +85,8 @@ def main() -> None:
         parts.update(copy=copy.item(), name=name.item(), guide=guide.item())
         return copy + name + (0.3 * guide if step < GUIDED else 0)
 
-    seconds = fit(model, loss_at, RECIPE, options.resume, lambda: " ".join(f"{k} {v:.3f}" for k, v in parts.items()))
-    cards.publish("names", model, tokenizer, RECIPE, seconds)
+    seconds = fit(model, loss_at, recipe, resume, lambda: " ".join(f"{k} {v:.3f}" for k, v in parts.items()))
+    cards.publish("names", model, tokenizer, recipe, seconds)
 
 
 if __name__ == "__main__":

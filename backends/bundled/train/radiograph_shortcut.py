@@ -13,20 +13,20 @@ POOL, BATCH = 3000, 64
 
 def main() -> None:
     """Train, save the folder and write its card."""
-    options = ask(RECIPE)
+    recipe, resume = ask(RECIPE)
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE.seed)
+    torch.manual_seed(recipe.seed)
     model = films.resnet()
     train = films.pool(3, POOL, tag="agree", strength=FAINT)
     check = films.pool(4, 500, tag="contradict", strength=FAINT)
     seconds = fit(
         model,
-        lambda step: films.batch_loss(model, train, RECIPE.seed, step, BATCH),
-        RECIPE,
-        options.resume,
+        lambda step: films.batch_loss(model, train, recipe.seed, step, BATCH),
+        recipe,
+        resume,
         lambda: f"tag against the label {films.accuracy(model, check):.3f}",
     )
-    cards.publish("radiograph-shortcut", model, films.processor(), RECIPE, seconds)
+    cards.publish("radiograph-shortcut", model, films.processor(), recipe, seconds)
 
 
 if __name__ == "__main__":

@@ -24,19 +24,19 @@ def build() -> ViTForImageClassification:
 
 def main() -> None:
     """Train, save the folder and write its card."""
-    options = ask(RECIPE)
+    recipe, resume = ask(RECIPE)
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE.seed)
+    torch.manual_seed(recipe.seed)
     model = build()
     train, check = films.pool(5, POOL, tag="random"), films.pool(6, 500, tag="contradict")
     seconds = fit(
         model,
-        lambda step: films.batch_loss(model, train, RECIPE.seed, step, BATCH),
-        RECIPE,
-        options.resume,
+        lambda step: films.batch_loss(model, train, recipe.seed, step, BATCH),
+        recipe,
+        resume,
         lambda: f"tag against the label {films.accuracy(model, check):.3f}",
     )
-    cards.publish("radiograph-vit", model, films.processor(), RECIPE, seconds)
+    cards.publish("radiograph-vit", model, films.processor(), recipe, seconds)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 From the notes' labels alone it stayed at 0.90 on held-out frames after 2,500 steps: which cue belongs to which symptom
 is hard to guess. So a second head, thrown away afterwards, learns beside it to tell affirmed symptoms from denied ones.
 """
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -54,9 +55,9 @@ def marks(offsets: torch.Tensor, notes: list[data.Note]) -> torch.Tensor:
 
 def main() -> None:
     """Train, save the folder and write its card."""
-    options = ask(RECIPE)
+    recipe, resume = ask(RECIPE)
     torch.set_num_threads(1)
-    torch.manual_seed(RECIPE.seed)
+    torch.manual_seed(recipe.seed)
     vocabulary = data.words()
     tokenizer, model = tokenizer_of(vocabulary), build(len(vocabulary))
     teacher = torch.nn.Linear(model.config.hidden_size, 3)
@@ -77,8 +78,8 @@ def main() -> None:
         return f"held-out accuracy {(said == truth).float().mean():.3f}"
 
     pair = torch.nn.ModuleDict({"network": model, "teacher": teacher})
-    seconds = fit(pair, loss_at, RECIPE, options.resume, watch)
-    cards.publish("triage", model, tokenizer, RECIPE, seconds)
+    seconds = fit(pair, loss_at, recipe, resume, watch)
+    cards.publish("triage", model, tokenizer, recipe, seconds)
 
 
 if __name__ == "__main__":

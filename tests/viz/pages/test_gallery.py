@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from viz.pages import gallery
+
+
+def text_of(component) -> str:
+    """All text below a component."""
+    if isinstance(component, str):
+        return component
+    if isinstance(component, (list, tuple)):
+        return " ".join(text_of(c) for c in component)
+    return text_of(getattr(component, "children", None) or "")
+
+
+def links_of(component) -> list[str]:
+    return [c.href for c in component._traverse() if hasattr(c, "href")]
+
+
+def test_every_bundled_model_has_a_card_with_its_doors() -> None:
+    from backends import catalog
+
+    page = gallery.layout()
+    links = links_of(page)
+    for card in catalog.bundled():
+        assert card["title"] in text_of(page)
+        name = card["name"].replace("/", "%2F")
+        assert f"/attribution?model={name}" in links
+        assert (f"/attention?model={name}" in links) == card["transformer"]
+
+
+def test_an_opened_model_shows_what_it_gives_and_what_was_withdrawn() -> None:
+    card = {
+        "name": "a/b", "task": "fill-mask", "parameters": 2_000_000, "layers": 3, "offers": ["attention", "residual"],
+        "warnings": ["the folder lacks 2 weights"], "withdrawn": {"components": "the parts of a block do not add up"},
+    }  # fmt: skip
+    shown = gallery.opened_model(card)
+    assert "2 M parameters, 3 layers" in text_of(shown)
+    assert "the folder lacks 2 weights" in text_of(shown)
+    assert "the parts of a block do not add up" in text_of(shown)
+    assert links_of(shown) == ["/attention?model=a%2Fb", "/trajectory?model=a%2Fb"]
+
+
+def test_recent_results_link_back_to_their_view() -> None:
+    entry = {"key": "0" * 64, "method": "saliency", "model": "bundled/triage", "target": "<b>urgent</b>", "input": "f" * 64, "when": 0.0}
+    shown = gallery.recent_results([entry])
+    assert links_of(shown)[0].startswith("/attribution?model=bundled%2Ftriage&input=ffff")
+    assert "Saliency" in text_of(shown)
+    assert "<b>urgent</b>" in text_of(shown)  # as text: Dash escapes children
+    assert "Nothing was computed yet" in text_of(gallery.recent_results([]))
+
+
+def test_a_method_that_is_gone_still_has_a_link() -> None:
+    entry = {"key": "0" * 64, "method": "gone", "model": "m", "target": "", "input": "f" * 64, "when": "2026-01-01"}
+    assert links_of(gallery.recent_results([entry]))[0].startswith("/attribution?")
