@@ -171,10 +171,10 @@
   function outline(pen, l, h, cell, dashed) {
     const x = left(h), y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
     pen.save();
-    pen.lineWidth = 4;
+    pen.lineWidth = 6;
     pen.strokeStyle = colour("surface");
     pen.strokeRect(x - 1, y - 1, inner + 2, inner + 2);
-    pen.lineWidth = 2.5;
+    pen.lineWidth = 3;
     pen.strokeStyle = dashed ? colour("ink") : colour("accent");
     if (dashed) pen.setLineDash([5, 3]);
     pen.strokeRect(x - 1, y - 1, inner + 2, inner + 2);
@@ -571,7 +571,7 @@
 
   // ---------------------------------------------------------------- maps over the image
 
-  const patches = { at: null, pinned: false, opacity: 0.7, own: false, image: null, source: "", over: null, found: null, top: 1 };
+  const patches = { at: null, pinned: false, opacity: 0.6, own: false, image: null, source: "", over: null, found: null, top: 1 };
 
   function drawPatches() {
     const box = el("attention-patches");
@@ -621,7 +621,8 @@
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < columns; c++) {
         pen.fillStyle = css(rgb(grid.table, values[first + r * columns + c] / patches.top));
-        pen.fillRect(Math.round(c * w), Math.round(r * h), Math.ceil(w), Math.ceil(h));
+        const x = Math.round(c * w), y = Math.round(r * h);
+        pen.fillRect(x, y, Math.round((c + 1) * w) - x, Math.round((r + 1) * h) - y);
       }
     pen.globalAlpha = 1;
     if (patches.at >= first) {

@@ -53,17 +53,21 @@ class Sites:
     output joins the residual stream (mostly the same module, a norm after it in Gemma 2);
     `projection` is the linear layer that mixes the heads. `channels` are the stages of a
     convolutional network, whose output is (B, C, h, w). `tokens` is how many the probe's input had.
+    A decoder beside an encoder also adds `cross`, what its attention to the encoder gives. States are unembedded
+    as `cap` tanh(U · `scale` LN_f(R) / `cap`): T5 scales its last state, Gemma 2 caps its logits.
 
     `checks`: `install_gap` (logits after and before `install`), `attention_gap` (patterns against the
     same network in eager mode), `residual_gap` (largest |out - in - attention - MLP| of a block, relative),
-    `lens_gap` (unembedding of the normed last state against the logits, relative). `withdrawn` says in a
-    sentence why `attention`, `residual`, `components` or `unembedding` is not offered.
+    `lens_gap` (unembedding of the normed last state against the logits, relative), `head_gap` (a head set to zero
+    against its columns of the output projection, relative), `patch_gap` (every state replaced by itself, relative).
+    `withdrawn` says in a sentence why `attention`, `residual`, `components`, `unembedding` or `heads` is not offered.
     """
 
     block: tuple[str, ...] = ()
     attention: tuple[str, ...] = ()
     branch: tuple[str, ...] = ()
     mlp: tuple[str, ...] = ()
+    cross: tuple[str, ...] = ()
     projection: tuple[str, ...] = ()
     final_norm: str | None = None
     unembedding: str | None = None
@@ -72,6 +76,8 @@ class Sites:
     heads: int = 0
     tokens: int = 0
     interface: bool = True
+    scale: float = 1.0
+    cap: float | None = None
     checks: Mapping[str, float] = field(default_factory=dict)
     withdrawn: Mapping[str, str] = field(default_factory=dict)
 
@@ -82,11 +88,12 @@ class Sites:
 
     @property
     def offers(self) -> frozenset[str]:
-        """Which of attention, residual, components, unembedding and channels these sites can give."""
+        """Which of attention, residual, components, heads, unembedding and channels these sites can give."""
         found = {
             "attention": bool(self.layers),
             "residual": bool(self.block),
             "components": bool(self.mlp) and bool(self.branch),
+            "heads": bool(self.layers) and "head_gap" in self.checks,
             "unembedding": self.unembedding is not None,
             "channels": bool(self.channels),
         }
@@ -95,7 +102,7 @@ class Sites:
     def roles(self) -> dict[str, list[str]]:
         """Module paths by role, only the roles that were found."""
         one = {"final_norm": self.final_norm, "unembedding": self.unembedding, "embedding": self.embedding}
-        many = ("block", "attention", "branch", "mlp", "projection", "channels")
+        many = ("block", "attention", "branch", "mlp", "cross", "projection", "channels")
         roles = {name: [path for path in getattr(self, name) if path] for name in many}
         return {name: paths for name, paths in (roles | {k: [v] for k, v in one.items() if v}).items() if paths}
 
@@ -214,7 +221,7 @@ def install(module: nn.Module) -> None:
 
 def watch(module: nn.Module, sites: Sites) -> None:
     """Put our inert hooks on the modules that recordings listen to."""
-    for path in {*sites.block, *sites.attention, *sites.branch, *sites.mlp} - {""}:
+    for path in {*sites.block, *sites.attention, *sites.branch, *sites.mlp, *sites.cross} - {""}:
         hook(module.get_submodule(path))
 
 
@@ -280,6 +287,7 @@ class Recording:
     residual      [L + 1] of (B, T, d)     the stream into the first block, then out of each block
     attention_out {layer: (B, T, d)}       what attention adds to the stream
     mlp_out       {layer: (B, T, d)}       what the MLP adds to the stream
+    cross_out     {layer: (B, T, d)}       what attention to an encoder adds to the stream
     z             {layer: (B, T, H, dh)}   each head's output before the output projection
 
     All are detached copies, unless the recording keeps the graph.
@@ -301,6 +309,7 @@ class Recording:
         self.patterns: dict[int, Tensor] = {}
         self.attention_out: dict[int, Tensor] = {}
         self.mlp_out: dict[int, Tensor] = {}
+        self.cross_out: dict[int, Tensor] = {}
         self.z: dict[int, Tensor] = {}
         self._residual: dict[int, Tensor] = {}
         self._calls: dict[int, Attention] = {}
@@ -312,7 +321,8 @@ class Recording:
         self._inside: list[int] = []
         self._shape: tuple[int, ...] = ()
         self._stores = {"residual": self._residual} if residual else {}
-        self._stores |= {"attention": self.attention_out, "mlp": self.mlp_out} if components else {}
+        parts = {"attention": self.attention_out, "mlp": self.mlp_out, "cross": self.cross_out}
+        self._stores |= parts if components else {}
         self._roles: dict[int, dict[str, list[int]]] = {}
 
     @property
@@ -345,7 +355,8 @@ class Recording:
     def listen(self, module: nn.Module) -> list[nn.Module]:
         """The submodules to listen to; remembers which layers and roles each of them has."""
         sites = self._sites
-        parts = {"block": sites.block, "caller": sites.attention, "attention": sites.branch, "mlp": sites.mlp}
+        parts = {"block": sites.block, "caller": sites.attention, "attention": sites.branch}
+        parts |= {"mlp": sites.mlp, "cross": sites.cross}
         found = {}
         for role, paths in parts.items():
             for layer, path in enumerate(paths):
@@ -377,9 +388,10 @@ class Recording:
     def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> Any:
         """The stream out of each block, and what attention and MLP add to it."""
         before = after = tensor_of(output)
-        for role, site, later in (("attention", "attention", 0), ("mlp", "mlp", 0), ("block", "residual", 1)):
+        for role in ("attention", "mlp", "cross", "block"):
             layer = self._layer(module, role)
             if layer >= 0:
+                site, later = ("residual", 1) if role == "block" else (role, 0)
                 after = self._pass(site, layer + later, after)
         if self._layer(module, "caller") >= 0:
             self._inside.pop()
@@ -451,7 +463,7 @@ def record(
     `patterns` are the layers whose attention is kept, `queries` keeps only these rows of them, `qk`
     keeps queries and keys of layers so that `Recording.rows` can compute rows later. `keep_grad` leaves
     what is recorded in the autograd graph. `edits` maps (site, layer) to a function that gets a copy of the
-    tensor and returns what the network goes on with; sites are `z` (B, T, H, dh), `attention`, `mlp` and
+    tensor and returns what the network goes on with; sites are `z` (B, T, H, dh), `attention`, `mlp`, `cross` and
     `residual` (B, T, d), where residual 0 enters the first block and residual l + 1 leaves block l.
     """
     recording = Recording(
@@ -472,9 +484,11 @@ def record(
 
 def read(module: nn.Module, sites: Sites, states: Tensor) -> Tensor:
     """Logits (…, vocabulary) of residual states (…, d): unembedding of the final norm, as in the last layer."""
-    for path in (sites.final_norm, sites.unembedding):
-        states = module.get_submodule(path)(states) if path else states
-    return states
+    if sites.final_norm:
+        states = module.get_submodule(sites.final_norm)(states)
+    states = states * sites.scale if sites.scale != 1 else states
+    logits = module.get_submodule(sites.unembedding)(states) if sites.unembedding else states
+    return sites.cap * (logits / sites.cap).tanh() if sites.cap else logits
 
 
 def softmaxes(tell: Callable[[Tensor], None]) -> Any:

@@ -45,6 +45,8 @@ def test_facts_carry_units_in_words() -> None:
     assert said["Compared with"] == "words replaced by the mask token, where the number is −1.5"
     assert said["Completeness gap"].startswith("1.23 %")
     assert said["Cost"] == "34 gradients, 1 forward, 0.5 s"
+    pair = dict(explained.facts(text_result(request={"target": ["urgent", "soon"]})))
+    assert pair["Number explained"] == "5.25 (logit: by how much the first answer's score is above the second's)"
     assert explained.facts(text_result(facts={"text": "", "class_agnostic": True}))[0][0] == "Target"
 
 

@@ -49,9 +49,8 @@ def number(value: float, signed: bool = False) -> str:
 def facts(result: Result) -> list[tuple[str, str]]:
     """What is to be known of the picture, as (name, words)."""
     found, said = result.facts, []
-    unit = result.unit.split()[0] if result.unit else ""
     if "output" in found:
-        said.append(("Number explained", f"{number(found['output'])} ({UNITS.get(unit, result.unit or 'no unit')})"))
+        said.append(("Number explained", f"{number(found['output'])} ({_unit(result)})"))
     if "baseline" in found:
         start = f", where the number is {number(found['baseline_output'])}" if "baseline_output" in found else ""
         said.append(("Compared with", NEUTRAL.get(found["baseline"], str(found["baseline"])) + start))
@@ -67,6 +66,12 @@ def facts(result: Result) -> list[tuple[str, str]]:
     if "seconds" in found:
         costs.append(f"{number(found['seconds'])} s")
     return said + ([("Cost", ", ".join(costs))] if costs else [])
+
+
+def _unit(result: Result) -> str:
+    unit = result.unit.split()[0] if result.unit else "no unit"
+    pair = isinstance(result.request.get("target"), (list, tuple))
+    return "logit: by how much the first answer's score is above the second's" if pair else UNITS.get(unit, result.unit)
 
 
 def share(value: float) -> str:

@@ -203,8 +203,8 @@ def sentence(name: str, found: Mapping[str, float], first: str, noun: str = "tok
     degree = "mostly" if value >= 0.5 else "partly"
     where = " where there is one" if kind == "induction" else ""
     also = "".join(f", and at {kinds[k]} ({v:.2f})" for v, k in ranked[1:])
-    tail = ": an induction head" if kind == "induction" and value >= 0.5 else ""
-    return f"{name} looks {degree} at {kinds[kind]} ({value:.2f} of its attention{where}){also}{tail}."
+    lead = f"{name} acts as an induction head here: it" if kind == "induction" and value >= 0.5 else name
+    return f"{lead} looks {degree} at {kinds[kind]} ({value:.2f} of its attention{where}){also}."
 
 
 def _spread(found: Mapping[str, float], noun: str) -> str:

@@ -21,7 +21,7 @@ TAB = "shell-tab"
 PATIENCE = 0.15
 """Seconds a callback waits for the answer before the page polls."""
 LATER = 3_600_000
-"""Milliseconds of the interval while a poll is under way: on a busy machine polls would overtake each other for ever."""
+"""Milliseconds of the interval while a poll is under way: on a busy machine polls would overtake each other."""
 MOST = 64
 """Jobs that one slot may ask for at a time."""
 CANCELLED = "cancelled"

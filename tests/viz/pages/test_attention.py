@@ -84,10 +84,8 @@ def put(values: dict[tuple[int, int], float], fill: float = 0.0) -> np.ndarray:
     ("found", "words"),
     [
         ({"previous": 0.91}, "Head 1.2 looks mostly at the previous token (0.91 of its attention)."),
-        (
-            {"induction": 0.8},
-            "earlier copy of the current one (0.80 of its attention where there is one): an induction",
-        ),
+        ({"induction": 0.8}, "Head 1.2 acts as an induction head here: it looks mostly at the token that followed"),
+        ({"induction": 0.8}, "(0.80 of its attention where there is one)."),
         ({"to_first": 0.3}, "looks partly at “no” (0.30 of its attention)."),
         (
             {"to_first": 0.6, "itself": 0.3},
