@@ -30,7 +30,7 @@ gates: .venv/ready
 	$(BIN)/python -m backends.bundled.gates
 
 clean:
-	rm -rf .venv .vitrine .training
+	rm -rf .venv .vitrine backends/bundled/.training
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vitrine needs Python 3.11 or newer; set PYTHON=/path/to/it")'

@@ -281,7 +281,7 @@
     if (canvas && !canvas.dataset.ready) { // the page was opened just now
       listenGrid(canvas);
       dark();
-      head.kind = undefined;
+      head.kind = head.tokens = undefined;
       head.asked = new URLSearchParams(window.location.search).has("view");
     }
     const fresh = data !== grid.data || Boolean(sink) !== grid.sink;
@@ -766,6 +766,12 @@
       const kind = view && (view.picture ? "image" : "text");
       if (kind && kind !== head.kind && !(head.kind === undefined && head.asked)) window.dash_clientside.tabs.open("attention", kind === "image" ? "image" : "map");
       head.kind = kind || head.kind;
+      const tokens = view ? view.tokens.join("\n") : head.tokens;
+      if (head.tokens !== undefined && tokens !== head.tokens && focus) { // a place in another text says nothing here
+        pin(null);
+        focus = null;
+      }
+      head.tokens = tokens;
       head.view = view || null;
       head.number += 1;
       lines.edges = lines.found = lines.focus = null;

@@ -93,9 +93,7 @@
     const foot = 64;
     const svg = make("svg", { xmlns: SPACE, width, height: Math.ceil(box.height) + top + foot });
     make("rect", { width: "100%", height: "100%", fill: "#ffffff" }, svg);
-    const title = card.querySelector("h2");
-    words(svg, title ? title.textContent : "Attribution", 8, 22, 15, "#1b2330", 600);
-    const size = parseFloat(getComputedStyle(holder).fontSize);
+    words(svg, holder.getAttribute("data-title") || "Attribution", 8, 22, 15, "#1b2330", 600);
     for (const span of holder.querySelectorAll("span")) {
       const style = getComputedStyle(span);
       for (const line of lines(span)) {
@@ -103,7 +101,7 @@
         const [w, h] = [line.right - line.left, line.bottom - line.top];
         if (span.classList.contains("tok")) make("rect", { x, y, width: w, height: h, fill: style.backgroundColor }, svg);
         if (span.classList.contains("truth")) make("rect", { x, y: y + h, width: w, height: 2.5, fill: "#00734f" }, svg);
-        words(svg, line.text, x, y + 0.78 * h, size, style.color);
+        words(svg, line.text, x, y + 0.78 * h, parseFloat(style.fontSize), style.color);
       }
     }
     key(svg, card, Math.ceil(box.height) + top + 14);

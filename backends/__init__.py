@@ -52,7 +52,7 @@ def run(
     missing = entry.needs - model.offers
     if missing:
         why = "; ".join(model.sites.withdrawn[m] for m in sorted(missing) if m in model.sites.withdrawn)
-        fits = ", ".join(methods(model))
+        fits = ", ".join(methods(model))  # type: ignore[operator]
         raise Refused(
             f"{entry.title} needs {', '.join(sorted(missing))}, which {model.name} does not give"
             + (f" ({why})" if why else "")

@@ -55,7 +55,7 @@ MOST = 1000
 GONE = "this is not kept any more and nothing computes it; ask for it again"
 CLOSED = "Vitrine is being stopped"
 
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,  # samples the stack a hundred times a second
     "distributed.scheduler.worker-ttl": None,  # a worker deep in one long operation is not dead
     "distributed.scheduler.no-workers-timeout": "120s",

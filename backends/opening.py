@@ -26,8 +26,8 @@ def open_source(source: catalog.Source) -> Model:
 
     source = catalog.fetch(source)
     named = _load.architectures(source)
-    for family in registry.entries("models").values():
-        auto = family.auto_class(named)
+    for family in sorted(registry.entries("models").values(), key=lambda family: -family.claim):
+        auto = family.auto_class(named, source.path)
         if auto:
             model = family.load(source, auto, device())
             _probe(model)
@@ -49,7 +49,9 @@ def _probe(model: Model) -> None:
             return model.outputs(model.features(batch), batch)
 
     with model.lock:
-        model.sites = probe.locate(model.module, run)
+        places = model.places()
+        model.stacks = {name: probe.locate(model.module, run, **where) for name, where in places.items()}
+        model.sites = model.stacks[next(iter(places))] if places else probe.locate(model.module, run)
         if model.sites.block:
             with capture.record(model.module, model.sites, residual=True) as recording:
                 run()
@@ -72,6 +74,10 @@ def card(model: Model) -> dict[str, Any]:
         "device": model.device,
         "layers": len(sites.block),
         "heads": sites.heads,
+        "parts": {
+            name: {"layers": len(s.block), "heads": s.heads, "checks": dict(s.checks), "withdrawn": dict(s.withdrawn)}
+            for name, s in model.stacks.items()
+        },
         "roles": {role: list(paths) for role, paths in model.layers().items()},
         "checks": dict(sites.checks),
         "withdrawn": dict(sites.withdrawn),

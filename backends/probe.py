@@ -51,10 +51,14 @@ class Call:
 
 @dataclass
 class Attended:
-    """One computation of attention: when, by which module, the heads (B, T, H, dh) or else the softmax (B, H, T, T)."""
+    """One computation of attention: when, by which module, the heads (B, T, H, dh) or else the softmax (B, H, T, T).
+
+    `across`: from tokens to other tokens, as a decoder attends to an encoder; told by their numbers.
+    """
 
     when: int
     path: str
+    across: bool
     z: Any = None
     weights: Any = None
 
@@ -106,29 +110,32 @@ class Probe:
 
     def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
         z, weights = attention.plain()
-        self.attentions.append(Attended(self._tick(), self.paths[id(attention.module)], z=z.detach()))
+        across = attention.query.shape[2] != attention.key.shape[2]
+        self.attentions.append(Attended(self._tick(), self.paths[id(attention.module)], across, z=z.detach()))
         return z, weights
 
     def _soften(self, weights: Tensor) -> None:
         if weights.ndim == 4 and self._open:
-            self.attentions.append(Attended(self._tick(), self._open[-1][1], weights=weights.detach()))
+            across = weights.shape[2] != weights.shape[3]
+            self.attentions.append(Attended(self._tick(), self._open[-1][1], across, weights=weights.detach()))
 
     def _tick(self) -> int:
         self._clock += 1
         return self._clock
 
 
-def locate(module: nn.Module, run: Callable[[], Any]) -> Sites:
+def locate(module: nn.Module, run: Callable[[], Any], within: str = "", cross: bool = False) -> Sites:
     """Find a network's parts by what the tensors do in one small forward `run()`, and check what was found.
 
     Calls `install`, so the network is ready for `record`. Parts that cannot be found stay empty; views whose
-    check fails are named in `withdrawn`.
+    check fails are named in `withdrawn`. Of a network with several stacks of blocks, `within` is the path of the one
+    that is meant; `cross` asks for its attention to the other one, whose tokens must differ in number.
     """
     names = _names(module)
     before = Probe(module).run(run)
     install(module)
     probe = Probe(module).run(run)
-    if not probe.attentions and (blocks := _blocks(probe)):
+    if not probe.attentions and (blocks := _blocks(probe, within)):
         rename(module, {"sdpa": "eager"})  # this architecture has its own attention: watch its softmax
         probe = Probe(module).run(run, softmax=True)
         probe.attentions = [a for a in probe.attentions if a.weights.shape[-2] == blocks[0].after.shape[1]]
@@ -138,46 +145,47 @@ def locate(module: nn.Module, run: Callable[[], Any]) -> Sites:
         _set_names(names)
         withdrawn["attention"] = f"reading attention changes this network's answer (by {gap:.1e}), so it is not read"
         probe = before
-    sites = replace(_sites(probe), checks={"install_gap": gap}, withdrawn=withdrawn)
-    sites = _check_lens(_check_residual(sites, probe), probe)
+    sites = replace(_sites(probe, within, cross), checks={"install_gap": gap}, withdrawn=withdrawn)
+    sites = sites if cross else _check_lens(_check_residual(sites, probe), probe)
     watch(module, sites)
-    return _check_attention(sites, probe, run)
+    return _check_patch(_check_heads(_check_attention(sites, probe, run, cross), probe, run), run, probe)
 
 
-def _sites(probe: Probe) -> Sites:
+def _sites(probe: Probe, within: str, cross: bool) -> Sites:
     """Where the parts are, before any check."""
-    blocks = _blocks(probe)
+    blocks = _blocks(probe, within)
     if not blocks:
         return Sites(channels=_channels(probe), embedding=_embedding(probe))
     stream = Sites(
         block=tuple(block.path for block in blocks), embedding=_embedding(probe), tokens=blocks[0].after.shape[1]
     )
-    firsts = [next((a for a in probe.attentions if a.when in block), None) for block in blocks]
+    firsts = [next((a for a in probe.attentions if a.when in block and a.across >= cross), None) for block in blocks]
     pairs = [(block, first) for block, first in zip(blocks, firsts, strict=True) if first is not None]
     if not pairs:
         return stream
     block, first = pairs[0]
-    branch, mlp = _branches(probe, block, first.when)
+    branch, mlp, over = (None, None, None) if cross else _branches(probe, block, first)
     heads = first.weights.shape[1] if first.z is None else first.z.shape[2]
     return replace(
         stream,
         attention=tuple(a.path if a else "" for a in firsts),
         branch=_in_each(probe, blocks, branch),
         mlp=_in_each(probe, blocks, mlp),
+        cross=_in_each(probe, blocks, over),
         projection=tuple(_projection(probe, b, a) if a else "" for b, a in zip(blocks, firsts, strict=True)),
         heads=heads,
         interface=first.z is not None,
     )
 
 
-def _blocks(probe: Probe) -> list[Call]:
+def _blocks(probe: Probe, within: str = "") -> list[Call]:
     """The calls of the residual blocks: the list of modules that most attention happens in, or the longest chain."""
     from torch import nn
 
     best: list[Call] = []
     most = 0
     for path, sub in probe.module.named_modules():
-        if not isinstance(sub, (nn.ModuleList, nn.Sequential)):
+        if not isinstance(sub, (nn.ModuleList, nn.Sequential)) or not f"{path}.".startswith(within):
             continue
         children = {f"{path}.{name}".lstrip(".") for name, _ in sub.named_children()}
         calls = [c for c in probe.calls if c.path in children and _is_stream(c)]
@@ -201,19 +209,27 @@ def _chained(calls: list[Call]) -> int:
     return len(calls) if len(calls) > 1 and all(_same(a.after, b.before) for a, b in links) else 0
 
 
-def _branches(probe: Probe, block: Call, when: int) -> tuple[str | None, str | None]:
-    """The two modules in a block whose outputs are what it adds to the stream, as paths within the block."""
+def _branches(probe: Probe, block: Call, first: Attended) -> tuple[str | None, str | None, str | None]:
+    """What a block adds to its stream: attention, MLP and attention to an encoder, as paths of modules within it."""
     added = block.after - block.before
     inner = [c for c in probe.within(block) if c.after is not None and _flat(c.after).shape == _flat(added).shape]
     inner.sort(key=lambda c: (c.path.count("."), c.start))
-    attention = sorted((c for c in inner if c.end > when), key=lambda c: when not in c)
+    over = next((a.when for a in probe.attentions if a.when in block and a.across and a.when > first.when), None)
     tolerance = _tolerance(probe) * float(block.after.abs().max())
-    for a in attention:
-        rest = _flat(added - a.after.view_as(added))
+    for a, c in itertools.product(_ending(inner, first.when), _ending(inner, over)):
+        rest = _flat(added) - sum(_flat(part.after) for part in (a, c) if part)
         for m in inner:
-            if m is not a and when not in m and float((rest - _flat(m.after)).abs().max()) <= tolerance:
-                return a.path.removeprefix(block.path + "."), m.path.removeprefix(block.path + ".")
-    return None, None
+            apart = m not in (a, c) and first.when not in m and (over is None or over not in m)
+            if apart and float((rest - _flat(m.after)).abs().max()) <= tolerance:
+                return tuple(part and part.path.removeprefix(block.path + ".") for part in (a, m, c))  # type: ignore
+    return None, None, None
+
+
+def _ending(calls: list[Call], when: int | None) -> list[Call | None]:
+    """The calls that end after an attention, those it happens in first; None alone where there is no attention."""
+    if when is None:
+        return [None]
+    return sorted((c for c in calls if c.end > when), key=lambda c: when not in c)  # type: ignore
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -275,9 +291,10 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
         return sites
     gap = float("inf")
     if sites.mlp and all(sites.mlp):
-        calls = {path: [c for c in probe.calls if c.path == path] for path in {*sites.block, *sites.branch, *sites.mlp}}
+        wanted = (sites.block, sites.branch, sites.mlp, sites.cross or ("",) * len(sites.block))
+        calls = {path: [c for c in probe.calls if c.path == path] for paths in wanted for path in paths}
         gap = 0.0
-        for parts in zip(sites.block, sites.branch, sites.mlp, strict=True):
+        for parts in zip(*wanted, strict=True):
             block, *added = (calls[part].pop(0) for part in parts if part)
             gap = max(gap, _gap(block.before + sum(c.after.view_as(block.after) for c in added), block.after))
     if gap <= _tolerance(probe):
@@ -287,7 +304,7 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
         "the sum), so the contributions of its parts are not shown"
     )
     checks = sites.checks if gap == float("inf") else {**sites.checks, "residual_gap": gap}
-    return replace(sites, branch=(), mlp=(), checks=checks, withdrawn={**sites.withdrawn, "components": why})
+    return replace(sites, branch=(), mlp=(), cross=(), checks=checks, withdrawn={**sites.withdrawn, "components": why})
 
 
 def _check_lens(sites: Sites, probe: Probe) -> Sites:
@@ -301,16 +318,22 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
     norms = [c for c in later if _same(c.before, last.after) and not _same(c.after, c.before)]
     head = _called(probe, "get_output_embeddings")
     heads = [c for c in probe.calls if head is not None and c.path == head]
-    if not heads:
+    followed = any(a.when > last.end for a in probe.attentions)  # another stack goes on from here
+    if not heads or followed:
         norms = [c for c in norms if _scales(probe.module.get_submodule(c.path))]
         return replace(sites, final_norm=norms[0].path if norms else None)
     length = heads[-1].before.shape[-2]  # a network may unembed its last positions only
-    reaching = [c for c in norms if _same(c.after[:, -length:], heads[-1].before)]
-    found = replace(sites, final_norm=reaching[0].path if reaching else None, unembedding=head)
-    with torch.no_grad():
-        own = read(probe.module, found, last.after[:, -length:])
+    scales = [_scale(c.after[:, -length:], heads[-1].before) for c in norms]
+    reaching = [(c.path, scale) for c, scale in zip(norms, scales, strict=True) if scale]
+    norm, scale = reaching[0] if reaching else (None, 1.0)
+    found = replace(sites, final_norm=norm, unembedding=head, scale=scale)
     output = probe.output
-    gap = _gap(own, output["logits"] if isinstance(output, Mapping) and "logits" in output else tensor_of(output))
+    logits = output["logits"] if isinstance(output, Mapping) and "logits" in output else tensor_of(output)
+    with torch.no_grad():
+        gap, found = min(
+            ((_gap(read(probe.module, f, last.after[:, -length:]), logits), f) for f in (found, _capped(found, probe))),
+            key=lambda pair: pair[0],
+        )
     if gap <= _tolerance(probe):
         return replace(found, checks={**sites.checks, "lens_gap": gap})
     why = (
@@ -320,7 +343,24 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
     return replace(found, checks={**sites.checks, "lens_gap": gap}, withdrawn={**sites.withdrawn, "unembedding": why})
 
 
-def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Sites:
+def _scale(normed: Tensor, unembedded: Tensor) -> float | None:
+    """By how much a norm's output is multiplied before it is unembedded; None where it is not that."""
+    if _same(normed, unembedded):
+        return 1.0
+    if normed.shape != unembedded.shape:
+        return None
+    scale = float((normed * unembedded).sum() / (normed * normed).sum())
+    return scale if _gap(normed * scale, unembedded) <= 1e-5 else None
+
+
+def _capped(sites: Sites, probe: Probe) -> Sites:
+    """The same with the soft cap on logits that the network's config names, if it names one."""
+    config: Any = getattr(probe.module, "config", None)
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    return replace(sites, cap=getattr(text, "final_logit_softcapping", None))
+
+
+def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any], cross: bool = False) -> Sites:
     """One pattern a layer over all tokens, equal to the network's own in eager mode, or attention is withdrawn."""
     import torch
 
@@ -329,7 +369,8 @@ def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Site
     with record(probe.module, sites, patterns=sites.layers) as recording, torch.no_grad():
         run()
     batch, length, _ = next(c for c in probe.calls if c.path == sites.block[0]).after.shape
-    shape = (batch, sites.heads, length, length)
+    keys = next(iter(recording.patterns.values())).shape[-1] if cross and recording.patterns else length
+    shape = (batch, sites.heads, length, keys)
     wrong = next((p.shape for p in recording.patterns.values() if p.shape != shape), None)
     often = any(
         len([a for a in probe.attentions if a.path == path]) > len([c for c in probe.calls if c.path == path])
@@ -348,6 +389,79 @@ def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Site
         return replace(sites, checks=checks)
     why = f"the attention read from this network differs from its own in eager mode by {gap:.1e}, so it is not shown"
     return replace(sites, checks=checks, withdrawn={**sites.withdrawn, "attention": why})
+
+
+def _check_heads(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Sites:
+    """A head set to zero is its columns of the output projection's input set to zero, or heads are not edited."""
+    import torch
+
+    if not sites.layers or "attention" in sites.withdrawn:
+        return sites
+    if not sites.interface:
+        why = "this network has its own way to compute attention, so its heads cannot be switched off one by one"
+        return replace(sites, withdrawn={**sites.withdrawn, "heads": why})
+    if not all(sites.projection[layer] for layer in sites.layers):
+        why = "no linear layer of this network reads all heads side by side, so its heads are not switched off"
+        return replace(sites, withdrawn={**sites.withdrawn, "heads": why})
+    modules = [probe.module.get_submodule(sites.projection[layer]) for layer in sites.layers]
+    size = next(a for a in probe.attentions if a.path == sites.attention[sites.layers[0]]).z.shape[-1]
+    head = sites.heads - 1
+
+    def silence(z: Tensor) -> Tensor:
+        z[:, :, head] = 0
+        return z
+
+    handles = [handle for sub in modules for handle in hook(sub)]
+    try:
+        with torch.no_grad():
+            with record(probe.module, sites, edits={("z", layer): silence for layer in sites.layers}):
+                edited = tensor_of(run())
+            with listening(modules, _Zeroed(slice(head * size, (head + 1) * size))):
+                wanted = tensor_of(run())
+    finally:
+        for handle in handles:
+            handle.remove()
+    gap = _gap(edited, wanted)
+    if gap <= _tolerance(probe):
+        return replace(sites, checks={**sites.checks, "head_gap": gap})
+    why = f"a head set to zero differs from its columns of the output projection set to zero by {gap:.1e} (relative)"
+    return replace(sites, withdrawn={**sites.withdrawn, "heads": f"{why}, so heads are not switched off"})
+
+
+@dataclass
+class _Zeroed:
+    """Sets some columns of what a module gets to zero."""
+
+    columns: slice
+
+    def enter(self, module: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        given = args[0].clone()
+        given[..., self.columns] = 0
+        return (given, *args[1:]), kwargs
+
+    def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
+        return None
+
+    def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
+        return attention.plain()
+
+
+def _check_patch(sites: Sites, run: Callable[[], Any], probe: Probe) -> Sites:
+    """Every state replaced by itself changes nothing, or states are neither shown nor patched."""
+    import torch
+
+    if not sites.block or "residual" in sites.withdrawn:
+        return sites
+    with torch.no_grad():
+        plain = tensor_of(run())
+        edits = {("residual", layer): lambda stream: stream for layer in range(len(sites.block) + 1)}
+        with record(probe.module, sites, edits=edits):
+            gap = _gap(tensor_of(run()), plain)
+    checks = {**sites.checks, "patch_gap": gap}
+    if gap <= _tolerance(probe):
+        return replace(sites, checks=checks)
+    why = f"a state replaced by itself changes this network's answer by {gap:.1e} (relative), so states are not read"
+    return replace(sites, checks=checks, withdrawn={**sites.withdrawn, "residual": why})
 
 
 def _scales(module: nn.Module) -> bool:

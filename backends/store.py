@@ -166,10 +166,10 @@ class Store:
 
     def trim(self, *keep: Path) -> int:
         """Evict what was not used for longest until the folder is within its limit; returns the bytes kept."""
-        for entry in _scan(self.root / "tmp"):  # left by a process that died
+        for left in _scan(self.root / "tmp"):  # by a process that died
             with contextlib.suppress(OSError):
-                if entry.stat().st_mtime < time.time() - 3600:
-                    _remove(Path(entry.path))
+                if left.stat().st_mtime < time.time() - 3600:
+                    _remove(Path(left.path))
         entries = sorted(self._entries())
         total = sum(e.size for e in entries)
         if total > self.limit:

@@ -64,7 +64,8 @@ def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -
     jobs = {"open": _open, "predict": _predict, "check": _check, "run": _run}
     if request.get("job") not in jobs:
         raise Refused(f"no job {str(request.get('job'))[:40]!r}; there are: {', '.join(jobs)}")
-    return jobs[request["job"]](request, Store(store_root), step)
+    job: Any = jobs[request["job"]]
+    return job(request, Store(store_root), step)
 
 
 def _open(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:

@@ -35,7 +35,11 @@ print([name for name in sys.argv[2].split(",") if name in sys.modules])
 
 def test_the_pages_open_without_loading_torch(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", OPEN, str(tmp_path), ",".join(HEAVY)], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", OPEN, str(tmp_path), ",".join(HEAVY)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"

@@ -24,18 +24,28 @@ def names(batch: Batch, length: int) -> tuple[str, ...]:
     return (*special, *(f"r{r + 1} c{c + 1}" for r in range(rows) for c in range(columns)))
 
 
+def tokens(model: Model, batch: Batch, part: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the tokens of a stack, and of those it attends to."""
+    if part:
+        model.stack(part)  # raises when there is none
+        return batch.streams[part], batch.streams[model.attends_to.get(part, part)]
+    length = len(batch.tokens) if batch.grid is None else batch.first_patch + batch.grid[0] * batch.grid[1]
+    return (names(batch, length),) * 2
+
+
 def start(model: Model, batch: Batch, length: int, causal: bool, target: Target | None = None) -> Tensor:
     """Weights (length,) of the rows that the answer is read from.
 
     The last token where tokens see only what came before (each token that predicts one of a target sequence),
-    the mask where a word is guessed, else the first token; all patches alike where no token stands before them.
+    the mask where a word is guessed, else the first token; all alike where the answer is read from their mean, as from
+    patches that no token stands before.
     """
     import torch
 
     weights = torch.zeros(length, device=model.device)
     if causal:
         weights[-len(target.ids) if target and target.kind == "sequence" else -1 :] = 1
-    elif batch.grid is not None and batch.first_patch == 0:
+    elif "mean_of_tokens" in model.offers or (batch.grid is not None and batch.first_patch == 0):
         weights[:] = 1 / length
     else:
         ids = batch.inputs["input_ids"][0].tolist() if "masked_token" in model.offers else []

@@ -26,7 +26,7 @@ class AttentionRollout(Method):
     nothing for or against an answer.
     """
 
-    needs: ClassVar = frozenset({"attention"})
+    needs: ClassVar = frozenset({"attention", "one_stack"})
     question: ClassVar = "attribution"
     title: ClassVar = "Attention rollout"
     source: ClassVar = "Abnar & Zuidema 2020, eq. 1"

@@ -41,7 +41,7 @@ class LogitLens(Method):
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
-        sites: Any = model.sites
+        sites: Any = model.stack(model.answers)
         followed = dict(zip(("target", "rather"), target.ids[: 2 if target.kind == "pair" else 1], strict=False))
         with model.lock, torch.no_grad():
             with capture.record(model.module, sites, residual=True) as recording:
@@ -56,7 +56,10 @@ class LogitLens(Method):
                 step((first + some.shape[1]) / stream.shape[1])
             gap = float((logits[-1] - own).abs().max())
         arrays = {name: np.concatenate([part[name] for part in parts], 1) for name in parts[0]}
-        context = model.context(batch)
+        own = sites is model.sites
+        context = (
+            model.context(batch) if own else {"arrays": {}, "axes": {}, "labels": {}, "facts": {"part": model.answers}}
+        )
         used = {int(i) for i in np.unique(arrays["token"])} | set(followed.values())
         return Result(
             method="logit_lens",
@@ -64,7 +67,7 @@ class LogitLens(Method):
             axes={name: ("layer", "position", "k")[: array.ndim] for name, array in arrays.items()} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": batch.tokens,
+                "position": batch.tokens if own else batch.streams[model.answers],
                 **context["labels"],
             },
             unit="probability",
@@ -81,7 +84,7 @@ class LogitLens(Method):
         """Every array for some positions, one layer's logits (position, token) at a time."""
         import torch
 
-        sites: Any = model.sites
+        sites: Any = model.stack(model.answers)
         final = last.float().log_softmax(-1)
         k = min(self.k, final.shape[-1])
         layers: list[dict[str, Tensor]] = []

@@ -23,7 +23,7 @@ class Relevancy(Method):
     from starts with 1 of its own.
     """
 
-    needs: ClassVar = frozenset({"attention", "gradient"})
+    needs: ClassVar = frozenset({"attention", "gradient", "one_stack"})
     question: ClassVar = "attribution"
     title: ClassVar = "Relevancy (gradient × attention)"
     source: ClassVar = "Chefer et al. 2021 (generic attention explainability), eq. 5 and 6"

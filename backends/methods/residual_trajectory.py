@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends import capture
+from backends.errors import Refused
 from backends.methods import _inside
 from backends.methods._base import Method, Step, no_step, option
 from backends.results import Result
@@ -40,6 +41,9 @@ class ResidualTrajectory(Method):
     source: ClassVar = "CKA: Kornblith et al. 2019, eq. 3; TwoNN: Facco et al. 2017"
     needs_target: ClassVar = False
 
+    part: str = option(
+        "", "which stack of a network that has several: encoder, decoder, image, text; none means its main one"
+    )
     unit_length: bool = option(
         False, "scale every state to length 1 first, so that a few tokens with huge norms do not fill the picture"
     )
@@ -47,7 +51,11 @@ class ResidualTrajectory(Method):
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch
 
-        sites: Any = model.sites
+        sites: Any = model.stack(self.part)
+        if "residual" not in sites.offers:
+            raise Refused(
+                f"{self.part or 'the stream'} of {model.name}: {sites.withdrawn.get('residual', 'not found')}"
+            )
         with model.lock, torch.no_grad():
             with capture.record(model.module, sites, residual=True) as recording:
                 model.outputs(model.features(batch), batch)
@@ -71,7 +79,10 @@ class ResidualTrajectory(Method):
             arrays["dimension"] = dimension
         if len(some) == 1:
             facts["similarity_note"] = "CKA needs two tokens; with one, the cosine is shown"
-        context = model.context(batch)
+        own = sites is model.sites
+        context = (
+            model.context(batch) if own else {"arrays": {}, "axes": {}, "labels": {}, "facts": {"part": self.part}}
+        )
         axes = {
             "path": ("layer", "position", "component"),
             "similarity": ("layer", "layer"),
@@ -84,7 +95,7 @@ class ResidualTrajectory(Method):
             axes={name: axes[name] for name in arrays} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": _inside.names(batch, length),
+                "position": _inside.names(batch, length) if own else _inside.tokens(model, batch, self.part)[0],
                 "component": tuple(f"PC {i + 1}" for i in range(COMPONENTS)),
                 **context["labels"],
             },

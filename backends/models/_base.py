@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from backends.capture import Sites
     from backends.catalog import Source
 
 
@@ -37,12 +37,14 @@ class Batch:
     raw: Mapping[str, Any]
     inputs: Mapping[str, Tensor]
     tokens: tuple[str, ...] = ()
-    spans: np.ndarray | None = None
-    special: np.ndarray | None = None
-    text: str | None = None
-    image: np.ndarray | None = None
+    spans: Any = None
+    special: Any = None
+    text: str = ""
+    image: Any = None
     grid: tuple[int, int] | None = None
     first_patch: int = 0
+    streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The tokens that run through each of the network's stacks, by name, where it has several."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,17 @@ class Model:
 
     name: str
     revision: str
-    module: nn.Module
+    module: Any
+    """The transformers network, in evaluation mode, its weights frozen."""
     processor: Any
     device: str = "cpu"
-    sites: Sites | None = None
+    sites: Any = None
+    """`capture.Sites`: where its parts are; None until it was probed."""
     card: Mapping[str, Any] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
+    stacks: dict[str, Any] = field(default_factory=dict)
+    """`capture.Sites` by name, of a network with several stacks of blocks; `sites` is one of them."""
     warnings: list[str] = field(default_factory=list)
     tokens_seen: int = 0
     batch_sizes: dict[Any, int] = field(default_factory=dict, repr=False)
@@ -95,11 +101,15 @@ class Model:
     task: ClassVar[str]
     baselines: ClassVar[tuple[str, ...]]
     """What may stand in for a removed part, the default first."""
-    sample: ClassVar[Mapping[str, Any]]
-    """A small input of this family, for the probe and the validity checks."""
+    claim: ClassVar[int] = 1
+    """Of several families that could open a folder, the one with the largest claim does; a catch-all has 0."""
+    answers: ClassVar[str] = ""
+    """The name of the stack that the answer is read from, where that is not `sites`."""
+    attends_to: ClassVar[Mapping[str, str]] = {}
+    """Stack -> the stack that its attention goes to, where that is another one."""
 
     @classmethod
-    def auto_class(cls, architectures: Sequence[str]) -> str | None:
+    def auto_class(cls, architectures: Sequence[str], folder: Path | None = None) -> str | None:
         """The Auto class that opens one of `architectures`, None when this family has none."""
         from transformers.models.auto import modeling_auto
 
@@ -116,6 +126,11 @@ class Model:
         raise NotImplementedError
 
     @property
+    def sample(self) -> Mapping[str, Any]:
+        """A small input of this family, for the probe and the validity checks."""
+        raise NotImplementedError
+
+    @property
     def own_offers(self) -> frozenset[str]:
         """What this family gives whatever is found inside the network."""
         raise NotImplementedError
@@ -124,7 +139,10 @@ class Model:
     def offers(self) -> frozenset[str]:
         """What this network can give; a method is offered when its `needs` are among them."""
         relu = {"relu"} if any(type(m).__name__ == "ReLU" for m in self.module.modules()) else set()
-        return self.own_offers | relu | (self.sites.offers if self.sites else frozenset())
+        found = self.sites.offers if self.sites else frozenset()
+        if self.answers in self.stacks:
+            found = found - {"unembedding"} | self.stacks[self.answers].offers & {"unembedding"}
+        return self.own_offers | relu | found | (frozenset() if self.answers else {"one_stack"})
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
@@ -140,6 +158,21 @@ class Model:
     def limit(self) -> int | None:
         """The longest input in tokens; None where there is none."""
         return None
+
+    def places(self) -> dict[str, dict[str, Any]]:
+        """What `probe.locate` is told to find each of `stacks`, by name, the main one first; empty where there is one."""
+        return {}
+
+    def stack(self, name: str = "") -> Any:
+        """The sites of the stack called `name`, the main one's for "". Raises `Refused`, naming what there is."""
+        if not name:
+            return self.sites
+        if name not in self.stacks:
+            there = (
+                f"it has {', '.join(self.stacks)}" if self.stacks else "it is one stack of layers: leave the name out"
+            )
+            raise Refused(f"{self.name} has no part {name[:40]!r}; {there}")
+        return self.stacks[name]
 
     def layers(self) -> dict[str, list[str]]:
         """Module paths by role: block, attention, mlp, final_norm, unembedding, embedding, channels."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import Refused
@@ -21,11 +22,18 @@ log = logging.getLogger("vitrine")
 def architectures(source: Source) -> tuple[str, ...]:
     """The architectures that the folder's config names. Raises `Refused` when there is no readable config."""
     try:
-        config = json.loads((source.path / "config.json").read_text())
+        config = json.loads((_files(source) / "config.json").read_text())
         named = config.get("architectures") or ()
         return tuple(str(a) for a in named) or _base_architecture(config.get("model_type"))
     except (OSError, ValueError, AttributeError):
         raise Refused(f"{source.name!r}: config.json cannot be read as a transformers config") from None
+
+
+def _files(source: Source) -> Path:
+    """The folder of a source whose files are here."""
+    if source.path is None:
+        raise Refused(f"{source.name!r} was not fetched")
+    return source.path
 
 
 def _base_architecture(model_type: Any) -> tuple[str, ...]:
@@ -55,7 +63,7 @@ def processor(source: Source, auto: str) -> Any:
     """The tokenizer or image processor of the folder. Raises `Refused` when it has none that opens."""
     transformers = _quiet_transformers()
     try:
-        if "Tokenizer" in auto and not any((source.path / name).is_file() for name in TOKENIZERS):
+        if "Tokenizer" in auto and not any((_files(source) / name).is_file() for name in TOKENIZERS):
             raise FileNotFoundError("no tokenizer.json")  # transformers would make an empty one up
         return getattr(transformers, auto).from_pretrained(source.path, **SAFE)
     except Exception as error:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 class TextModel(Model):
     """A network that reads tokens. Its features are token embeddings (1, token, dimension), before positions are added."""
 
-    baselines: ClassVar = ("mask", "pad", "mean", "zero")
-    sample: ClassVar = {"text": "The doctor saw the patient and the doctor saw the chart."}
+    baselines: ClassVar[tuple[str, ...]] = ("mask", "pad", "mean", "zero")
 
     @classmethod
     def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
@@ -32,6 +31,10 @@ class TextModel(Model):
         if missing:
             model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
         return model
+
+    @property
+    def sample(self) -> Mapping[str, Any]:
+        return {"text": "The doctor saw the patient and the doctor saw the chart."}
 
     @property
     def limit(self) -> int | None:
@@ -56,7 +59,10 @@ class TextModel(Model):
                 f"the text has {count} tokens; {self.name} reads at most {self.limit}: shorten it by {count - self.limit}"
             )
         spans = self._spans(coded, text)
-        special = np.isin(ids.numpy(), self.processor.all_special_ids) & (ids.numpy() != (self._unknown or -1))
+        unknown_word = (ids.numpy() == self._unknown) & (
+            spans[:, 0] < spans[:, 1]
+        )  # some models spell both with one id
+        special = np.isin(ids.numpy(), self.processor.all_special_ids) & ~unknown_word
         names = self.processor.convert_ids_to_tokens(ids.tolist())
         shown = [text[a:b] if b > a else name for (a, b), name in zip(spans, names, strict=True)]
         inputs = {k: v for k, v in coded.items() if k in ("input_ids", "attention_mask", "token_type_ids")}
@@ -70,8 +76,10 @@ class TextModel(Model):
         return {**coded}
 
     @property
-    def _unknown(self) -> int | None:
-        return getattr(self.processor, "unk_token_id", None)
+    def _unknown(self) -> int:
+        """The id of the token for words outside the vocabulary, -1 where there is none."""
+        unknown = getattr(self.processor, "unk_token_id", None)
+        return -1 if unknown is None else unknown
 
     def _spans(self, coded: dict[str, Any], text: str) -> np.ndarray:
         """Character offsets (token, 2); tokenizers without offsets are followed by the text that each token adds."""
@@ -96,7 +104,7 @@ class TextModel(Model):
         rest = {k: v for k, v in batch.inputs.items() if k != "input_ids" and k in self._accepted}
         rest = {k: v.expand(len(features), -1) for k, v in rest.items()}
         if "use_cache" in self._accepted:
-            rest["use_cache"] = False
+            return {"inputs_embeds": features, "use_cache": False, **rest}
         return {"inputs_embeds": features, **rest}
 
     @cached_property

@@ -20,7 +20,7 @@ class CausalLanguageModel(TextModel):
 
     mappings: ClassVar = {"AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"}
     task: ClassVar = "causal-lm"
-    baselines: ClassVar = ("mean", "pad", "zero")
+    baselines: ClassVar[tuple[str, ...]] = ("mean", "pad", "zero")
 
     @property
     def own_offers(self) -> frozenset[str]:

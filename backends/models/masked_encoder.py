@@ -24,11 +24,12 @@ class MaskedEncoder(TextModel):
         "AutoModel": "MODEL_MAPPING_NAMES",
     }
     task: ClassVar = "fill-mask"
+    claim: ClassVar = 0
 
     @property
-    def sample(self) -> Mapping[str, Any]:  # type: ignore[override]
+    def sample(self) -> Mapping[str, Any]:
         """A text with one masked word, where there is a mask."""
-        text, mask = TextModel.sample["text"], self.processor.mask_token
+        text, mask = super().sample["text"], self.processor.mask_token
         return {"text": text.replace("patient", mask) if mask else text}
 
     name_of = CausalLanguageModel.name_of

@@ -1,4 +1,4 @@
-"""Fixtures of the web tests: a fake engine over a store in a temporary folder, and shipped models that are not there."""
+"""Fixtures of the web tests: a fake engine over a store in a temporary folder, and made-up shipped models."""
 
 from __future__ import annotations
 

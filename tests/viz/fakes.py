@@ -14,17 +14,19 @@ from backends.store import Store, key_of
 
 TRIAGE: dict[str, Any] = {
     "name": "bundled/triage", "title": "Triage", "task": "text-classification", "revision": "r1",
-    "family": "TextClassifier", "offers": ["attention", "classes", "gradient", "residual", "tokens"],
+    "family": "TextClassifier", "offers": ["answer", "attention", "classes", "gradient", "residual", "tokens"],
     "labels": ["routine", "soon", "urgent"], "limit": 48, "parameters": 120_000, "device": "cpu", "layers": 2,
     "heads": 2, "withdrawn": {}, "warnings": [], "stand_ins": ["mask", "pad"], "summary": "Reads a note.",
     "limits": ["Synthetic; not for clinical use."], "cover": 0,
 }  # fmt: skip
 FILM: dict[str, Any] = {
-    **TRIAGE, "name": "bundled/radiograph", "task": "image-classification", "labels": ["clear", "lesion"], "limit": None,
-    "offers": ["classes", "gradient", "pixels", "channels"], "stand_ins": ["blur", "mean"], "layers": 0, "heads": 0,
+    **TRIAGE, "name": "bundled/radiograph", "task": "image-classification", "limit": None,
+    "labels": ["clear", "lesion"], "offers": ["answer", "classes", "gradient", "pixels", "channels"],
+    "stand_ins": ["blur", "mean"], "layers": 0, "heads": 0,
 }  # fmt: skip
 NAMES: dict[str, Any] = {
-    **TRIAGE, "name": "bundled/names", "task": "causal-lm", "labels": [], "offers": ["tokens", "next_token", "gradient"],
+    **TRIAGE, "name": "bundled/names", "task": "causal-lm", "labels": [],
+    "offers": ["answer", "tokens", "next_token", "gradient"],
 }  # fmt: skip
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "bundled/triage": [

@@ -84,7 +84,9 @@ def test_the_truth_of_an_image_is_its_mask(shipped: Path) -> None:
     example = EXAMPLES["bundled/radiograph"][0]
     values = np.zeros((64, 64), np.float32)
     values[25, 45] = 1
-    on = dataclasses.replace(samples.image_attribution(), arrays={"attribution": values}, axes={"attribution": ("height", "width")})
+    on = dataclasses.replace(
+        samples.image_attribution(), arrays={"attribution": values}, axes={"attribution": ("height", "width")}
+    )
     said = explained.verdict(on, "bundled/radiograph", example, "lesion")
     assert said.startswith("The strongest pixel lies on the lesion (outlined); 100 % of the evidence")
     off = dataclasses.replace(on, arrays={"attribution": np.roll(values, 30, axis=1)})
@@ -119,14 +121,18 @@ def test_a_coloured_text_is_the_text_with_values_and_truth() -> None:
 def test_regrouping_keeps_the_sum_and_needs_no_job() -> None:
     whole = regroup(text_result(), "sentence")
     assert whole.arrays["attribution"].sum() == pytest.approx(2.3)
-    assert "".join(p.children for p in coloured_text(whole, "id").children if "special" not in p.className) == whole.facts["text"]
+    assert (
+        "".join(p.children for p in coloured_text(whole, "id").children if "special" not in p.className)
+        == whole.facts["text"]
+    )
 
 
 def test_markup_in_a_text_stays_text() -> None:
     text = "<img src=x onerror=alert(1)>"
     spans = np.array([[0, len(text)]], np.int32)
     result = Result(
-        "m", {"attribution": np.ones(1, np.float32), "span": spans}, {"attribution": ("token",), "span": ("token", "edge")},
+        "m", {"attribution": np.ones(1, np.float32), "span": spans},
+        {"attribution": ("token",), "span": ("token", "edge")},
         {"token": (text,)}, facts={"text": text},
     )  # fmt: skip
     assert coloured_text(result, "id").children[0].children == text

@@ -14,6 +14,9 @@ def test_every_file_has_its_route_and_a_name_for_screen_readers() -> None:
 
 def test_pictures_are_made_from_the_element_named() -> None:
     saves = [c for c in exports(KEY, "some-id").children if hasattr(c, "data-save")]
-    assert [(getattr(b, "data-save"), getattr(b, "data-picture")) for b in saves] == [("png", "some-id"), ("svg", "some-id")]
+    assert [(getattr(b, "data-save"), getattr(b, "data-picture")) for b in saves] == [
+        ("png", "some-id"),
+        ("svg", "some-id"),
+    ]
     assert not [c for c in exports(KEY).children if hasattr(c, "data-save")]
     assert not [c for c in exports(KEY, link=False).children if hasattr(c, "data-copy-link")]

@@ -71,7 +71,7 @@ def test_what_was_typed_is_collected_and_checked() -> None:
     typed = option_form.collect(ids, ["12", " 1, 2 "])
     assert typed == {"example": {"steps": "12", "layers": " 1, 2 "}}
     assert option_form.checked("example", typed["example"])["layers"] == [1, 2]
-    assert option_form.checked("example", {"steps": None})["steps"] == 32
+    assert option_form.checked("example", {"top": None})["top"] is None
     assert option_form.changed("example", {"steps": 12, "noise": 0.5}) == {"steps": 12}
 
 
@@ -79,6 +79,7 @@ def test_what_was_typed_is_collected_and_checked() -> None:
     ("values", "sentence"),
     [
         ({"steps": 1000}, "Example: steps must be a whole number from 1 to 100, not '1000'"),
+        ({"steps": None}, "steps must be a whole number from 1 to 100, not 'empty or out of range'"),
         ({"kind": "median"}, "Example: kind must be one of mean, zero, blur"),
         ({"step": 3}, "Example has no option 'step'; its options are: steps"),
         ([1], "the options of Example are names with values"),

@@ -28,7 +28,9 @@ def test_the_page_carries_both_themes_and_chooses_before_it_paints() -> None:
 
 def test_each_tab_has_a_name_of_its_own() -> None:
     frames = [{"name": "Gallery", "path": "/"}, {"name": "Attention", "path": "/attention"}]
-    names = {next(c.data for c in shell.shell(frames)._traverse() if getattr(c, "id", "") == "shell-tab") for _ in range(3)}
+    names = {
+        next(c.data for c in shell.shell(frames)._traverse() if getattr(c, "id", "") == "shell-tab") for _ in range(3)
+    }
     assert len(names) == 3
     ids = [c.id for c in shell.shell(frames)._traverse() if getattr(c, "id", None)]
     assert "shell-nav-home" in ids

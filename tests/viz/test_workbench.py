@@ -164,7 +164,10 @@ def test_a_link_restores_the_target(aim: Any) -> None:
 
 
 def test_long_texts_and_images_travel_by_digest() -> None:
-    assert workbench.link_params(TRIAGE, {"digest": "d", "text": "x" * 601}, None) == {"model": TRIAGE["name"], "input": "d"}
+    assert workbench.link_params(TRIAGE, {"digest": "d", "text": "x" * 601}, None) == {
+        "model": TRIAGE["name"],
+        "input": "d",
+    }
     assert workbench.link_params(FILM, {"digest": "d"}, None) == {"model": FILM["name"], "input": "d"}
 
 
@@ -181,7 +184,9 @@ def test_what_is_offered_and_why_the_rest_is_not() -> None:
     there = workbench.offered(TRIAGE, "attribution")
     assert "integrated_gradients" in there
     assert "guided_grad_cam" not in there
-    why = workbench.withheld({**TRIAGE, "withdrawn": {"attention": "it is never computed"}, "offers": ["gradient"]}, "attribution")
+    why = workbench.withheld(
+        {**TRIAGE, "withdrawn": {"attention": "it is never computed"}, "offers": ["gradient"]}, "attribution"
+    )
     assert "it is never computed" in why["attention_rollout"]
     assert "which this model does not give" in why["guided_grad_cam"]
     assert not set(there) & set(workbench.withheld(TRIAGE, "attribution"))
@@ -189,7 +194,14 @@ def test_what_is_offered_and_why_the_rest_is_not() -> None:
 
 def test_about_says_what_a_person_must_know() -> None:
     told = str(workbench.about({**TRIAGE, "warnings": ["weights were missing"]}))
-    for words in ("Reads a note.", "0.12 M parameters", "2 layers", "2 heads", "not for clinical use", "weights were missing"):
+    for words in (
+        "Reads a note.",
+        "0.12 M parameters",
+        "2 layers",
+        "2 heads",
+        "not for clinical use",
+        "weights were missing",
+    ):
         assert words in told
 
 

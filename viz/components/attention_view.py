@@ -174,14 +174,7 @@ class Head:
         return picture("attention-heat", figure, words, f"vitrine-attention-{'-'.join(self.names)}"), None
 
     def _canvas(self, words: str) -> dict[str, Any]:
-        count = len(self.tokens)
-        block = -(-count // SENT)
-        notes = [f"each cell the largest of {block} × {block} weights"] if block > 1 else []
-        notes += (
-            ["special tokens are shown on a map of this size"]
-            if not self.special and heads.special(self.result)
-            else []
-        )
+        hidden = not self.special and heads.special(self.result)
         return heat_canvas.spec(
             LARGE,
             words,
@@ -189,7 +182,7 @@ class Head:
             quantity="attention weight",
             value=heat_canvas.value_url(self.key, "pattern", self.at),
             stretch="sqrt",
-            note="; ".join(notes),
+            note="special tokens are shown on a map of this size" if hidden else "",
             controls=("threshold", "colours", "stretch"),
             height=640,
         )

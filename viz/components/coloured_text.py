@@ -29,7 +29,8 @@ def coloured_text(result: Result, id: str, scale: Scale | None = None, truth: Se
         name = next((n for a, b, n in truth if covers and a < at + len(covers) and at < b), "")
         pieces.append(_piece(piece, name, special=piece.value is not None and not covers))
         at += len(covers)
-    return html.Div(pieces, id=id, className="coloured-text", tabIndex=0, role="group", **{"aria-label": _told(result)})
+    named = {"aria-label": _told(result), "data-title": _title(result)}
+    return html.Div(pieces, id=id, className="coloured-text", tabIndex=0, role="group", **named)
 
 
 def _piece(piece: Any, truth: str, special: bool) -> Any:
@@ -43,6 +44,13 @@ def _piece(piece: Any, truth: str, special: bool) -> Any:
 
 def _told(result: Result) -> str:
     return f"The text, coloured by {result.method.replace('_', ' ')}; the values are in the table below"
+
+
+def _title(result: Result) -> str:
+    """What a saved picture is called."""
+    method = result.method.replace("_", " ").capitalize()
+    parts = [f"{method} for {result.target}" if result.target else method, str(result.request.get("model", ""))]
+    return " · ".join(p for p in parts if p)
 
 
 def legend(result: Result, scale: Scale | None = None) -> html.Div:

@@ -172,10 +172,15 @@ def _words(states: list[Any], verb: str) -> str:
     return f"{verb or 'Computing'}{': ' + running.message if running.message else ' …'} ({running.seconds:.0f} s{more})"
 
 
+def in_words(sentence: str) -> str:
+    """The sentence of a job that gave no answer, for a page that shows it itself."""
+    return "Cancelled; nothing else was lost." if sentence == CANCELLED else sentence
+
+
 def sentences(why: Mapping[str, str]) -> list[Any]:
     """One line for each job that gave no answer, as text."""
     told = [text for text in dict.fromkeys(why.values()) if text != CANCELLED]
-    gave_up = [dbc.Alert("Cancelled; nothing else was lost.", color="light", class_name="told")]
+    gave_up = [dbc.Alert(in_words(CANCELLED), color="light", class_name="told")]
     return [dbc.Alert(text, color="warning", class_name="told") for text in told] + (
         gave_up if CANCELLED in why.values() else []
     )

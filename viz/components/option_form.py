@@ -104,17 +104,19 @@ def collect(ids: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> dict[str
 
 
 def checked(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` in their own types, defaults filled in, numbers that were cleared set back. Raises `Refused`."""
+    """`values` in their own types, defaults filled in. Raises `Refused`, also for a number field that holds none."""
     entry = registry.method(method)
     if not isinstance(values, Mapping):
         raise Refused(f"the options of {entry.title} are names with values, not {str(values)[:40]!r}")
     hints = typing.get_type_hints(entry)
-    given = {
-        name: value.strip() if isinstance(value, str) else value
-        for name, value in values.items()
-        if value is not None or isinstance(hints.get(name), types.UnionType)
-    }
-    return entry.build(given).options()
+    return entry.build({name: _typed(value, hints.get(name)) for name, value in values.items()}).options()
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """One value as the form gave it; a browser sends nothing for a number that is empty or out of its range."""
+    if value is None and not isinstance(hint, types.UnionType):
+        return "empty or out of range"
+    return value.strip() if isinstance(value, str) else value
 
 
 def changed(method: str, values: Mapping[str, Any]) -> dict[str, Any]:

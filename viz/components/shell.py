@@ -100,7 +100,7 @@ def nav_id(path: str) -> str:
 
 
 def register(app: Dash, pages: Sequence[dict[str, Any]]) -> None:
-    """Connect the links; it happens in the browser, as does the theme (assets/vitrine.js)."""
+    """Connect the links; it happens in the browser, as does the theme (assets/theme.js)."""
     app.clientside_callback(
         ClientsideFunction("shell", "link"),
         *[Output(nav_id(page["path"]), "href") for page in pages],

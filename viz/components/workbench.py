@@ -258,7 +258,8 @@ class Workbench:
             prevent_initial_call=True,
         )
         def predict(given, card):  # type: ignore[no-untyped-def]
-            return {"answer": predict_request(card, given)} if fits(card, given) else {}
+            there = fits(card, given) and "answer" in card["offers"]
+            return {"answer": predict_request(card, given)} if there else {}
 
         app.clientside_callback(
             ClientsideFunction("shell", "examples"),
@@ -280,7 +281,9 @@ class Workbench:
         def answered(answers, card):  # type: ignore[no-untyped-def]
             key = (answers or {}).get("keys", {}).get("answer")
             if not key or not card:
-                return [], no_update, None, ""
+                mute = card and "answer" not in card["offers"]
+                told = html.Div("This model only encodes: it has no answer that could be explained.", className="hint")
+                return told if mute else [], no_update, None, ""
             found = engine.store.get_document(key)
             choices = found["prediction"]
             known = card["labels"] or [c["label"] for c in choices]

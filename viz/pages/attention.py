@@ -401,7 +401,8 @@ def placed(data: Mapping[str, Any], pick: Any) -> tuple[int, int | str] | None:
     """The picked (layer, head) where the grid has it; the mean counts as a head where it is offered."""
     if not isinstance(pick, Mapping):
         return None
-    layer, head = pick.get("layer"), pick.get("head")
+    layer: Any = pick.get("layer")
+    head: Any = pick.get("head")
     there = type(layer) is int and 0 <= layer < len(data["layers"])
     if there and type(head) is int and 0 <= head < len(data["heads"]):
         return layer, head

@@ -17,7 +17,7 @@ from backends.results import GROUPINGS, Result, regroup
 from viz.components import explained, heat_canvas, option_form, query, workbench
 from viz.components.coloured_text import coloured_text, legend, sides
 from viz.components.exports import copy_link, exports
-from viz.components.jobs import Slot
+from viz.components.jobs import Slot, in_words
 from viz.components.shell import LINK
 from viz.figures import comparison
 
@@ -407,12 +407,12 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         common = common_sentence(chosen or [], why)
         rows = []
         for i in range(MOST):
-            method = chosen[i] if card and not common and i < len(chosen or []) else None
+            method: Any = chosen[i] if card and not common and i < len(chosen or []) else None
             rows += shown(
                 i, method, found.get(method), why.get(method, ""), known.get(method), scales.get(method),
                 keys(answers).get(method, ""), card, given, by, mask, view or {},
             )  # fmt: skip
-        return workbench.alert(common) if common else headline(found), note, *rows
+        return workbench.alert(in_words(common)) if common else headline(found), note, *rows
 
 
 def keys(answers: Any) -> dict[str, str]:
@@ -432,9 +432,12 @@ def results(engine: Engine, answers: Any) -> tuple[dict[str, Result], dict[str, 
 
 
 def common_sentence(chosen: Sequence[str], why: Mapping[str, str]) -> str:
-    """The sentence that holds for every chosen method, such as on the text or the target; empty when they differ."""
+    """The sentence that several methods share, such as on the text or the target; empty when they differ.
+
+    A single method's sentence stays in its card, beside the options that may mend it.
+    """
     told = {why.get(m, "") for m in chosen}
-    return told.pop() if len(told) == 1 else ""
+    return told.pop() if len(chosen) > 1 and len(told) == 1 else ""
 
 
 def shared(found: Sequence[Result], by: str, same: bool) -> tuple[dict[str, tuple[float, float]], str]:
@@ -478,7 +481,7 @@ def shown(
         why = f"Withdrawn for this model: {check['sentence']}"
         result = None
     if result is None:
-        told = workbench.alert(why) if why else html.Div("…", className="waiting")
+        told = workbench.alert(in_words(why)) if why else html.Div("…", className="waiting")
         return [*head, told, [], "d-none", None, [], [], []]
     example = workbench.example_of(card, given or {})
     truth = explained.verdict(result, card["name"], example, mask)
@@ -573,7 +576,7 @@ def link_view(
     by: str, mask: str, same: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """What the link restores: the workbench, the methods with their changed options, and the view."""
-    params = workbench.link_params(card, given, aim) | {"methods": ",".join(chosen)}
+    params: dict[str, Any] = {**workbench.link_params(card, given, aim), "methods": ",".join(chosen)}
     differing = {}
     for method in chosen:
         try:

@@ -231,7 +231,8 @@ def test_more_than_256_tokens_are_drawn_on_the_canvas_and_payload_stays_bounded(
     result = attention(tuple(f"t{i}" for i in range(600)), part=(0, 0))
     drawn, spec = shown.Head.of(KEY, result, 0, 0).map()
     assert drawn == []
-    assert spec["note"] == "each cell the largest of 2 × 2 weights"
+    assert spec["map"] == f"/maps/{KEY}/pattern?at=0,0&sqrt=1&sink=0"  # at most 512 cells on a side
+    assert spec["value"].startswith(f"/maps/{KEY}/pattern/value?at=0,0,")
     view = shown.Head.of(KEY, result, 0, 0).view()
     assert view["address"] == ""  # rows and columns come one by one
     assert view["column"].endswith("at=0,0,*,")
@@ -307,3 +308,9 @@ def test_requests_follow_card_and_input(engine: Any) -> None:
     assert page.requests(LM, {"digest": "b" * 64}) == {}  # an image, of the model before
     assert page.requests(CNN, {"digest": "b" * 64}) == {}
     assert page.requests(None, given) == {}
+
+
+def test_ids_of_the_page_are_its_own() -> None:
+    """The workbench shares the page's prefix."""
+    names = [i for part in page.layout()._traverse_ids() if isinstance(i := part.id, str)]
+    assert len(names) == len(set(names))

@@ -36,7 +36,9 @@ def shown(result: Result | None = None, **changes: Any) -> dict[str, Any]:
 
 
 def test_every_id_is_there_once(shipped: Path) -> None:
-    made = attribution.layout(model="bundled/triage", methods="occlusion,nonsense", options='{"occlusion": {"size": 3}}')
+    made = attribution.layout(
+        model="bundled/triage", methods="occlusion,nonsense", options='{"occlusion": {"size": 3}}'
+    )
     ids = [str(c.id) for c in made._traverse() if getattr(c, "id", None)]
     assert len(ids) == len(set(ids))
     stores = {c.id: c.data for c in made._traverse() if type(c).__name__ == "Store" and hasattr(c, "data")}
@@ -126,6 +128,7 @@ def test_a_sentence_that_holds_for_all_is_told_once() -> None:
     why = {"a": "too long", "b": "too long"}
     assert attribution.common_sentence(["a", "b"], why) == "too long"
     assert attribution.common_sentence(["a", "b", "c"], why) == ""
+    assert attribution.common_sentence(["a"], why) == ""
     assert attribution.common_sentence([], {}) == ""
 
 
@@ -175,6 +178,8 @@ def test_every_method_of_the_page_explains_itself() -> None:
         assert "Source: " in str(attribution.help_for(name))
 
 
-@pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("1", 1.0), ("2", 0.7), ("nan", 0.7), ("x", 0.7), (None, 0.7)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.4", 0.4), ("1", 1.0), ("2", 0.7), ("nan", 0.7), ("x", 0.7), (None, 0.7)]
+)
 def test_shares_out_of_a_link(text: Any, value: float) -> None:
     assert attribution.share_of(text, 0.7) == value
