@@ -66,7 +66,7 @@ def resolve(name: str) -> Source:
         folder = _folder(name)
         return Source(name, "folder", folder, _fingerprint(folder))
     if not HUB_ID.match(name) or ".." in name:
-        raise Refused(f"{name[:80]!r} is neither a folder here nor a hub id such as gpt2 or google/vit-base-patch16-224")
+        raise Refused(f"{name[:80]!r} is neither a folder here nor a hub id such as gpt2 or org/name")
     return Source(name, "hub", None, "hub")
 
 
@@ -81,7 +81,7 @@ def fetch(source: Source) -> Source:
         revision = HfApi().model_info(source.name, timeout=6).sha
         path = snapshot_download(source.name, revision=revision, allow_patterns=list(WANTED), etag_timeout=6)
     except GatedRepoError:
-        raise Refused(f"{source.name!r} is gated: accept its terms on the hub and log in with `hf auth login`") from None
+        raise Refused(f"{source.name!r} is gated: accept its terms on the hub, then run `hf auth login`") from None
     except (RepositoryNotFoundError, HFValidationError):
         raise Refused(f"the hub has no public model {source.name!r}; check the spelling, or give a folder") from None
     except Exception as error:  # no network: the hub's client raises many kinds
@@ -120,7 +120,7 @@ def _checked(folder: Path, name: str) -> Path:
 
 
 def _fingerprint(folder: Path) -> str:
-    """Changes when a file that decides the model's output does: contents of small files, size and time of large ones."""
+    """Changes when a file that decides the model's output does: contents of small files, size and time of large."""
     names = sorted(p for pattern in WANTED for p in folder.glob(pattern) if p.name != "card.json")
     stamp = tuple((p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in names)
     return _digest(folder, stamp)

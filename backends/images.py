@@ -40,7 +40,8 @@ def _read(source: Any) -> bytes:
         if not path.is_file():
             raise Refused(f"no image file {str(source)[:200]!r}; give the path of a {', '.join(FORMATS)} file")
         if path.stat().st_size > MOST_BYTES:
-            raise Refused(f"the image file has {path.stat().st_size / 2**20:.0f} MB; at most {MOST_BYTES >> 20} MB work")
+            size = path.stat().st_size / 2**20
+            raise Refused(f"the image file has {size:.0f} MB; at most {MOST_BYTES >> 20} MB work")
         data = path.read_bytes()
     if len(data) > MOST_BYTES:
         raise Refused(f"the image has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES >> 20} MB work")

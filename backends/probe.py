@@ -145,7 +145,8 @@ def locate(module: nn.Module, run: Callable[[], Any], within: str = "", cross: b
         _set_names(names)
         withdrawn["attention"] = f"reading attention changes this network's answer (by {gap:.1e}), so it is not read"
         probe = before
-    sites = replace(_sites(probe, within, cross), checks={"install_gap": gap}, withdrawn=withdrawn)
+    sites = _sites(probe, within, cross)
+    sites = replace(sites, checks={"install_gap": gap, **sites.checks}, withdrawn=withdrawn)
     sites = sites if cross else _check_lens(_check_residual(sites, probe), probe)
     watch(module, sites)
     return _check_patch(_check_heads(_check_attention(sites, probe, run, cross), probe, run), run, probe)
@@ -164,7 +165,7 @@ def _sites(probe: Probe, within: str, cross: bool) -> Sites:
     if not pairs:
         return stream
     block, first = pairs[0]
-    branch, mlp, over = (None, None, None) if cross else _branches(probe, block, first)
+    branch, mlp, over, left = (None, None, None, 0.0) if cross else _branches(probe, block, first)
     heads = first.weights.shape[1] if first.z is None else first.z.shape[2]
     return replace(
         stream,
@@ -175,6 +176,7 @@ def _sites(probe: Probe, within: str, cross: bool) -> Sites:
         projection=tuple(_projection(probe, b, a) if a else "" for b, a in zip(blocks, firsts, strict=True)),
         heads=heads,
         interface=first.z is not None,
+        checks={} if cross else {"residual_gap": left},
     )
 
 
@@ -209,20 +211,25 @@ def _chained(calls: list[Call]) -> int:
     return len(calls) if len(calls) > 1 and all(_same(a.after, b.before) for a, b in links) else 0
 
 
-def _branches(probe: Probe, block: Call, first: Attended) -> tuple[str | None, str | None, str | None]:
-    """What a block adds to its stream: attention, MLP and attention to an encoder, as paths of modules within it."""
+def _branches(probe: Probe, block: Call, first: Attended) -> tuple[str | None, str | None, str | None, float]:
+    """What a block adds to its stream: attention, MLP and attention to an encoder, as paths of modules within it.
+
+    Beside them, the least that any such modules leave of what is added, relative to the largest value.
+    """
     added = block.after - block.before
     inner = [c for c in probe.within(block) if c.after is not None and _flat(c.after).shape == _flat(added).shape]
     inner.sort(key=lambda c: (c.path.count("."), c.start))
     over = next((a.when for a in probe.attentions if a.when in block and a.across and a.when > first.when), None)
-    tolerance = _tolerance(probe) * float(block.after.abs().max())
+    largest, least = float(block.after.abs().max()), float("inf")
     for a, c in itertools.product(_ending(inner, first.when), _ending(inner, over)):
         rest = _flat(added) - sum(_flat(part.after) for part in (a, c) if part)
         for m in inner:
             apart = m not in (a, c) and first.when not in m and (over is None or over not in m)
-            if apart and float((rest - _flat(m.after)).abs().max()) <= tolerance:
-                return tuple(part and part.path.removeprefix(block.path + ".") for part in (a, m, c))  # type: ignore
-    return None, None, None
+            least = min(least, float((rest - _flat(m.after)).abs().max()) / largest) if apart else least
+            if apart and least <= _tolerance(probe):
+                found = (part and part.path.removeprefix(block.path + ".") for part in (a, m, c))
+                return *found, least  # type: ignore[return-value]
+    return None, None, None, least
 
 
 def _ending(calls: list[Call], when: int | None) -> list[Call | None]:
@@ -289,7 +296,7 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
     """Each block adds attention and MLP to the stream, or their contributions are withdrawn."""
     if not sites.layers:
         return sites
-    gap = float("inf")
+    gap = sites.checks.get("residual_gap", float("inf"))
     if sites.mlp and all(sites.mlp):
         wanted = (sites.block, sites.branch, sites.mlp, sites.cross or ("",) * len(sites.block))
         calls = {path: [c for c in probe.calls if c.path == path] for paths in wanted for path in paths}
@@ -300,10 +307,10 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
     if gap <= _tolerance(probe):
         return replace(sites, checks={**sites.checks, "residual_gap": gap})
     why = (
-        "a block of this network does not simply add attention and MLP to what it is given (it norms or scales "
-        "the sum), so the contributions of its parts are not shown"
+        f"a block of this network does not simply add attention and MLP to what it is given: they miss its output by "
+        f"{gap:.1e} of its largest value (it may norm or scale the sum), so the contributions of its parts are not shown"
     )
-    checks = sites.checks if gap == float("inf") else {**sites.checks, "residual_gap": gap}
+    checks = {name: value for name, value in {**sites.checks, "residual_gap": gap}.items() if value < float("inf")}
     return replace(sites, branch=(), mlp=(), cross=(), checks=checks, withdrawn={**sites.withdrawn, "components": why})
 
 

@@ -31,6 +31,9 @@ LIMIT = 4 * 2**30
 INPUT_LIMIT = 32 * 2**20
 """Bytes of one input's text or image file."""
 
+TEXTS = ("text", "pair", "output")
+"""The texts of an input."""
+
 _KEY = re.compile(r"[0-9a-f]{64}")
 _GONE = "is no longer kept here; ask for it again"
 
@@ -118,15 +121,17 @@ class Store:
     def put_input(self, raw: Mapping[str, Any]) -> str:
         """Keep `{"text": …}`, `{"image": …}` or both, and return the digest that stands for it in requests.
 
-        The image is bytes, a file or a PIL image; its file is kept by its own content.
+        The image is bytes, a file or a PIL image; its file is kept by its own content. Beside a text may stand the
+        `pair` it is compared with, or the `output` that a decoder has given so far.
         """
-        if not isinstance(raw, Mapping) or not raw or set(raw) - {"text", "image"}:
+        if not isinstance(raw, Mapping) or not raw or set(raw) - {*TEXTS, "image"}:
             found = sorted(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
             raise Refused(f"an input has a text, an image or both, not {str(found)[:80]}")
         plain: dict[str, str] = {}
         size = 0
-        if "text" in raw:
-            plain["text"] = _text(raw["text"])
+        for name in TEXTS:
+            if name in raw:
+                plain[name] = _text(raw[name])
         if "image" in raw:
             data = _image(raw["image"])
             plain["image"] = _sha(data)

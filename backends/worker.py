@@ -73,8 +73,16 @@ def _open(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any
     return opening.card(warm.get(request["model"]))
 
 
-def _predict(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
+def _model(request: Mapping[str, Any]) -> Model:
+    """The model that the request is about. Raises `Refused` when its files have changed since it was asked."""
     model = warm.get(request["model"])
+    if request.get("revision") != model.revision:
+        raise Refused(f"the files of {model.name} have changed since this page opened it: reload the page")
+    return model
+
+
+def _predict(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
+    model = _model(request)
     batch = model.encode(store.get_input(request["input"]))
     return {
         "prediction": backends.prediction(model, batch),
@@ -86,11 +94,11 @@ def _predict(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, 
 def _check(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
     from backends.methods import _validity
 
-    return _validity.check(warm.get(request["model"]), request["method"], step)
+    return _validity.check(_model(request), request["method"], step)
 
 
 def _run(request: Mapping[str, Any], store: Store, step: Step) -> Result:
-    model = warm.get(request["model"])
+    model = _model(request)
     raw = store.get_input(request["input"])
     return backends.run(
         model, request["method"], raw, target=request["target"], step=step, request=request, **request["options"]

@@ -12,16 +12,54 @@ ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "diffusers", "captum"}
 SOURCES = sorted([ROOT / "app.py", *ROOT.glob("backends/**/*.py"), *ROOT.glob("viz/**/*.py")])
 MAY = {  # folder or module: what of ours it may import beside itself
-    "viz/pages": ("viz", "backends.engine", "backends.store", "backends.catalog", "backends.registry", "backends.results",
-                  "backends.errors", "backends.images"),
-    "viz/components": ("viz.components", "viz.figures", "viz.theme", "backends.engine", "backends.store", "backends.catalog",
-                       "backends.registry", "backends.results", "backends.errors", "backends.images"),
+    "viz/pages": (
+        "viz",
+        "backends.engine",
+        "backends.store",
+        "backends.catalog",
+        "backends.registry",
+        "backends.results",
+        "backends.errors",
+        "backends.images",
+    ),
+    "viz/components": (
+        "viz.components",
+        "viz.figures",
+        "viz.theme",
+        "backends.engine",
+        "backends.store",
+        "backends.catalog",
+        "backends.registry",
+        "backends.results",
+        "backends.errors",
+        "backends.images",
+    ),
     "viz/figures": ("viz.figures", "viz.theme", "backends.results", "backends.errors"),
-    "backends/engine.py": ("backends.store", "backends.catalog", "backends.registry", "backends.errors", "backends.results",
-                           "backends.worker"),
-    "backends/methods": ("backends.methods", "backends.models._base", "backends.models._batching", "backends.capture",
-                         "backends.results", "backends.errors", "backends.registry", "backends.catalog"),
-    "backends/evidence": ("backends.evidence", "backends.models._base", "backends.capture", "backends.results", "backends.errors"),
+    "backends/engine.py": (
+        "backends.store",
+        "backends.catalog",
+        "backends.registry",
+        "backends.errors",
+        "backends.results",
+        "backends.worker",
+    ),
+    "backends/methods": (
+        "backends.methods",
+        "backends.models._base",
+        "backends.models._batching",
+        "backends.capture",
+        "backends.results",
+        "backends.errors",
+        "backends.registry",
+        "backends.catalog",
+    ),
+    "backends/evidence": (
+        "backends.evidence",
+        "backends.models._base",
+        "backends.capture",
+        "backends.results",
+        "backends.errors",
+    ),
 }
 
 
@@ -56,7 +94,9 @@ def test_imports_follow_the_house(path: Path) -> None:
     for folder, allowed in MAY.items():
         if here.startswith(folder):
             ours = {n for n in used if n.split(".")[0] in ("backends", "viz") and n not in ("backends", "viz")}
-            strange = {n for n in ours if not any(n == a or n.startswith(f"{a}.") or a.startswith(f"{n}.") for a in allowed)}
+            strange = {
+                n for n in ours if not any(f"{n}.".startswith(f"{a}.") or a.startswith(f"{n}.") for a in allowed)
+            }
             assert not strange, f"{here} imports {strange}"
 
 
@@ -80,7 +120,7 @@ def test_every_method_says_what_it_needs_and_where_it_comes_from() -> None:
         assert entry.needs, name
         assert entry.question in ("attention", "attribution", "trajectory"), name
         assert len(entry.source) > 10, name
-        assert entry.__doc__ and len(entry.__doc__) > 60, name
+        assert len(entry.__doc__ or "") > 60, name
         entry.build({})
 
 

@@ -26,11 +26,19 @@ def names(batch: Batch, length: int) -> tuple[str, ...]:
 
 def tokens(model: Model, batch: Batch, part: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the tokens of a stack, and of those it attends to."""
-    if part:
-        model.stack(part)  # raises when there is none
-        return batch.streams[part], batch.streams[model.attends_to.get(part, part)]
     length = len(batch.tokens) if batch.grid is None else batch.first_patch + batch.grid[0] * batch.grid[1]
-    return (names(batch, length),) * 2
+    stacks = (part, model.attends_to.get(part, part))
+    queries, keys = (
+        names(batch, length) if model.stack(stack) is model.sites else batch.streams[stack] for stack in stacks
+    )
+    return queries, keys
+
+
+def context(model: Model, batch: Batch, part: str = "") -> dict[str, dict[str, Any]]:
+    """What a result of one stack carries of the input: nothing that would mark other tokens than the stack's."""
+    if model.stack(part) is model.sites or tokens(model, batch, part)[1] == batch.tokens:
+        return model.context(batch)
+    return {"arrays": {}, "axes": {}, "labels": {}, "facts": {}}
 
 
 def start(model: Model, batch: Batch, length: int, causal: bool, target: Target | None = None) -> Tensor:

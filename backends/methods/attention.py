@@ -84,7 +84,7 @@ class AttentionPattern(Method):
             statistics.append(_statistics(recording.parts(layer), laid))
             step((index + 1) / len(there))
         found = {n: torch.stack([s[n] for s in statistics]).float().cpu().numpy() for n in statistics[0]}
-        context = _context(model, batch, laid)
+        context = _inside.context(model, batch, self.part)
         every = ("all_layer", "all_head")
         return Result(
             method="attention",
@@ -114,7 +114,7 @@ class AttentionPattern(Method):
 
 @dataclass(frozen=True)
 class _Laid:
-    """The tokens of one stack and of the one it attends to: names, a number by kind (`same`), and the grid they lie on."""
+    """The tokens of one stack and of the one it attends to: names, numbers by kind (`same`), the grid they lie on."""
 
     queries: tuple[str, ...]
     keys: tuple[str, ...]
@@ -122,7 +122,6 @@ class _Laid:
     grid: tuple[int, int] | None
     first_patch: int
     crossing: bool
-    main: bool
 
     @classmethod
     def out(cls, model: Model, batch: Batch, part: str) -> _Laid:
@@ -137,15 +136,7 @@ class _Laid:
             kinds = {name: number for number, name in enumerate(dict.fromkeys(queries))}
             same = torch.tensor([kinds[name] for name in queries], device=model.device)
         grid = batch.grid if main else None
-        return cls(queries, keys, same, grid, batch.first_patch if main else 0, part in model.attends_to, main)
-
-
-def _context(model: Model, batch: Batch, laid: _Laid) -> dict[str, dict[str, Any]]:
-    """The input itself, where its tokens or patches are the keys; spans of other tokens would mark the wrong words."""
-    context = model.context(batch)
-    if laid.main or laid.keys == batch.tokens:
-        return context
-    return {"arrays": {}, "axes": {}, "labels": {}, "facts": {}}
+        return cls(queries, keys, same, grid, batch.first_patch if main else 0, part in model.attends_to)
 
 
 def _chosen(noun: str, asked: Sequence[int], there: Sequence[int]) -> tuple[int, ...]:

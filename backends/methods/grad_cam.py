@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 class GradCam(Attribution):
     """Which places, as seen by a deep layer, speak for the answer?
 
-    Each channel of a layer is weighted by how strongly the answer follows it, and the channels are
-    added up at every place. The map is coarse: one value for each place of that layer, drawn over the picture.
-    In transformers the places are tokens or patches. Positive places speak for the answer.
+    The channels of a layer are weighted by how strongly the answer follows them, and added up at every place.
+    The map is coarse: one value for each place of that layer, drawn over the picture; in transformers
+    the places are tokens or patches. Positive places speak for the answer. By default each place has its own
+    weights (HiResCAM); one weight a channel, as in the first paper, blurs over what differs from place to place.
     """
 
     title: ClassVar = "Grad-CAM"
-    source: ClassVar = "Selvaraju et al. 2017, Grad-CAM, eq. 1 and 2 (without the ReLU unless asked for)"
+    source: ClassVar = "Selvaraju et al. 2017, Grad-CAM, eq. 1 and 2; by place: Draelos & Carin 2020, HiResCAM, eq. 3"
     per: ClassVar = "per place"
 
     layer: int = option(-1, "which stage or block; -1 takes the last that is fine enough", low=-1, high=1000)
+    weights: str = option(
+        "place",
+        "weights of their own at each place, or one a channel as in the first paper",
+        choices=("place", "channel"),
+    )
     positive: bool = option(False, "show only what speaks for the answer, as the paper does")
 
     @property
@@ -50,8 +56,11 @@ class GradCam(Attribution):
         from captum import attr
 
         layer, path = stage(scoring, self.layer)
-        features = scoring.features
-        cam = attr.LayerGradCam(scoring, scoring.model.module.get_submodule(path)).attribute(features)  # (1, 1, h, w)
+        features, module = scoring.features, scoring.model.module.get_submodule(path)
+        if self.weights == "channel":
+            cam = attr.LayerGradCam(scoring, module).attribute(features)  # (1, 1, h, w)
+        else:
+            cam = attr.LayerGradientXActivation(scoring, module).attribute(features).sum(1, keepdim=True)
         facts = {"layer": layer, "module": path, "places": list(cam.shape[2:])}
         return attr.LayerAttribution.interpolate(cam, features.shape[2:], "bilinear").detach(), facts
 
@@ -75,7 +84,10 @@ class GradCam(Attribution):
         gradient = torch.autograd.grad(score.sum(), seen[-1])[0][0]  # (T, d)
         places = slice(batch.first_patch, None) if batch.grid else slice(None)
         stream, gradient = seen[-1].detach()[0, places], gradient[places]
-        cam = stream @ gradient.mean(0)  # (T,)
+        if self.weights == "channel":
+            cam = stream @ gradient.mean(0)  # (T,)
+        else:  # against the mean place: what all places share would drown the rest
+            cam = ((stream - stream.mean(0)) * gradient).sum(-1)
         facts = {"layer": layer, "module": paths[layer], "places": [len(cam)]}
         if not batch.grid:
             return cam[None, : len(batch.tokens), None], facts
@@ -84,7 +96,7 @@ class GradCam(Attribution):
         return cam, {**facts, "places": list(batch.grid)}
 
 
-def stage(scoring: Scoring, layer: int, least: int = 8) -> tuple[int, str]:
+def stage(scoring: Scoring, layer: int, least: int = 14) -> tuple[int, str]:
     """The convolutional stage to look at: `layer`, or the last with `least` × `least` places, else the finest."""
     import torch
     from captum.attr import LayerActivation

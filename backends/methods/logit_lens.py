@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends import capture
+from backends.methods import _inside
 from backends.methods._base import Method, Step, no_step, option
 from backends.results import Result
 
@@ -56,10 +57,7 @@ class LogitLens(Method):
                 step((first + some.shape[1]) / stream.shape[1])
             gap = float((logits[-1] - own).abs().max())
         arrays = {name: np.concatenate([part[name] for part in parts], 1) for name in parts[0]}
-        own = sites is model.sites
-        context = (
-            model.context(batch) if own else {"arrays": {}, "axes": {}, "labels": {}, "facts": {"part": model.answers}}
-        )
+        context = _inside.context(model, batch, model.answers)
         used = {int(i) for i in np.unique(arrays["token"])} | set(followed.values())
         return Result(
             method="logit_lens",
@@ -67,13 +65,14 @@ class LogitLens(Method):
             axes={name: ("layer", "position", "k")[: array.ndim] for name, array in arrays.items()} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": batch.tokens if own else batch.streams[model.answers],
+                "position": _inside.tokens(model, batch, model.answers)[0],
                 **context["labels"],
             },
             unit="probability",
             target=target.words,
             facts={
                 **context["facts"],
+                "part": model.answers,
                 "parity_gap": gap,
                 "strings": {str(i): model.name_of(i) for i in sorted(used)},
                 "followed": followed,

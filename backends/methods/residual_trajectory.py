@@ -59,7 +59,7 @@ class ResidualTrajectory(Method):
         with model.lock, torch.no_grad():
             with capture.record(model.module, sites, residual=True) as recording:
                 model.outputs(model.features(batch), batch)
-            stream = torch.cat(recording.residual).float()  # (L + 1, T, d)
+            stream = torch.cat([state[:1] for state in recording.residual]).float()  # (L + 1, T, d)
             step(0.3)
             norm = stream.norm(dim=-1)
             straight = stream / norm.clamp(min=1e-12)[..., None]
@@ -79,10 +79,7 @@ class ResidualTrajectory(Method):
             arrays["dimension"] = dimension
         if len(some) == 1:
             facts["similarity_note"] = "CKA needs two tokens; with one, the cosine is shown"
-        own = sites is model.sites
-        context = (
-            model.context(batch) if own else {"arrays": {}, "axes": {}, "labels": {}, "facts": {"part": self.part}}
-        )
+        context = _inside.context(model, batch, self.part)
         axes = {
             "path": ("layer", "position", "component"),
             "similarity": ("layer", "layer"),
@@ -95,13 +92,13 @@ class ResidualTrajectory(Method):
             axes={name: axes[name] for name in arrays} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": _inside.names(batch, length) if own else _inside.tokens(model, batch, self.part)[0],
+                "position": _inside.tokens(model, batch, self.part)[0] if self.part else _inside.names(batch, length),
                 "component": tuple(f"PC {i + 1}" for i in range(COMPONENTS)),
                 **context["labels"],
             },
             unit="activation",
             signed=True,
-            facts={**context["facts"], **facts},
+            facts={**context["facts"], **facts, "part": self.part},
         )
 
 

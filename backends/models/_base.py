@@ -44,7 +44,7 @@ class Batch:
     grid: tuple[int, int] | None = None
     first_patch: int = 0
     streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The tokens that run through each of the network's stacks, by name, where it has several."""
+    """The tokens of the network's other stacks, by name: a decoder's, or the text beside a picture."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ class Model:
 
     mappings: ClassVar[Mapping[str, str]]
     """Auto class -> its table in transformers' `modeling_auto`, which names the architectures of this family."""
+    processor_auto: ClassVar[str]
+    """The Auto class of what prepares the input."""
     task: ClassVar[str]
     baselines: ClassVar[tuple[str, ...]]
     """What may stand in for a removed part, the default first."""
@@ -123,7 +125,13 @@ class Model:
     @classmethod
     def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
         """Open the files of `source` with the Auto class `auto`. Raises `Refused` when they are not whole."""
-        raise NotImplementedError
+        from backends.models import _load
+
+        module, missing = _load.network(source, auto, device)
+        model = cls(source.name, source.revision, module, _load.processor(source, cls.processor_auto), device)
+        if missing:
+            model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
+        return model
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -160,7 +168,7 @@ class Model:
         return None
 
     def places(self) -> dict[str, dict[str, Any]]:
-        """What `probe.locate` is told to find each of `stacks`, by name, the main one first; empty where there is one."""
+        """What `probe.locate` needs to find each of `stacks`, by name, the main one first; empty where there is one."""
         return {}
 
     def stack(self, name: str = "") -> Any:

@@ -15,7 +15,7 @@ SIZES = (1, 4, 16, 64)
 
 
 def fastest(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patience: float = 0.5) -> int:
-    """The batch size with the least time per input; stops at the first that is no better, or slower than `patience` s."""
+    """The batch size with the least time per input; stops at one that is no better, or takes over `patience` s."""
     best, best_time = 1, float("inf")
     for size in sizes:
         try:
@@ -49,7 +49,7 @@ def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[l
             _release()
             if size == 1:
                 raise Refused(
-                    "not even one input at a time fits in memory; use a shorter text, a smaller image or a smaller model"
+                    "not even one input at a time fits in memory; use a shorter text, smaller image or smaller model"
                 ) from None
             size //= 2
     return done, size

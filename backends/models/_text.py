@@ -10,27 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends.errors import Refused
-from backends.models import _load
 from backends.models._base import Batch, Model, to_device
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.catalog import Source
-
 
 class TextModel(Model):
-    """A network that reads tokens. Its features are token embeddings (1, token, dimension), before positions are added."""
+    """A network that reads tokens. Its features are token embeddings (1, token, dimension), without positions."""
 
     baselines: ClassVar[tuple[str, ...]] = ("mask", "pad", "mean", "zero")
 
-    @classmethod
-    def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
-        module, missing = _load.network(source, auto, device)
-        model = cls(source.name, source.revision, module, _load.processor(source, "AutoTokenizer"), device)
-        if missing:
-            model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
-        return model
+    processor_auto: ClassVar[str] = "AutoTokenizer"
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -56,7 +47,8 @@ class TextModel(Model):
             raise Refused(f"the tokenizer of {self.name} finds no token in this text")
         if self.limit and count > self.limit:
             raise Refused(
-                f"the text has {count} tokens; {self.name} reads at most {self.limit}: shorten it by {count - self.limit}"
+                f"the text has {count} tokens; {self.name} reads at most {self.limit}: "
+                f"shorten it by {count - self.limit}"
             )
         spans = self._spans(coded, text)
         unknown_word = (ids.numpy() == self._unknown) & (
@@ -93,6 +85,15 @@ class TextModel(Model):
             at = spans[-1][1]
         return np.array(spans, np.int32)
 
+    @property
+    def takes_embeddings(self) -> bool:
+        """Whether the network can be given embeddings in place of tokens; if not, nothing explains its answers."""
+        return "inputs_embeds" in self._accepted
+
+    @property
+    def offers(self) -> frozenset[str]:
+        return super().offers - (frozenset() if self.takes_embeddings else {"gradient", "answer"})
+
     def features(self, batch: Batch) -> Tensor:
         import torch
 
@@ -102,10 +103,12 @@ class TextModel(Model):
     def _arguments(self, features: Tensor, batch: Batch) -> dict[str, Any]:
         """Keyword arguments of the network for embeddings of any batch size."""
         rest = {k: v for k, v in batch.inputs.items() if k != "input_ids" and k in self._accepted}
-        rest = {k: v.expand(len(features), -1) for k, v in rest.items()}
-        if "use_cache" in self._accepted:
-            return {"inputs_embeds": features, "use_cache": False, **rest}
-        return {"inputs_embeds": features, **rest}
+        if self.takes_embeddings:
+            rest["inputs_embeds"] = features
+        else:
+            rest["input_ids"] = batch.inputs["input_ids"]
+        rest = {k: v.expand(len(features), *v.shape[1:]) for k, v in rest.items()}
+        return {**rest, "use_cache": False} if "use_cache" in self._accepted else rest
 
     @cached_property
     def _accepted(self) -> frozenset[str]:

@@ -47,7 +47,7 @@ class CausalLanguageModel(TextModel):
         return self.processor.decode([index])
 
     def index_of(self, spec: Any) -> int:
-        """The token that `spec` means: its id as an int, or a text that is one token, with or without a leading space."""
+        """The token that `spec` means: its id, or a text that is one token, with or without a leading space."""
         size = self.module.config.get_text_config().vocab_size
         if isinstance(spec, int) and not isinstance(spec, bool):
             if 0 <= spec < size:

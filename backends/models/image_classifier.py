@@ -10,13 +10,10 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.images import open_image
-from backends.models import _load
 from backends.models._base import Batch, Model
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from backends.catalog import Source
 
 
 @dataclass(eq=False)
@@ -27,13 +24,7 @@ class ImageClassifier(Model):
     task: ClassVar = "image-classification"
     baselines: ClassVar = ("blur", "mean", "zero")
 
-    @classmethod
-    def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
-        module, missing = _load.network(source, auto, device)
-        model = cls(source.name, source.revision, module, _load.processor(source, "AutoImageProcessor"), device)
-        if missing:
-            model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
-        return model
+    processor_auto: ClassVar[str] = "AutoImageProcessor"
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -42,6 +33,11 @@ class ImageClassifier(Model):
         y, x = np.mgrid[:96, :96]
         noise[(y - 40) ** 2 + (x - 60) ** 2 < 150] += 100
         return {"image": noise}
+
+    @property
+    def _config(self) -> Any:
+        """The config of what reads the picture; CLIP and SigLIP have one within."""
+        return getattr(self.module.config, "vision_config", self.module.config)
 
     @property
     def own_offers(self) -> frozenset[str]:
@@ -57,7 +53,7 @@ class ImageClassifier(Model):
         if source is None:
             raise Refused(f"{self.name} reads an image, and none was given")
         image = open_image(source)
-        channels = getattr(self.module.config, "num_channels", 3)
+        channels = getattr(self._config, "num_channels", 3)
         image = image.convert("L" if channels == 1 else "RGB")
         data = np.asarray(image)[..., None] if channels == 1 else np.asarray(image)  # (h, w, channel)
         pixels = self.processor(data, return_tensors="pt", input_data_format="channels_last")["pixel_values"]
@@ -79,7 +75,7 @@ class ImageClassifier(Model):
 
     def _grid(self, pixels: Tensor) -> tuple[tuple[int, int] | None, int]:
         """Rows and columns of patch tokens, and how many tokens stand before them."""
-        patch = getattr(self.module.config, "patch_size", None)
+        patch = getattr(self._config, "patch_size", None)
         if not patch or not self.sites or not self.sites.attention:
             return None, 0
         high, wide = (patch, patch) if isinstance(patch, int) else patch
@@ -89,7 +85,7 @@ class ImageClassifier(Model):
     @property
     def offers(self) -> frozenset[str]:
         places = self.sites.attention if self.sites else ()
-        return super().offers | ({"patches"} if places and getattr(self.module.config, "patch_size", None) else set())
+        return super().offers | ({"patches"} if places and getattr(self._config, "patch_size", None) else set())
 
     def features(self, batch: Batch) -> Tensor:
         return batch.inputs["pixel_values"]
@@ -98,7 +94,7 @@ class ImageClassifier(Model):
         return self.module(pixel_values=features).logits  # (B, class)
 
     def baseline(self, features: Tensor, batch: Batch, kind: str | None = None) -> Tensor:
-        """The picture blurred (sigma an eighth of its height), its mean colour, or zero (the mean of the training data)."""
+        """The picture blurred (sigma an eighth of its height), its mean colour, or zero (the training data's mean)."""
         import torch
 
         kind = kind or self.baselines[0]

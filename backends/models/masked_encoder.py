@@ -1,4 +1,4 @@
-"""Masked encoders: the word under the mask is explained; without a mask, or without a head, only the inside is shown."""
+"""Masked encoders: the word under the mask is explained; without a mask or a head, only the inside is shown."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from backends import images
 from backends.errors import Refused
 from backends.images import open_image
 
-
 NOISE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
 
 

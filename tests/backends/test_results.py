@@ -13,7 +13,21 @@ TEXT = "No fever. But severe chest pain.\n\nCall now"
 
 
 def attribution() -> Result:
-    spans = [(0, 0), (0, 2), (3, 6), (6, 8), (8, 9), (10, 13), (14, 20), (21, 26), (27, 31), (31, 32), (34, 38), (39, 42), (0, 0)]
+    spans = [
+        (0, 0),
+        (0, 2),
+        (3, 6),
+        (6, 8),
+        (8, 9),
+        (10, 13),
+        (14, 20),
+        (21, 26),
+        (27, 31),
+        (31, 32),
+        (34, 38),
+        (39, 42),
+        (0, 0),
+    ]
     names = ["[CLS]", *(TEXT[a:b] for a, b in spans[1:-1]), "[SEP]"]
     return Result(
         method="saliency",
@@ -49,7 +63,10 @@ def test_a_saved_result_opens_equal(tmp_path) -> None:
         ({"axes": {"attribution": ("token",)}}, "disagree"),
         ({"axes": {"attribution": ("token", "x"), "span": ("token", "edge")}}, r"shape \(13,\) but axes"),
         ({"labels": {"token": ("a", "b")}}, "13 entries but 2 labels"),
-        ({"arrays": {"attribution": np.zeros(4, np.float32), "span": np.zeros((5, 2), np.int32)}}, "4 entries, in span 5"),
+        (
+            {"arrays": {"attribution": np.zeros(4, np.float32), "span": np.zeros((5, 2), np.int32)}},
+            "4 entries, in span 5",
+        ),
         ({"arrays": {}, "axes": {}}, "disagree"),
     ],
 )

@@ -21,9 +21,12 @@ def test_each_kind_of_request_is_carried_out(tiny_bert, tmp_path) -> None:
     assert len(answer["prediction"]) == 3
     verdict = worker.perform({"job": "check", **base, "method": "saliency"}, str(tmp_path))
     assert set(verdict) == {"holds", "sentence", "figures"}
-    request = {"job": "run", **base, "method": "saliency", "options": {}, "input": digest, "target": None, "version": VERSION}
+    asked = {"method": "saliency", "options": {}, "input": digest, "target": None, "version": VERSION}
+    request = {"job": "run", **base, **asked}
     result = worker.perform(request, str(tmp_path))
     assert result.request == request
+    with pytest.raises(Refused, match="have changed since this page opened it: reload"):
+        worker.perform({**request, "revision": "0" * 16}, str(tmp_path))
     with pytest.raises(Refused, match="no job 'dance'"):
         worker.perform({"job": "dance"}, str(tmp_path))
 

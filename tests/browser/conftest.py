@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -21,6 +21,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SIZE = {"width": 1280, "height": 900}
 PATIENCE = 30_000
 """Milliseconds that anything on a page is waited for."""
 FIRST = 4 * PATIENCE
@@ -84,14 +85,21 @@ def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], said: 
     pytest.fail(f"the app did not answer in a minute:\n{said.read_text()[-3000:]}")
 
 
+@pytest.fixture(scope="session")
+def profile(browser: Any) -> Iterator[Any]:
+    """One person's browser, which keeps what it fetched from test to test."""
+    context = browser.new_context(viewport=SIZE, color_scheme="light")
+    yield context
+    context.close()
+
+
 class Visit:
     """A browser window on the app; `left` are requests off the machine, `trouble` errors of console and page."""
 
-    def __init__(self, browser: Any, site: str, **context: Any) -> None:
-        self.site = site
-        self.context = browser.new_context(viewport={"width": 1280, "height": 900}, **context)
-        self.context.set_default_timeout(PATIENCE)
-        self.page = self.context.new_page()
+    def __init__(self, context: Any, site: str) -> None:
+        self.site, self.context = site, context
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.left: list[str] = []
         self.trouble: list[str] = []
         self.page.on("request", lambda request: self._asked(request.url))
@@ -119,22 +127,10 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Any, site: str) -> Iterator[Callable[..., Visit]]:
-    """Opens watched windows. A request off the machine, or an error in the console, fails the test."""
-    made: list[Visit] = []
-
-    def start(**context: Any) -> Visit:
-        made.append(Visit(browser, site, **context))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.context.close()
-    assert [url for one in made for url in one.left] == []
-    assert [error for one in made for error in one.trouble] == []
-
-
-@pytest.fixture
-def window(visit: Callable[..., Visit]) -> Visit:
-    """One watched window."""
-    return visit()
+def window(profile: Any, site: str) -> Iterator[Visit]:
+    """A watched window. A request off the machine, or an error in the console, fails the test."""
+    made = Visit(profile, site)
+    yield made
+    made.page.close()
+    assert made.left == []
+    assert made.trouble == []

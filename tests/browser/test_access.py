@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +37,16 @@ def _told(finding: Any, first: Any) -> str:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious(visit: Callable[..., Any], name: str) -> None:
+def test_axe_finds_nothing_serious(window: Any, name: str) -> None:
     path, query, ready = PAGES[name]
-    window = visit(color_scheme="light")
     page = window.open(path, **query)
     expect(page.locator(ready).first).to_be_visible(timeout=FIRST)
     page.wait_for_timeout(400)
-    assert findings(page) == []
-    page.locator("#shell-theme-button").click()
-    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
-    page.wait_for_timeout(400)
-    assert findings(page) == []
+    for theme in ("dark", "light"):
+        assert findings(page) == []
+        page.locator("#shell-theme-button").click()
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        page.wait_for_timeout(400)
 
 
 def test_axe_would_find_something(window: Any) -> None:
@@ -59,8 +57,7 @@ def test_axe_would_find_something(window: Any) -> None:
     window.trouble.clear()  # the picture is not there
 
 
-def test_zoomed_in_nothing_is_cut_off(visit: Callable[..., Any]) -> None:
-    window = visit()
+def test_zoomed_in_nothing_is_cut_off(window: Any) -> None:
     window.page.set_viewport_size({"width": 480, "height": 800})
     for path in ("/", "/attention", "/attribution", "/trajectory"):
         page = window.open(path)

@@ -33,6 +33,7 @@ def png(width: int, height: int) -> bytes:
         ("bomb.png", png(40_000, 40_000), "pixels"),
         ("empty.png", b"", "is empty"),
     ],
+    ids=("another kind", "a wrong name", "a pixel bomb", "nothing in it"),
 )
 def test_an_upload_that_is_no_image(window: Any, name: str, content: bytes, words: str) -> None:
     page = window.open("/attribution", model="bundled/radiograph")
@@ -99,7 +100,7 @@ def test_addresses_that_lead_nowhere(window: Any) -> None:
     page = window.open("/no/such/page")
     expect(page.locator("h1")).to_have_text("There is no such page")
     for address, words in (
-        ("/results/nonsense/csv", "is not a key"),
+        ("/results/nonsense/csv", "there is no such result"),
         (f"/results/{'0' * 64}/csv", "no longer kept here"),
         (f"/maps/{'0' * 64}/pattern", "no longer kept here"),
         ("/examples/names/99", "no example 99"),

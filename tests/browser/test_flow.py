@@ -128,3 +128,5 @@ def test_dark_is_kept_and_pictures_follow(window: Any) -> None:
     )
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark" if was == "light" else "light")
+    page.locator("#shell-theme-button").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", was)

@@ -182,7 +182,8 @@ def without(result: Result, gone: Sequence[int]) -> Result:
 
 def shares(pattern: np.ndarray, specials: Sequence[int] = ()) -> dict[str, float]:
     """What a pattern (query, key) says beyond the statistics: the weight on the token itself and on later specials."""
-    found = {"itself": float(np.trace(pattern[1:, 1:]) / max(len(pattern) - 1, 1))} if len(pattern) > 1 else {}
+    square = pattern.shape[0] == pattern.shape[1] > 1
+    found = {"itself": float(np.trace(pattern[1:, 1:]) / (len(pattern) - 1))} if square else {}
     later = [i for i in specials if 0 < i < pattern.shape[1]]
     return found | ({"special": float(pattern[:, later].sum(1).mean())} if later else {})
 

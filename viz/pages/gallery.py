@@ -143,9 +143,14 @@ def _card(card: Mapping[str, Any]) -> html.Article:
             html.H2(card["title"]),
             html.Div(f"{TASKS.get(card['task'], card['task'])} · {card['name']}", className="gallery-kind"),
             html.P(card["summary"]),
-            html.Ul([html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"][:2]], className="gallery-figures"),
+            html.Ul(
+                [html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"][:2]],
+                className="gallery-figures",
+            ),
             html.Div(_doors(card["name"], there), className="doors"),
-            html.Details([html.Summary("Data and limits"), html.P(card["data"]), *[html.P(limit) for limit in card["limits"]]]),
+            html.Details(
+                [html.Summary("Data and limits"), *[html.P(told) for told in (card["data"], *card["limits"])]]
+            ),
         ],
         className="panel gallery-card",
     )
@@ -185,7 +190,7 @@ def _opener(name: str) -> list[Any]:
         html.Label("A hub id, or the path of a folder with config.json and *.safetensors", htmlFor="gallery-name"),
         dbc.InputGroup(
             [
-                dbc.Input(id="gallery-name", value=name, placeholder="gpt2 · google/vit-base-patch16-224 · /models/mine"),
+                dbc.Input(id="gallery-name", value=name, placeholder="gpt2 · org/name · /models/mine"),
                 dbc.Button("Open", id="gallery-go", color="primary"),
             ],
             className="mt-1",

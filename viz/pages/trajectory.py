@@ -98,6 +98,7 @@ def layout(**link: Any) -> html.Div:
                     dcc.Store(id="trajectory-tokens", data=followed_of(link)),
                     dcc.Store(id="trajectory-dark"),
                     dcc.Store(id="trajectory-opened"),
+                    dcc.Store(id="trajectory-of"),
                     html.Div(id="trajectory-summary", className="panel formed", role="status"),
                     LENS.parts(),
                     STATES.parts(),
@@ -268,15 +269,14 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         result = answer(engine, lens, formed.LENS) or answer(engine, states, formed.PATH)
         if result is None or not card:
             return no_update, no_update
-        count = formed.positions(result)
-        return position_options(result, card), value if value == AUTO or place_number(
-            value, count
-        ) is not None else AUTO
+        known = place_number(value, formed.positions(result)) is not None
+        return position_options(result, card), value if known else AUTO
 
     @app.callback(
         Output("trajectory-tokens", "data"),
         Output("trajectory-word", "value"),
         Output("trajectory-too-many", "children"),
+        Output("trajectory-of", "data"),
         Input("trajectory-follow", "n_clicks"),
         Input("trajectory-word", "n_submit"),
         Input("trajectory-pick", "data"),
@@ -284,19 +284,22 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         Input(BENCH.card, "data"),
         State("trajectory-word", "value"),
         State("trajectory-tokens", "data"),
+        State("trajectory-of", "data"),
         prevent_initial_call=True,
     )
-    def follow(_click, _enter, pick, drops, card, word, tokens):  # type: ignore[no-untyped-def]
+    def follow(_click, _enter, pick, drops, card, word, tokens, of):  # type: ignore[no-untyped-def]
         asked, tokens = ctx.triggered_id, list(tokens or [])
-        if asked == BENCH.card:
-            return ([] if card and tokens and formed.LENS not in offered(card, PAGE) else no_update), no_update, ""
+        if asked == BENCH.card:  # another model has other words
+            return [] if card and of and of != card["name"] else no_update, no_update, "", card["name"] if card else of
         if isinstance(asked, dict):
-            return [t for i, t in enumerate(tokens) if i != asked["index"]] if any(drops) else no_update, no_update, ""
-        new = int(pick["token"]) if asked == "trajectory-pick" and pick else (word or "").strip()
+            left = [t for i, t in enumerate(tokens) if i != asked["index"]]
+            return left if any(drops) else no_update, no_update, "", no_update
+        picked = asked == "trajectory-pick"
         try:
-            return depth.with_token(tokens, new), "" if asked != "trajectory-pick" else no_update, ""
+            after = depth.with_token(tokens, int(pick["token"]) if picked else (word or "").strip())
         except Refused as refused:
-            return no_update, no_update, str(refused)
+            return no_update, no_update, str(refused), no_update
+        return after, no_update if picked else "", "", no_update
 
     @app.callback(
         Output("trajectory-followed", "children"),
@@ -307,9 +310,8 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         why = (answers or {}).get("sentences", {})
         found = [answer(engine, answers, token_name(t)) for t in tokens or []]
         words = [formed.followed(r, "target") if r is not None else None for r in found]
-        return [
-            _chip(i, t, word, token_name(t) in why) for i, (t, word) in enumerate(zip(tokens or [], words, strict=True))
-        ]
+        each = zip(tokens or [], words, strict=True)
+        return [_chip(i, token, word, token_name(token) in why) for i, (token, word) in enumerate(each)]
 
 
 def _chip(index: int, token: int | str, word: str | None, failed: bool) -> html.Button:

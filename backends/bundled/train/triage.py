@@ -1,7 +1,8 @@
 """Train `triage`: a small BERT that sorts notes by which symptoms they affirm.
 
 From the notes' labels alone one run stayed at 0.90 on held-out frames after 2,500 steps: which cue belongs to which
-symptom is hard to guess. So a second head, thrown away afterwards, learns beside it to tell affirmed symptoms from denied ones.
+symptom is hard to guess. So a second head, thrown away afterwards, learns beside it to tell affirmed
+symptoms from denied ones.
 """
 
 import numpy as np
