@@ -308,7 +308,7 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
         return replace(sites, checks={**sites.checks, "residual_gap": gap})
     why = (
         f"a block of this network does not simply add attention and MLP to what it is given: they miss its output by "
-        f"{gap:.1e} of its largest value (it may norm or scale the sum), so the contributions of its parts are not shown"
+        f"{gap:.1e} of its largest value (it may norm or scale the sum), so what its parts contribute is not shown"
     )
     checks = {name: value for name, value in {**sites.checks, "residual_gap": gap}.items() if value < float("inf")}
     return replace(sites, branch=(), mlp=(), cross=(), checks=checks, withdrawn={**sites.withdrawn, "components": why})

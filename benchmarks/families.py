@@ -1,8 +1,8 @@
 """What is exact on which family: tiny random networks, opened like a stranger's folder and checked by other routes.
 
-`python -m benchmarks.families [--save] [families…]`: one JSON line a stack of layers, then the table; `--save` writes it
-to docs/families.md. Every figure is the largest difference found. Attention is compared in probabilities; the others
-are relative to the largest value of what they are compared with.
+`python -m benchmarks.families [--save] [families…]`: one JSON line a stack of layers, then the table; `--save` writes
+it to docs/families.md. Every figure is the largest difference found. Attention is compared in probabilities; the
+others are relative to the largest value of what they are compared with.
 """
 
 from __future__ import annotations
@@ -162,19 +162,19 @@ def completeness(model: Any, raw: Any) -> float | None:
 
 
 def patch(model: Any, batch: Any, sites: Any) -> float:
-    """One token's state of each layer put back in its own place; 0 is bit for bit. The same of another token does not."""
+    """The first and the last token's state of each layer put back in its place; 0 is bit for bit."""
     plain, recording = _outputs(model, batch, sites=sites, residual=True)
     stream = recording.residual
 
-    def put(layer: int, state: Any) -> Any:
+    def put(layer: int, at: int, state: Any) -> Any:
         def edit(given: Any) -> Any:
-            given[:, 1] = state
+            given[:, at] = state
             return given
 
         return _outputs(model, batch, sites=sites, edits={("residual", layer): edit})[0]
 
-    assert _gap(put(0, stream[0][:, 0]), plain) > 1e-4, "patching does nothing: the check would be empty"
-    return max(_gap(put(layer, state[:, 1]), plain) for layer, state in enumerate(stream))
+    assert _gap(put(0, 0, stream[0][:, 1]), plain) > 1e-4, "patching does nothing: the check would be empty"
+    return max(_gap(put(layer, at, state[:, at]), plain) for layer, state in enumerate(stream) for at in (0, -1))
 
 
 def every(names: list[str]) -> Iterator[dict[str, Any]]:
@@ -219,7 +219,7 @@ opened like anybody's. Every figure is the largest difference found; – stands 
 - **Residual check**: block out − block in − attention − MLP (− attention to the encoder)
 - **Logit lens parity**: final norm and unembedding of the last state against the network's logits
 - **IG completeness**: |Σ attribution − Δf| / |Δf| of integrated gradients with {STEPS} steps
-- **Patch no-op**: one token's state of each layer put back in its own place; 0 is bit for bit
+- **Patch no-op**: the first and the last token's state of each layer put back in its place; 0 is bit for bit
 
 All but attention and completeness are relative to the largest value of what is compared with.
 

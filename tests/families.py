@@ -119,7 +119,9 @@ MAKERS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "CLIP, text tower": lambda t: (t.CLIPTextModel, t.CLIPTextConfig(**TEXT)),
     "Swin": lambda t: (
         t.SwinForImageClassification,
-        t.SwinConfig(image_size=32, patch_size=4, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4, **CLASSES),
+        t.SwinConfig(
+            image_size=32, patch_size=4, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4, **CLASSES
+        ),
     ),
     "ResNet": lambda t: (
         t.ResNetForImageClassification,

@@ -33,7 +33,7 @@ class GradCam(Attribution):
     layer: int = option(-1, "which stage or block; -1 takes the last that is fine enough", low=-1, high=1000)
     weights: str = option(
         "place",
-        "weights of their own at each place, or one a channel as in the first paper",
+        "weights for each place, or one a channel as in the first paper",
         choices=("place", "channel"),
     )
     positive: bool = option(False, "show only what speaks for the answer, as the paper does")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -58,19 +59,30 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env=os.environ | wanted,
             stdout=log,
             stderr=log,
+            preexec_fn=_heed_ctrl_c,
         )
         try:
             address = f"http://127.0.0.1:{port}"
             _wait_until_it_answers(address, server, said)
             yield address
             assert server.poll() is None, f"the app ended while it was used:\n{said.read_text()[-3000:]}"
+            _ends_whole(server)
         finally:
-            server.send_signal(signal.SIGINT)
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.kill()
+            server.wait()
+
+
+def _heed_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
+
+
+def _ends_whole(server: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C ends the app within 20 seconds, and no process is left."""
+    children = psutil.Process(server.pid).children(recursive=True)
+    server.send_signal(signal.SIGINT)
+    assert server.wait(20) == 0
+    _, left = psutil.wait_procs(children, timeout=5)
+    assert [process.cmdline() for process in left] == []
 
 
 def _wait_until_it_answers(address: str, server: subprocess.Popen[bytes], said: Path) -> None:
