@@ -30,7 +30,15 @@ def open_source(source: catalog.Source) -> Model:
         auto = family.auto_class(named, source.path)
         if auto:
             model = family.load(source, auto, device())
-            _probe(model)
+            try:
+                _probe(model)
+            except Refused:
+                raise
+            except Exception as error:  # whatever a stranger's network raises on an input of another kind
+                _load.log.warning("a first forward of %s failed", source.name, exc_info=True)
+                raise Refused(
+                    f"{source.name!r} opens as {model.task}, but a first small forward fails: {_load._first_line(error)}"
+                ) from None
             return model
     kinds = ", ".join(f.task for f in registry.entries("models").values())
     raise Refused(f"{source.name!r} is a {', '.join(named) or 'model of no named kind'}; Vitrine opens: {kinds}")

@@ -21,8 +21,8 @@ TITLES = (
     "Same answer", "Attention parity", "Head edit parity", "Residual check", "Logit lens parity", "IG completeness",
     "Patch no-op",
 )  # fmt: skip
-VIEW = {"attention": "attention", "heads": "heads", "residual": "components", "lens": "unembedding"}
-"""Check -> the view that is withdrawn where the probe finds that it fails."""
+VIEW = {"residual": "components", "lens": "unembedding", "patch": "residual"}
+"""Check -> the view that is withdrawn where it fails, when its name is another."""
 PAGE = Path(__file__).parent.parent / "docs" / "families.md"
 STEPS = 400
 
@@ -46,7 +46,8 @@ def rows(name: str, folder: Path) -> Iterator[dict[str, Any]]:
             "patch": patch(model, batch, sites) if "residual" in sites.offers else None,
         }
         main = whole if sites is model.sites else dict.fromkeys(whole)
-        yield {"family": name, "stack": stack, "withdrawn": dict(sites.withdrawn), **found, **main}
+        withdrawn = dict(sites.withdrawn) | invalid(model, name, main["completeness"])
+        yield {"family": name, "stack": stack, "withdrawn": withdrawn, **found, **main}
 
 
 def _copy(model: Any, folder: Path, attention: str) -> Any:
@@ -161,6 +162,16 @@ def completeness(model: Any, raw: Any) -> float | None:
     return backends.run(model, "integrated_gradients", raw, steps=STEPS).facts["completeness_gap"]
 
 
+def invalid(model: Any, name: str, gap: float | None) -> dict[str, str]:
+    """The sentence by which a page withdraws integrated gradients, where the gap is too large for a valid map."""
+    from backends.methods import _attribution, _validity
+
+    if gap is None or gap <= _attribution.MOST_GAP:
+        return {}
+    verdict = _validity.check(model, "integrated_gradients")
+    return {} if verdict["holds"] else {"completeness": verdict["sentence"].replace(model.name, name)}
+
+
 def patch(model: Any, batch: Any, sites: Any) -> float:
     """The first and the last token's state of each layer put back in its place; 0 is bit for bit."""
     plain, recording = _outputs(model, batch, sites=sites, residual=True)
@@ -197,10 +208,11 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def _cell(row: dict[str, Any], check: str, notes: dict[str, int]) -> str:
-    if row[check] is not None:
-        return "0" if row[check] == 0 else f"{row[check]:.0e}"
-    why = row["withdrawn"].get("residual" if check == "patch" else VIEW.get(check, ""))
-    return f"withdrawn ({notes.setdefault(why, len(notes) + 1)})" if why else "–"
+    figure = "" if row[check] is None else "0" if row[check] == 0 else f"{row[check]:.0e}"
+    why = row["withdrawn"].get(VIEW.get(check, check))
+    if why is None:
+        return figure or "–"
+    return f"{figure} withdrawn ({notes.setdefault(why, len(notes) + 1)})".lstrip()
 
 
 def page(found: list[dict[str, Any]]) -> str:
@@ -222,6 +234,9 @@ opened like anybody's. Every figure is the largest difference found; – stands 
 - **Patch no-op**: the first and the last token's state of each layer put back in its place; 0 is bit for bit
 
 All but attention and completeness are relative to the largest value of what is compared with.
+
+Mixtral and gpt-oss send each token to a few experts, so that their answer jumps where another expert is chosen, and no
+integral of gradients sees a jump; with every expert used it adds up, as the row below Mixtral shows.
 
 {table(found)}"""
 

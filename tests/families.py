@@ -54,6 +54,9 @@ MAKERS: dict[str, Callable[[Any], tuple[Any, Any]]] = {
     "Mixtral": lambda t: (
         t.MixtralForCausalLM, t.MixtralConfig(**SLIDING, num_local_experts=3, num_experts_per_tok=2)
     ),
+    "Mixtral, every expert": lambda t: (
+        t.MixtralForCausalLM, t.MixtralConfig(**SLIDING, num_local_experts=3, num_experts_per_tok=3)
+    ),
     "Phi-3": lambda t: (t.Phi3ForCausalLM, t.Phi3Config(**{**TEXT, "num_key_value_heads": 2}, sliding_window=4)),
     "GPT-NeoX": lambda t: (t.GPTNeoXForCausalLM, t.GPTNeoXConfig(**TEXT)),
     "OPT": lambda t: (

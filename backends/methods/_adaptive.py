@@ -22,13 +22,15 @@ class Adaptive(IntegratedGradients):
 
     The integral over a stretch of the path from baseline to input is known from two forwards:
     f(end) − f(start). So the error ε of each stretch is known, and only stretches with a share of it are
-    halved, until Σ|ε| is at most `tolerance` of |Δf|. Errors of different stretches cannot cancel.
+    halved, until Σ|ε| is at most `tolerance` of |Δf|. Errors of different stretches cannot cancel. Afterwards
+    `local_gap` is what is left (the worst of several calls), `ends` the two values f(baseline), f(input).
     """
 
     def __init__(self, scoring: Scoring, tolerance: float, most: int, start: int = 4) -> None:
         super().__init__(scoring)
         self.scoring, self.tolerance, self.most, self.start = scoring, tolerance, most, start
         self.local_gap = 0.0
+        self.ends = (0.0, 0.0)
 
     @log_usage()
     def attribute(self, inputs: Tensor, baselines: Tensor | tuple[Tensor]) -> Tensor:  # type: ignore[override]
@@ -37,6 +39,7 @@ class Adaptive(IntegratedGradients):
         path = (inputs - baselines).detach()
         edges = torch.linspace(0, 1, self.start + 1, dtype=torch.double).tolist()
         f = dict(zip(edges, self._values(baselines, path, edges), strict=True))
+        self.ends = f[0.0], f[1.0]
         change = max(abs(f[1.0] - f[0.0]), 1e-9)
         fresh, done, spent = list(pairwise(edges)), {}, 0
         while True:

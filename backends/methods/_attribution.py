@@ -145,9 +145,10 @@ def gap(total: float, change: float) -> float:
     return abs(total - change) / max(abs(change), 1e-9)
 
 
-def against(scoring: Scoring, baseline: Tensor, kind: str, total: float) -> dict[str, Any]:
-    """The facts of a map that should add up to f(x) − f(baseline)."""
-    start = float(scoring.value(baseline).mean())
+def against(scoring: Scoring, baseline: Tensor, kind: str, total: float, start: float | None = None) -> dict[str, Any]:
+    """The facts of a map that should add up to f(x) − f(baseline); `start` is the latter where it is known."""
+    if start is None:
+        start = float(scoring.value(baseline).mean())
     return {
         "baseline": named(scoring.model, kind),
         "baseline_output": start,

@@ -41,7 +41,11 @@ class AttentionRollout(Method):
             model.outputs(model.features(batch), batch)
         length = recording.rows(layers[0], [0]).shape[-1]
         share = _inside.start(model, batch, length, _inside.sees_only_before(recording, layers))
-        row = _inside.names(batch, length)[int(share.argmax())] if float(share.max()) == 1 else "all patches"
+        row = (
+            _inside.names(batch, length)[int(share.argmax())]
+            if float(share.max()) == 1
+            else f"all {'tokens' if batch.grid is None else 'patches'}"
+        )
         for index, layer in enumerate(reversed(layers)):
             share = _through(share, recording, layer)
             step((index + 1) / len(layers))

@@ -39,7 +39,7 @@ class IntegratedGradients(Attribution):
 
     baseline: str = baseline_option()
     steps: int = option(0, "this many equal steps; 0 puts steps where they are needed", low=0, high=1000)
-    most: int = option(400, "at most this many gradients where steps are placed by need", low=8, high=5000)
+    most: int = option(120, "at most this many gradients where steps are placed by need", low=8, high=5000)
     smooth: int = smooth_option()
     noise: float = noise_option()
     seed: int = seed_option()
@@ -50,7 +50,7 @@ class IntegratedGradients(Attribution):
         from backends.methods._adaptive import Adaptive
 
         baseline = scoring.baseline(self.baseline)
-        noisy = (self.smooth, self.noise, self.seed)
+        noisy, start = (self.smooth, self.noise, self.seed), None
         if self.steps:
             scoring.expected = self.steps * max(self.smooth, 1)
             fixed: dict[str, Any] = {"baselines": baseline, "n_steps": self.steps, "internal_batch_size": scoring.size}
@@ -58,11 +58,18 @@ class IntegratedGradients(Attribution):
             facts = {}
         else:
             scoring.expected = 60 * max(self.smooth, 1)
-            rule = Adaptive(scoring, MOST_GAP, self.most, start=16 if scoring.size >= 16 else 4)
+            rule = Adaptive(scoring, MOST_GAP, self.most, start=16 if _small(scoring) else 4)
             attribution = smoothed(rule, scoring, *noisy, baselines=baseline)
             facts = {"local_gap": rule.local_gap}
+            if not self.smooth:
+                start, scoring.output = rule.ends  # known already
         folded = scoring.fold(attribution)
-        return folded, against(scoring, baseline, self.baseline, float(folded.sum())) | facts
+        return folded, against(scoring, baseline, self.baseline, float(folded.sum()), start) | facts
+
+
+def _small(scoring: Scoring) -> bool:
+    """Whether starting a batch costs more than what is in it, so that one large batch beats several small ones."""
+    return scoring.batch.image is None and sum(p.numel() for p in scoring.network.parameters()) < 5e6
 
 
 ENTRY = IntegratedGradients

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
 from backends.models import _load
-from backends.models._base import Batch, Choice, Model, Target
+from backends.models._base import Batch, Choice, Model, Target, to_device
 from backends.models.image_classifier import ImageClassifier
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ class ImageText(ImageClassifier):
         if not captions:
             raise Refused(f"{self.name} compares a picture with captions: give one caption a line beside the picture")
         batch = super().encode(raw)
-        coded = self.tokenizer(captions, return_tensors="pt", **self._padding)
-        inputs = {name: coded[name].to(self.device) for name in ("input_ids", "attention_mask") if name in coded}
-        length, most = inputs["input_ids"].shape[1], self._config_of_text.max_position_embeddings
+        most = self.module.config.text_config.max_position_embeddings
+        inputs = self._text(captions, most if self._padding_counts else 0)
+        length = inputs["input_ids"].shape[1]
         if length > most:
             raise Refused(f"a caption has {length} tokens; {self.name} reads at most {most}")
         names = tuple(self.tokenizer.convert_ids_to_tokens(inputs["input_ids"][0].tolist()))
@@ -74,16 +75,22 @@ class ImageText(ImageClassifier):
             streams={"text": names},
         )
 
-    @property
-    def _config_of_text(self) -> Any:
-        return self.module.config.text_config
+    def _text(self, captions: list[str], length: int = 0) -> dict[str, Tensor]:
+        """The captions as tokens, padded to `length`, or to the longest with a mask."""
+        names = {"input_ids"} if length else {"input_ids", "attention_mask"}
+        padding = {"padding": "max_length", "max_length": length} if length else {"padding": True}
+        coded = self.tokenizer(captions, return_tensors="pt", **padding)
+        return to_device({name: coded[name] for name in names & set(coded)}, self.device)
 
-    @property
-    def _padding(self) -> dict[str, Any]:
-        """Networks that take no mask were trained on captions padded to their full length (SigLIP)."""
-        if "attention_mask" in self.tokenizer.model_input_names:
-            return {"padding": True}
-        return {"padding": "max_length", "max_length": self._config_of_text.max_position_embeddings}
+    @cached_property
+    def _padding_counts(self) -> bool:
+        """Whether padding changes a caption in spite of a mask: then it was trained on full length (SigLIP)."""
+        import torch
+
+        with self.lock, torch.no_grad():
+            short, longer = (self.module.get_text_features(**self._text(c)) for c in (["a"], ["a", "a a a"]))
+            one, same = (getattr(out, "pooler_output", out)[0] for out in (short, longer))
+        return not torch.allclose(one, same, rtol=1e-3, atol=1e-4)
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
         text = {name: batch.inputs[name] for name in ("input_ids", "attention_mask") if name in batch.inputs}

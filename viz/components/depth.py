@@ -86,7 +86,10 @@ def states(result: Result, tab: str, at: int, kind: str, alone: bool, causal: bo
     """
     if tab == "path":
         chosen = [at - positions(result)] if alone else []
-        return figures.draw(result, "trajectory", positions=chosen, hide_sink=causal, dark=dark)
+        figure = figures.draw(result, "trajectory", positions=chosen, hide_sink=causal, dark=dark)
+        whole = max((len(result.arrays["path"]) - 1) // 8, 1)  # layers are counted in whole numbers
+        figure.data[0].marker.colorbar.update(dtick=whole, title_font_size=13)
+        return figure
     if tab == "similarity":
         return figures.draw(as_similarity(result, kind), "similarity", dark=dark)
     if tab == "norms":

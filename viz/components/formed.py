@@ -49,7 +49,8 @@ def lens_summary(result: Result, at: int) -> list[str]:
             f"Its probability rises most at layer {step}, from {probability[step - 1]:.2f} to {probability[step]:.2f}."
         )
     else:
-        said.append(f"Its probability ends at {probability[-1]:.3f}.")
+        end = f"at {probability[-1]:.3f}" if probability[-1] >= 0.0005 else "below 0.001"
+        said.append(f"Its probability ends {end}.")
     if "rather_probability" in result.arrays:
         said.append(
             _pair_summary(result, probability, np.asarray(result.arrays["rather_probability"], np.float32)[:, at])

@@ -195,6 +195,12 @@ def _opener(name: str) -> list[Any]:
             ],
             className="mt-1",
         ),
+        html.P(
+            "Language models, text classifiers, encoders and image classifiers open. Weights are read from safetensors "
+            "only, no code of a model's author is run, and nothing you type or upload leaves this machine; "
+            "a hub id is the one thing that asks the hub for files.",
+            className="small text-body-secondary mt-2 mb-0",
+        ),
         html.Div(id="gallery-problem", role="alert"),
         OPENING.parts(),
         html.Div(id="gallery-opened", role="status"),

@@ -11,7 +11,6 @@ import torch
 
 import backends
 from backends.methods import attention
-from backends.models._base import Batch
 from tests import conftest
 
 LONG = 300
@@ -94,8 +93,9 @@ def test_a_perfect_induction_head_scores_one() -> None:
     pattern = torch.zeros(1, 1, 8, 8)
     for q in range(8):
         pattern[0, 0, q, max(q - 3, 0)] = 1.0  # the token after the same one, a period of 4 before
-    batch = Batch({}, {"input_ids": ids})
-    found = attention._statistics(iter([(0, pattern)]), batch, 8)
+    tokens = tuple("abcdabcd")
+    laid = attention._Laid(tokens, tokens, same=ids[0], grid=None, first_patch=0, crossing=False)
+    found = attention._statistics(iter([(0, pattern)]), laid)
     assert float(found["induction"]) == 1.0
     assert float(found["entropy"]) == 0.0
 
@@ -153,8 +153,9 @@ def test_statistics_in_parts_equal_statistics_at_once(long_model: Any) -> None:
         long_model.outputs(long_model.features(batch), batch)
     parts = list(recording.parts(1, most=4 * LONG * 37))
     assert [first for first, _ in parts][:3] == [0, 37, 74]
-    one = attention._statistics(iter([(0, torch.cat([part for _, part in parts], 2))]), batch, LONG)
-    many = attention._statistics(iter(parts), batch, LONG)
+    laid = attention._Laid.out(long_model, batch, "")
+    one = attention._statistics(iter([(0, torch.cat([part for _, part in parts], 2))]), laid)
+    many = attention._statistics(iter(parts), laid)
     for name in one:
         torch.testing.assert_close(one[name], many[name])
 
