@@ -36,9 +36,8 @@ def open_source(source: catalog.Source) -> Model:
                 raise
             except Exception as error:  # whatever a stranger's network raises on an input of another kind
                 _load.log.warning("a first forward of %s failed", source.name, exc_info=True)
-                raise Refused(
-                    f"{source.name!r} opens as {model.task}, but a first small forward fails: {_load._first_line(error)}"
-                ) from None
+                why = _load.first_line(error)
+                raise Refused(f"{source.name!r} opens as {model.task}, but a small forward fails: {why}") from None
             return model
     kinds = ", ".join(f.task for f in registry.entries("models").values())
     raise Refused(f"{source.name!r} is a {', '.join(named) or 'model of no named kind'}; Vitrine opens: {kinds}")
@@ -83,12 +82,17 @@ def card(model: Model) -> dict[str, Any]:
         "layers": len(sites.block),
         "heads": sites.heads,
         "parts": {
-            name: {"layers": len(s.block), "heads": s.heads, "checks": dict(s.checks), "withdrawn": dict(s.withdrawn)}
+            name: {"layers": len(s.block), "heads": s.heads, "checks": _checks(s), "withdrawn": dict(s.withdrawn)}
             for name, s in model.stacks.items()
         },
         "roles": {role: list(paths) for role, paths in model.layers().items()},
-        "checks": dict(sites.checks),
+        "checks": _checks(sites),
         "withdrawn": dict(sites.withdrawn),
         "stand_ins": list(model.stand_ins),
         "warnings": list(model.warnings),
     }
+
+
+def _checks(sites: Any) -> dict[str, float]:
+    """What was measured when the parts were found; JSON has no infinity, which stands for tensors of other shapes."""
+    return {name: gap for name, gap in sites.checks.items() if gap < float("inf")}

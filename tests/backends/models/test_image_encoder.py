@@ -38,7 +38,7 @@ def test_a_network_that_reads_something_else_is_a_sentence(tmp_path):
     )
     transformers.VideoMAEModel(config).save_pretrained(tmp_path)
     transformers.ViTImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
-    with pytest.raises(Refused, match="opens as image-encoding, but a first small forward fails: "):
+    with pytest.raises(Refused, match="opens as image-encoding, but a small forward fails: "):
         open_model(str(tmp_path))
 
 
