@@ -1,0 +1,75 @@
+"""The newcomer's test of the contracts: one method, one family, one page, each one new file and no list edited.
+
+The files are those of docs/examples; they are laid beside the others here, and found.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import backends
+from backends import registry
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+
+
+@pytest.fixture
+def extended(monkeypatch):
+    """The house with one more file in each of three folders."""
+    import sys
+
+    import viz.pages
+
+    for package, folder in ((backends.methods, "methods"), (backends.models, "models"), (viz.pages, "pages")):
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(EXAMPLES / folder)])
+    registry.entries.cache_clear()
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("backends.methods.gradient_norm", "backends.models.token_classifier", "viz.pages.figures")):
+            del sys.modules[name]
+    registry.entries.cache_clear()
+
+
+def test_a_new_method_is_offered_computed_and_checked(extended, opened) -> None:
+    from backends.methods import _validity
+
+    model = opened("tiny_bert")
+    assert "gradient_norm" in backends.methods(model)
+    result = backends.run(model, "gradient_norm", "no fever but severe chest pain", power=1.0)
+    plain = backends.run(model, "saliency", "no fever but severe chest pain")
+    np.testing.assert_allclose(result.arrays["attribution"], plain.arrays["attribution"], rtol=1e-5)
+    assert _validity.check(model, "gradient_norm")["holds"]
+
+
+def test_a_new_family_opens_a_folder(extended, tmp_path) -> None:
+    import torch
+    import transformers
+
+    from tests.conftest import tokenizer
+
+    config = transformers.BertConfig(
+        vocab_size=64, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, num_labels=3
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        transformers.BertForTokenClassification(config).save_pretrained(tmp_path)
+    tokenizer(framed=True).save_pretrained(tmp_path)
+    model = backends.open_model(str(tmp_path))
+    assert model.task == "token-classification"
+    assert {"attention", "integrated_gradients", "residual_trajectory"} <= set(backends.methods(model))
+    assert backends.run(model, "saliency", "mary gave john a drink").arrays["attribution"].shape == (7,)
+
+
+def test_a_new_page_is_served(extended, tmp_path) -> None:
+    import app
+    from backends.engine import Engine
+    from backends.store import Store
+
+    served = app.create_app(Engine(Store(tmp_path)))
+    assert any(page["path"] == "/figures" for page in __import__("dash").page_registry.values())
+    assert served.server.test_client().get("/figures").status_code == 200
+    __import__("dash").page_registry.pop("viz.pages.figures")
