@@ -55,8 +55,21 @@ def test_it_equals_captum_with_a_feature_mask(opened):
         expected = method.attribute(
             direct.features, direct.baseline("mean"), feature_mask=model.units(direct.batch), n_samples=40
         )
-    ours = cases.attribution(model, "kernel_shap", TEXT, samples=40, seed=6)
+    ours = cases.attribution(model, "kernel_shap", TEXT, samples=40, seed=6, paired=False)
     np.testing.assert_allclose(ours, expected[0, :, 0].detach(), atol=1e-5)
+
+
+def test_paired_draws_are_nearer_to_the_exact_values(opened):
+    model = opened("tiny_gpt2")
+    exact = shapley(Parts(cases.scoring(model, TEXT), "default"))
+    errors = {
+        paired: np.mean([
+            np.abs(cases.attribution(model, "kernel_shap", TEXT, samples=40, seed=s, paired=paired) - exact).mean()
+            for s in range(5)
+        ])
+        for paired in (True, False)
+    }  # fmt: skip
+    assert errors[True] < 0.7 * errors[False]
 
 
 def test_one_word_has_the_whole_change(opened):

@@ -23,7 +23,7 @@ def test_it_equals_captum_on_pictures(opened, picture, size, stride):
         direct.features, (3, size, size), (3, stride, stride), direct.baseline("blur")
     )
     ours = cases.attribution(model, "occlusion", picture, size=size, stride=stride)
-    np.testing.assert_allclose(ours, direct.fold(expected) / 3, atol=1e-6)  # captum repeats it over colours
+    np.testing.assert_allclose(ours, direct.fold(expected) / 3, atol=5e-6)  # captum repeats it over colours
 
 
 @pytest.mark.parametrize(("size", "stride"), [(1, 1), (3, 2)])
@@ -35,7 +35,7 @@ def test_it_equals_captum_on_text(opened, size, stride):
         direct.features, (size, width), (stride, width), direct.baseline("mean")
     )
     ours = cases.attribution(model, "occlusion", TEXT, size=size, stride=stride)
-    np.testing.assert_allclose(ours, expected[0, :, 0].detach(), atol=1e-6)
+    np.testing.assert_allclose(ours, expected[0, :, 0].detach(), atol=5e-6)
 
 
 def test_special_tokens_have_nothing_to_lose(opened):
