@@ -24,5 +24,5 @@ def test_it_equals_captum_on_text(opened):
     mask = units.masked_fill(units < 0, int(units.max()) + 1)
     expected = attr.FeatureAblation(direct).attribute(direct.features, direct.baseline("mask"), feature_mask=mask)
     result = backends.run(model, "feature_ablation", TEXT, target=["urgent", "soon"])
-    np.testing.assert_allclose(result.arrays["attribution"], expected[0, :, 0].detach(), atol=1e-6)
+    np.testing.assert_allclose(result.arrays["attribution"], expected[0, :, 0].detach(), atol=5e-6)
     assert result.unit == "logit"
