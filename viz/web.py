@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from backends.engine import Engine
 
+FILES = ("/maps/", "/examples/", "/inputs/", "/results/")
+"""Below these there are files, never pages."""
 MOST_BODY = 48 * 2**20
 log = logging.getLogger("vitrine")
 
@@ -51,6 +53,8 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
             "none",
         ):
             return _sentence("requests from other sites are refused", 403)
+        if request.path.startswith(FILES) and request.url_rule is not None and request.url_rule.rule == "/<path:path>":
+            return _sentence(f"there is nothing at {request.path[:200]}", 404)  # Dash answers any path with its page
         return None
 
     @server.after_request

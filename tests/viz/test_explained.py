@@ -88,9 +88,15 @@ def test_the_truth_of_an_image_is_its_mask(shipped: Path) -> None:
         samples.image_attribution(), arrays={"attribution": values}, axes={"attribution": ("height", "width")}
     )
     said = explained.verdict(on, "bundled/radiograph", example, "lesion")
-    assert said.startswith("The strongest pixel lies on the lesion (outlined); 100 % of the evidence")
+    assert said.startswith("The strongest pixel for the answer lies on the lesion (outlined); 100 % of the evidence")
     off = dataclasses.replace(on, arrays={"attribution": np.roll(values, 30, axis=1)})
     assert "lies outside the lesion" in explained.verdict(off, "bundled/radiograph", example, "lesion")
+    against = values.copy()
+    against[60, 2] = -3
+    told = explained.verdict(
+        dataclasses.replace(on, arrays={"attribution": against}), "bundled/radiograph", example, "lesion"
+    )
+    assert "the largest value of all, -3, speaks against the answer, outside the lesion" in told
     assert explained.verdict(on, "bundled/radiograph", example, "tag") == ""
     assert explained.masks(example) == ["lesion"]
     missing = {**example, "truth": {"lesion": "examples/none.png"}}

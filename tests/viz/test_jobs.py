@@ -83,3 +83,12 @@ def test_too_many_jobs_are_refused(engine: FakeEngine) -> None:
         jobs.progress(engine, {str(i): ONE for i in range(65)}, {}, "tab", "ask")
     with pytest.raises(Refused, match="at most 64 jobs"):
         jobs.progress(engine, ["not", "a", "mapping"], {}, "tab", "ask")  # type: ignore[arg-type]
+
+
+def test_what_a_page_waits_for_goes_before_long_jobs(engine) -> None:
+    asked = [{"job": job, "model": "m"} for job in ("open", "predict", "run")]
+    for request in asked:
+        jobs.progress(engine, {"a": request}, {}, "tab", "ask")
+    jobs.progress(engine, {"a": {"job": "check", "model": "m"}}, {}, "tab", "ask", quiet=True)
+    opening, predicting, running, checking = engine.priorities
+    assert opening > predicting > running > checking

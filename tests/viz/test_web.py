@@ -77,6 +77,16 @@ def test_a_wrong_callback_body_is_a_sentence(client: FlaskClient, body: bytes) -
     assert "File " not in answer.text
 
 
+@pytest.mark.parametrize(
+    "path", ["/maps/../../etc/passwd", "/maps/a/b/c/d", "/examples/x/..%2f..", "/examples/a/b/c/d"]
+)
+def test_below_the_files_there_are_no_pages(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.text.startswith("there is nothing at /")
+    assert client.get("/attention").status_code == 200
+
+
 def test_a_body_that_is_too_large_is_refused(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     assert client.application.config["MAX_CONTENT_LENGTH"] == 48 * 2**20
     monkeypatch.setitem(client.application.config, "MAX_CONTENT_LENGTH", 10)

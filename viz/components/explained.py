@@ -140,6 +140,18 @@ def truth_spans(example: Mapping[str, Any]) -> list[tuple[int, int, str]]:
     return spans + [(int(a), int(b), ROLES.get(role, role)) for role, (a, b) in truth.get("roles", {}).items()]
 
 
+def _against(values: np.ndarray, inside: np.ndarray, mask: str) -> str:
+    """What the picture shows strongest, where that speaks against the answer; empty where it speaks for it."""
+    worst = np.unravel_index(int(values.argmin()), values.shape)
+    if -values[worst] <= values.max():
+        return ""
+    place = "on" if inside[worst] else "outside"
+    return (
+        f" But the largest value of all, {values[worst]:.3g}, speaks against the answer, {place} the {mask}: "
+        "what stands in for a hidden part may itself mislead the model."
+    )
+
+
 def masks(example: Mapping[str, Any]) -> list[str]:
     """The names of the masks of what is true of an example's image."""
     return [name for name, file in example.get("truth", {}).items() if isinstance(file, str)]
@@ -160,10 +172,9 @@ def verdict(result: Result, model: str, example: Mapping[str, Any], mask: str = 
     )
     area = share(inside.mean())
     if values.ndim == 2:
-        return (
-            f"The strongest pixel lies {'on' if inside[best] else 'outside'} the {mask} (outlined); {held} "
-            f"for the answer is on it, and it covers {area} of the picture."
-        )
+        where = "on" if inside[best] else "outside"
+        told = f"The strongest pixel for the answer lies {where} the {mask} (outlined); {held} "
+        return told + f"for the answer is on it, and it covers {area} of the picture.{_against(values, inside, mask)}"
     named = "one of the words" if inside[best] else "none of the words"
     label = example.get("label", "")
     which = "underlined" + (f": they decide the true answer, {label}" if label and label != result.target else "")

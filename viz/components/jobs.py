@@ -18,6 +18,8 @@ from backends.store import key_of
 
 TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
+FIRST = {"open": 20, "predict": 10}
+"""Short jobs that everything else on a page waits for go before long ones of other pages."""
 PATIENCE = 0.15
 """Seconds a callback waits for the answer before the page polls."""
 LATER = 3_600_000
@@ -134,7 +136,7 @@ def progress(
             elif what == "cancel":
                 engine.cancel(key, tab)
             elif what == "ask" or key not in known:
-                engine.submit(request, tab, -10 if quiet else 0)
+                engine.submit(request, tab, -10 if quiet else FIRST.get(request.get("job"), 0))
         except (Refused, TypeError) as refused:
             why[name] = str(refused)
             continue
