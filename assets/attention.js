@@ -313,20 +313,26 @@
   const head = { view: null, whole: null, number: 0 };
 
   const hidden = (view, key) => (view.sink && key === 0) || (!view.special && view.specials.includes(key));
-  const left_out = (view, query) => !view.special && view.specials.includes(query);
+  const left_out = (view, query) => !view.special && !view.queries && view.specials.includes(query);
 
   /* What token i looks at, and who looks at it: two Float32Arrays over the tokens. */
   function weights(view, i) {
-    const n = view.tokens.length;
+    const n = view.tokens.length, m = queries(view).length;
     if (view.address) {
       return map(view.address).then(({ values }) => {
-        const into = new Float32Array(n);
-        for (let q = 0; q < n; q++) into[q] = values[q * n + i];
-        return { out: values.slice(i * n, (i + 1) * n), into: into };
+        const into = new Float32Array(m);
+        if (i < n) for (let q = 0; q < m; q++) into[q] = values[q * n + i];
+        return { out: i < m ? values.slice(i * n, (i + 1) * n) : new Float32Array(n), into: into };
       });
     }
-    return Promise.all([map(view.row + i), map(view.column + i)]).then(([row, col]) => ({ out: row.values, into: col.values }));
+    const place = view.long ? `${i}-${i + 1}` : i;
+    const out = i < m ? map(view.row + place) : { values: new Float32Array(n) };
+    const into = i < n && view.column ? map(view.column + place) : { values: new Float32Array(m) };
+    return Promise.all([out, into]).then((found) => ({ out: found[0].values, into: found[1].values }));
   }
+
+  /* The tokens that look: the same as those that are looked at, but where a decoder looks at its encoder. */
+  const queries = (view) => view.queries || view.tokens;
 
   /* Weights that are hidden become NaN: the first token's column, and special tokens on both sides. */
   function masked(view, found, i) {
@@ -342,11 +348,11 @@
     return order.sort((a, b) => values[b] - values[a]).slice(0, most);
   }
 
-  const quoted = (view, i) => `“${view.tokens[i]}” (${i})`;
+  const quoted = (view, i, side) => `“${(side === "query" ? queries(view) : view.tokens)[i]}” (${i})`;
 
-  function list(view, values, most) {
+  function list(view, values, most, side) {
     const found = best(values, most);
-    return found.length ? found.map((i) => `${quoted(view, i)} ${short(values[i])}`).join(",  ") : "nothing worth a line";
+    return found.length ? found.map((i) => `${quoted(view, i, side)} ${short(values[i])}`).join(",  ") : "nothing worth a line";
   }
 
   function failed(id, why) {
@@ -367,6 +373,13 @@
     const scroll = el("attention-lines");
     if (!scroll) return;
     const { view } = head;
+    if (view && view.long && !view.few) {
+      scroll.replaceChildren();
+      delete scroll.dataset.view;
+      el("attention-lines-words").textContent = `Lines are drawn between 2048 tokens at most; this text has ${view.tokens.length}. ` +
+        "The map shows all of them, and “Row of token” one token's whole row.";
+      return;
+    }
     if (!view) {
       scroll.replaceChildren();
       delete scroll.dataset.view;
@@ -405,16 +418,19 @@
         line.append(b, text);
         words.append(line);
       };
-      told(`${quoted(view, at.token)} looks at: `, left_out(view, at.token) ? "hidden, a special token" : list(view, lines.found.out, 5));
-      told("It is looked at by: ", hidden(view, at.token) ? "hidden here" : list(view, lines.found.into, 5));
+      const asQuery = !view.queries || at.side === "query", asKey = !view.queries || at.side === "key";
+      const unread = view.long && !view.column && "not read in a text of this length";
+      if (asQuery) told(`${quoted(view, at.token, "query")} looks at: `, left_out(view, at.token) ? "hidden, a special token" : list(view, lines.found.out, 5, "key"));
+      if (asKey) told(asQuery ? "It is looked at by: " : `${quoted(view, at.token, "key")} is looked at by: `,
+        hidden(view, at.token) ? "hidden here" : unread || list(view, lines.found.into, 5, "query"));
       paint(scroll, view);
     }, (why) => failed("attention-lines-words", why));
   }
 
   function strongest(view, all) {
-    const n = view.tokens.length;
+    const n = view.tokens.length, m = queries(view).length;
     const edges = [];
-    for (let q = 0; q < n; q++) {
+    for (let q = 0; q < m; q++) {
       if (left_out(view, q)) continue;
       for (let k = 0; k < n; k++) {
         const w = all[q * n + k];
@@ -449,7 +465,8 @@
     box.setAttribute("role", "listbox");
     box.setAttribute("aria-label", which === "query" ? "Tokens that look" : "Tokens that are looked at");
     box.tabIndex = 0;
-    view.tokens.forEach((token, i) => {
+    const tokens = which === "query" ? queries(view) : view.tokens;
+    tokens.forEach((token, i) => {
       const option = document.createElement("div");
       option.className = "lines-token";
       option.id = `attention-lines-${which}-${i}`;
@@ -480,7 +497,7 @@
       settle(same ? null : { side: which, token: token });
     });
     box.addEventListener("keydown", (event) => {
-      const now = Number(box.dataset.at || 0), last = view.tokens.length - 1;
+      const now = Number(box.dataset.at || 0), last = tokens.length - 1;
       const steps = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: last, PageDown: now + 10, PageUp: now - 10 };
       if (event.key in steps) {
         event.preventDefault();
@@ -758,9 +775,144 @@
     }
   }
 
+  // ---------------------------------------------------------------- one token's row of a long text
+
+  const row = { token: null, found: null, cursor: null };
+  const HIGH = 74, BASE = 58;
+
+  /* The row of `token`, or of the last one where none is chosen. */
+  function drawRow(token) {
+    const box = el("attention-rows");
+    if (!box) return;
+    const { view } = head;
+    box.classList.toggle("d-none", !(view && view.long));
+    if (!view || !view.long) return;
+    if (!box.dataset.ready) listenRow(box);
+    const last = queries(view).length - 1;
+    const at = token === null || token === undefined || token > last ? last : token;
+    const field = el("attention-row-token");
+    field.max = last;
+    if (document.activeElement !== field && Number(field.value) !== at) field.value = at;
+    el("attention-row-of").textContent = `of 0 to ${last}; a click on the map chooses it too`;
+    const turn = (row.turn = (row.turn || 0) + 1);
+    box.setAttribute("aria-busy", "true");
+    map(`${view.row}${at}-${at + 1}`).then((found) => {
+      if (turn !== row.turn) return;
+      box.removeAttribute("aria-busy");
+      Object.assign(row, { token: at, found: found.values, cursor: null });
+      paintRow();
+      tellRow();
+    }, (why) => {
+      box.removeAttribute("aria-busy");
+      failed("attention-row-words", why);
+    });
+  }
+
+  /* Each pixel holds the largest weight of its keys. */
+  function paintRow() {
+    const canvas = el("attention-row");
+    const { view } = head;
+    if (!canvas || !row.found || !view || !view.long) return;
+    const width = Math.max(200, canvas.parentElement.clientWidth);
+    const pen = sized(canvas, width, HIGH);
+    const n = row.found.length;
+    const shown = chunks(Array.from(row.found, (w, k) => (hidden(view, k) ? 0 : w)), width);
+    const top = shown.reduce((a, b) => Math.max(a, b), 1e-9);
+    const wide = width / shown.length;
+    pen.fillStyle = colour("line");
+    pen.fillRect(0, BASE, width, 1);
+    pen.fillStyle = colour("accent");
+    shown.forEach((w, i) => {
+      const high = (BASE - 2) * Math.sqrt(w / top);
+      pen.fillRect(i * wide, BASE - high, Math.max(1, wide - 1), high);
+    });
+    pen.fillStyle = colour("muted");
+    pen.font = "11px system-ui, sans-serif";
+    pen.textBaseline = "bottom";
+    pen.fillText("0", 0, HIGH);
+    pen.textAlign = "right";
+    pen.fillText(String(n - 1), width, HIGH);
+    pen.textAlign = "center";
+    pen.fillText(`key; height is the square root of the weight, the highest ${short(top)}`, width / 2, HIGH);
+    if (row.cursor !== null) {
+      pen.fillStyle = colour("warn");
+      pen.fillRect(((row.cursor + 0.5) * width) / n - 1, 0, 2, BASE);
+    }
+  }
+
+  /* The largest of each of `many` stretches. */
+  function chunks(values, many) {
+    if (values.length <= many) return values;
+    const out = new Array(many).fill(0);
+    values.forEach((v, i) => {
+      const x = Math.floor((i * many) / values.length);
+      if (v > out[x]) out[x] = v;
+    });
+    return out;
+  }
+
+  function tellRow() {
+    const words = el("attention-row-words");
+    const { view } = head;
+    if (!words || !row.found) return;
+    const shown = row.found.map((w, k) => (hidden(view, k) ? 0 : w));
+    const name = quoted(view, row.token, "query");
+    const over = row.cursor === null ? "" : ` · here: ${quoted(view, row.cursor, "key")} ${short(row.found[row.cursor])}`;
+    words.textContent = left_out(view, row.token)
+      ? `${name} is a special token, which is hidden.` : `${name} looks at: ${list(view, shown, 8, "key")}${over}`;
+  }
+
+  function listenRow(box) {
+    box.dataset.ready = "yes";
+    const canvas = el("attention-row");
+    /* Of the keys under one pixel, the one with the largest weight. */
+    const under = (event) => {
+      const n = row.found.length, wide = Math.ceil(n / canvas.clientWidth);
+      let found = Math.max(0, Math.min(n - 1, Math.floor((event.offsetX / canvas.clientWidth) * n)));
+      for (let i = found; i < Math.min(n, found + wide); i++) if (row.found[i] > row.found[found]) found = i;
+      return found;
+    };
+    const to = (k) => {
+      row.cursor = k;
+      paintRow();
+      tellRow();
+    };
+    canvas.addEventListener("pointermove", (event) => row.found && to(under(event)));
+    canvas.addEventListener("pointerleave", () => row.found && to(null));
+    canvas.addEventListener("keydown", (event) => {
+      if (!row.found) return;
+      const last = row.found.length - 1, now = row.cursor === null ? last : row.cursor;
+      const moves = { ArrowLeft: now - 1, ArrowRight: now + 1, PageUp: now - 64, PageDown: now + 64, Home: 0, End: last };
+      if (!(event.key in moves)) return;
+      event.preventDefault();
+      to(Math.max(0, Math.min(last, moves[event.key])));
+    });
+  }
+
+  /* A number typed above the row. */
+  function focusRow(token) {
+    const whole = Math.floor(Number(token));
+    if (token !== null && token !== undefined && token !== "" && whole >= 0 && whole !== row.token) pin(whole);
+    return window.dash_clientside.no_update;
+  }
+
+  document.addEventListener("vitrine-select", (event) => {
+    if (event.target.id === "attention-large" && head.view && head.view.long) pin(event.detail.row);
+  });
+
   // ---------------------------------------------------------------- what Dash calls
 
   function showHead(view, focus, own) {
+    if (view && view.long && !view.tokens) { // the names come once for all heads
+      head.coming = view;
+      window.vitrine.names(view.names).then((names) => {
+        view.tokens = names.keys;
+        if (names.queries) view.queries = names.queries;
+        if (head.coming === view) showHead(view, focus, own);
+      }, (why) => failed("attention-row-words", why));
+      return window.dash_clientside.no_update;
+    }
+    head.coming = view;
     const fresh = view !== head.view;
     if (fresh) {
       const kind = view && (view.picture ? "image" : "text");
@@ -776,7 +928,7 @@
       head.number += 1;
       lines.edges = lines.found = lines.focus = null;
     }
-    const token = focus && view && focus.token < view.tokens.length ? focus.token : null;
+    const token = focus && view && focus.token < Math.max(view.tokens.length, queries(view).length) ? focus.token : null;
     const side = lines.pinned && token === lines.pinned.token ? lines.pinned.side : "query";
     lines.pinned = token === null ? null : { side: side, token: token };
     if (token !== null) patches.at = token;
@@ -785,18 +937,16 @@
     window.requestAnimationFrame(() => {
       drawLines();
       drawPatches();
+      drawRow(token);
     });
     return window.dash_clientside.no_update;
   }
 
-  const CARRIED = 600; // characters of a text that its link carries itself, as in workbench.py
-
   /* The view as a link. */
-  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus) {
+  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus, looked, part) {
     if (!card || !given) return window.dash_clientside.no_update;
     const params = { model: card.name };
-    if (given.text && given.text.length <= CARRIED) params.text = given.text;
-    else params.input = given.digest;
+    Object.assign(params, window.dash_clientside.shell.input(given));
     if (Array.isArray(aim)) params.target = aim.join("|");
     else if (aim && typeof aim === "object") params.sequence = aim.sequence;
     else if (aim) params.target = String(aim);
@@ -810,6 +960,9 @@
     params.special = special ? "" : "hidden";
     params.view = tab;
     if (focus && focus.token !== undefined) params.token = String(focus.token);
+    const there = looked && (!looked.key || !data || looked.key === data.key) ? looked : null;
+    for (const name of ["rows", "keys"]) params[name] = there && there[name] ? there[name].join("-") : "";
+    params.part = part || "";
     return { path: "/attention", params: params };
   }
 
@@ -831,7 +984,7 @@
   }
 
   function linesPicture() {
-    const { view } = head, at = lines.focus || lines.pinned, n = view.tokens.length, half = 200, wide = 260;
+    const { view } = head, at = lines.focus || lines.pinned, n = Math.max(queries(view).length, view.tokens.length), half = 200, wide = 260;
     const y = (i) => 50 + i * ROW;
     const edges = !at ? lines.edges || [] : !lines.found ? []
       : at.side === "query" ? [...lines.found.out].map((w, k) => [at.token, k, w]) : [...lines.found.into].map((w, q) => [q, at.token, w]);
@@ -840,10 +993,8 @@
       `<path d="M${half} ${y(q)} C${half + wide * 0.45} ${y(q)} ${half + wide * 0.55} ${y(k)} ${half + wide} ${y(k)}" fill="none" ` +
       `stroke="${colour(at && at.side === "key" ? "warn" : "accent")}" stroke-opacity="${Math.max(0.04, Math.min(1, w)).toFixed(3)}" ` +
       `stroke-width="${(0.8 + 3 * Math.min(1, w)).toFixed(2)}"/>`));
-    view.tokens.forEach((token, i) => {
-      parts.push(`<text x="${half - 8}" y="${y(i) + 4}" text-anchor="end">${escaped(token)}</text>`);
-      parts.push(`<text x="${half + wide + 8}" y="${y(i) + 4}">${escaped(token)}</text>`);
-    });
+    queries(view).forEach((token, i) => parts.push(`<text x="${half - 8}" y="${y(i) + 4}" text-anchor="end">${escaped(token)}</text>`));
+    view.tokens.forEach((token, i) => parts.push(`<text x="${half + wide + 8}" y="${y(i) + 4}">${escaped(token)}</text>`));
     return svg(2 * half + wide, y(n) + 10, parts);
   }
 
@@ -920,6 +1071,7 @@
     drawGrid();
     drawLines();
     drawPatches();
+    paintRow();
   }
   let waiting = 0;
   window.addEventListener("resize", () => {
@@ -932,6 +1084,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    attention: { grid: showGrid, head: showHead, link: link },
+    attention: { grid: showGrid, head: showHead, link: link, focus: focusRow },
   });
 })();

@@ -366,11 +366,7 @@
       const over = Boolean(this.image);
       const measure = document.createElement("canvas").getContext("2d");
       measure.font = `12px ${look.font}`;
-      const widest = (axis, n) => {
-        const words = Array.from({ length: n }, (_, i) => this.label(axis, i)).map((l) => (l.text === null ? String(l.place) : l.text));
-        const longest = words.sort((a, b) => b.length - a.length).slice(0, 20); // measuring thousands is slow
-        return Math.min(Math.max(0, ...longest.map((word) => measure.measureText(word).width)), 130);
-      };
+      const widest = (axis, n) => Math.min(Math.max(0, ...this.longest(axis, n).map((word) => measure.measureText(word).width)), 130);
       const named = !over && this.map;
       const rowWidth = named ? widest(0, rows) : 0;
       const columnWidth = named ? widest(1, columns) : 0;
@@ -394,6 +390,16 @@
       const slanted = named && columnWidth > w / columns - 4;
       const bottom = named ? (slanted ? columnWidth * 0.87 + 34 : 42) : 4;
       return { left, top, w, h, right, bottom, slanted, width, height: top + Math.max(h, right > 2 ? 120 : 0) + bottom, columnWidth };
+    }
+
+    /* The longest names along an axis; measuring thousands is slow. */
+    longest(axis, n) {
+      return Array.from({ length: n }, (_, i) => this.tick(axis, i)).sort((a, b) => b.length - a.length).slice(0, 20);
+    }
+
+    tick(axis, index) {
+      const { text, place } = this.label(axis, index);
+      return text === null ? String(place) : text;
     }
 
     // ---- drawing -------------------------------------------------------------------------------
@@ -429,13 +435,13 @@
     }
 
     /* The colour of each of the 256 codes; over an image the opacity follows the value. */
-    palette() {
+    palette(values = this.values) {
       const { threshold, stretch, opacity } = this.settings;
       const ends = this.ends;
       const least = threshold * Math.max(Math.abs(ends[0]), Math.abs(ends[1]));
       const table = this.table();
       const signed = this.map.header.signed;
-      return Uint32Array.from(this.values, (value) => {
+      return Uint32Array.from(values, (value) => {
         const t = share(value, ends, stretch);
         const strength = signed ? Math.abs(2 * t - 1) : t;
         if (threshold > 0 && Math.abs(value) < least) return 0;
@@ -556,8 +562,7 @@
       const each = (axis, count, span, draw) => {
         const step = Math.max(1, Math.ceil(14 / span));
         for (let i = 0; i < count; i += step) {
-          const { text, place: at } = this.label(axis, i);
-          draw(i, cut(text === null ? String(at) : text));
+          draw(i, cut(this.tick(axis, i)));
         }
       };
       const [, , cw, ch] = this.box(0, 0);
@@ -1002,10 +1007,13 @@
         if (element._heat) element._heat.destroy();
         return null;
       }
-      if (!element._heat) element._heat = new Heat(element);
+      const Kind = spec.tiles ? vitrine.heat.Tiled : Heat;
+      if (element._heat && element._heat.constructor !== Kind) element._heat.destroy();
+      if (!element._heat) element._heat = new Kind(element);
       await element._heat.update(spec);
       return element._heat;
     },
     visible,
+    parts: { Heat, make, number, fetched, unpack, dequantise }, // for assets/heat_tiles.js
   };
 })();

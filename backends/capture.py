@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -136,6 +136,44 @@ class Attention:
         query, value = self.query[:, :, rows], self.key[..., :1]  # the values do not matter here, their size does
         return _eager(self.module)(self.module, query, self.key, value, self.additive(rows), **options)[1]
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """How many heads, queries and keys it has."""
+        return self.query.shape[1], self.query.shape[2], self.key.shape[2]
+
+    def held(self) -> dict[int, int]:
+        """The memory that keeping this call costs: bytes by the address of each storage, for calls share their mask."""
+        tensors = (self.query, self.key, self.mask, *self.options.values())
+        stores = [t.untyped_storage() for t in tensors if hasattr(t, "untyped_storage")]
+        return {store.data_ptr(): store.nbytes() for store in stores}
+
+    def kept(self) -> Attention:
+        """The same call with what its rows need, and nothing that a larger tensor would keep in memory with it."""
+        query, key = _own(self.query.detach()), _own(self.key.detach())
+        return replace(self, query=query, key=key, value=key[..., :1])
+
+    def only(self, head: int) -> tuple[Kept, int]:
+        """The call with the heads that share one key head, and the place of `head` in it; the whole call where
+        that would give other numbers, as with sinks, which belong to the module and not to the call."""
+        import torch
+
+        each = self.query.shape[1] // self.key.shape[1]
+        first = head // each * each
+        some, own = slice(first, first + each), slice(head // each, head // each + 1)
+        options = {name: self._heads(value, some) for name, value in self.options.items()}
+        query, key, value = self.query[:, some], self.key[:, own], self.value[:, own]
+        narrow = replace(self, query=query, key=key, value=value, mask=self._heads(self.mask, some), options=options)
+        ends = torch.tensor([0, self.query.shape[2] - 1], device=self.query.device)
+        try:
+            gap = float((narrow.rows(ends) - self.rows(ends)[:, some]).abs().max())
+        except (RuntimeError, IndexError, ValueError):
+            return self, head
+        return (narrow, head - first) if gap <= 1e-6 else (self, head)
+
+    def _heads(self, value: Any, some: slice) -> Any:
+        by_head = getattr(value, "ndim", 0) == 4 and value.shape[1] == self.query.shape[1] > 1
+        return value[:, some] if by_head else value
+
     def additive(self, rows: Tensor | slice) -> Tensor | None:
         """The mask as numbers to add to the scores, of these rows; sdpa's silent causal mask is spelled out."""
         import torch
@@ -155,10 +193,71 @@ class Attention:
             mask = torch.where(mask, torch.zeros((), dtype=self.query.dtype, device=mask.device), lowest)
         return mask
 
+    def aligned(self) -> Attention:
+        """The same call where keys were put before the queries' own: each query sees those up to its own."""
+        import torch
+
+        length, keys = self.query.shape[2], self.key.shape[2]
+        whole = self.mask is not None and self.mask.shape[-2:] == (keys, keys)
+        if length == keys or not (whole or self.mask is None):
+            return self
+        if whole and self.mask is not None:
+            return replace(self, mask=self.mask[..., keys - length :, :])
+        at = torch.arange(keys, device=self.query.device)
+        return replace(self, mask=(at <= at[keys - length :, None])[None, None])
+
     def _some(self, value: Any, rows: Tensor | slice) -> Any:
         """The rows of a mask or a position bias (…, Tq, Tk); anything else as it is."""
         by_row = getattr(value, "ndim", 0) == 4 and value.shape[-2] == self.query.shape[2]
         return value[:, :, rows] if by_row else value
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The attention of a module that computes its own softmax: the whole pattern (B, H, Tq, Tk) is all there is."""
+
+    weights: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """How many heads, queries and keys it has."""
+        return self.weights.shape[1], self.weights.shape[2], self.weights.shape[3]
+
+    def held(self) -> dict[int, int]:
+        """The bytes that it holds, by address."""
+        return {self.weights.data_ptr(): self.weights.untyped_storage().nbytes()}
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """These rows (B, H, len(rows), Tk)."""
+        return self.weights[:, :, rows]
+
+    def only(self, head: int) -> tuple[Kept, int]:
+        """One head of it, and its place there."""
+        return Pattern(self.weights[:, head : head + 1]), 0
+
+
+Kept = Attention | Pattern
+"""What a layer's rows are computed from whenever they are looked at."""
+
+
+class Enough(Exception):
+    """Raised by who listens, to end a forward that has told all that was asked; `record` takes it for the end."""
+
+
+def pieces(call: Kept, rows: Sequence[int], most: int = 2**23) -> Iterator[tuple[Tensor, Tensor]]:
+    """The pattern's `rows` as (rows, (B, H, rows, Tk)), with at most about `most` numbers in memory at once."""
+    import torch
+
+    heads, _, keys = call.shape
+    size = max(most // (heads * keys), 1)
+    device = call.query.device if isinstance(call, Attention) else call.weights.device
+    for some in torch.as_tensor(rows, device=device).split(size):
+        yield some, call.rows(some)
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """The tensor in memory of its own; GPT-2's queries are a view of queries, keys and values."""
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
 
 
 def _file(module: nn.Module, name: str) -> Any:
@@ -290,7 +389,7 @@ class Recording:
     cross_out     {layer: (B, T, d)}       what attention to an encoder adds to the stream
     z             {layer: (B, T, H, dh)}   each head's output before the output projection
 
-    All are detached copies, unless the recording keeps the graph.
+    All are detached copies, unless the recording keeps the graph: then they are the network's own tensors.
     """
 
     def __init__(
@@ -305,7 +404,9 @@ class Recording:
         heads: bool = False,
         keep_grad: bool = False,
         edits: Mapping[tuple[str, int], Edit] = MappingProxyType({}),
+        tell: Callable[[int, Kept], None] | None = None,
     ) -> None:
+        self._tell = tell
         self.patterns: dict[int, Tensor] = {}
         self.attention_out: dict[int, Tensor] = {}
         self.mlp_out: dict[int, Tensor] = {}
@@ -328,7 +429,8 @@ class Recording:
     @property
     def residual(self) -> list[Tensor]:
         """The residual stream, [L + 1] of (B, T, d)."""
-        return [self._residual[layer] for layer in sorted(self._residual)]
+        states = [self._residual[layer] for layer in sorted(self._residual)]
+        return [state.to(states[0].device) for state in states]  # a network may be spread over several devices
 
     def rows(self, layer: int, rows: Sequence[int]) -> Tensor:
         """The pattern's rows (B, H, len(rows), Tk) of a layer recorded with `qk`, computed now."""
@@ -347,10 +449,9 @@ class Recording:
         if layer in self.patterns:
             yield 0, self.patterns[layer]
             return
-        batch, heads, length, _ = self._calls[layer].query.shape
-        size = max(most // (batch * heads * self._calls[layer].key.shape[2]), 1)
-        for start in range(0, length, size):
-            yield start, self.rows(layer, range(start, min(start + size, length)))
+        call = self._calls[layer]
+        for rows, part in pieces(call, range(call.shape[1]), most // call.query.shape[0]):
+            yield int(rows[0]), part
 
     def listen(self, module: nn.Module) -> list[nn.Module]:
         """The submodules to listen to; remembers which layers and roles each of them has."""
@@ -403,28 +504,53 @@ class Recording:
         import torch
 
         layer = self._layer(attention.module, "caller")
+        attention, biased = self._edited(attention, layer)
         weights: Tensor | None
-        if layer in self._wanted and self._queries is None:
+        whole = layer in self._wanted and self._queries is None
+        if biased or whole:
             z, weights = attention.eager()
-            self._keep_pattern(layer, weights)
+            if whole:
+                self._keep_pattern(layer, weights)
         else:
             z, weights = attention.plain()
             if layer in self._wanted:
                 at = torch.as_tensor(self._queries, device=attention.query.device)
                 self._keep_pattern(layer, attention.rows(at))
-        if layer in self._qk:
-            query, key = attention.query.detach(), attention.key.detach()
-            self._calls[layer] = replace(attention, query=query, key=key, value=key[..., :1])
+        if layer in self._qk and self._tell:
+            self._tell(layer, attention.kept())
+        elif layer in self._qk:
+            self._calls[layer] = attention.kept()
         edit = self._edits.get(("z", layer))
         z = edit(z.clone()) if edit else z
         if self._heads:
             self.z[layer] = self._keep(z)
         return z, weights
 
+    def _edited(self, attention: Attention, layer: int) -> tuple[Attention, bool]:
+        """The call with other queries, keys or values, and with a bias on its scores where one is asked for."""
+        import torch
+
+        for name in ("query", "key", "value"):
+            edit = self._edits.get((name, layer))
+            changed: Any = {name: edit(getattr(attention, name).clone())} if edit else {}
+            attention = replace(attention, **changed)
+        if attention.shape[1] != attention.shape[2] and ("key", layer) in self._edits:
+            attention = attention.aligned()
+        edit = self._edits.get(("scores", layer))
+        if edit is None:
+            return attention, False
+        heads, length, keys = attention.shape
+        bias = edit(attention.query.new_zeros(len(attention.query), heads, length, keys))
+        mask = attention.additive(slice(None))
+        mask = bias if mask is None else (mask + bias).clamp(min=torch.finfo(bias.dtype).min)
+        return replace(attention, mask=mask), True
+
     def soften(self, weights: Tensor) -> None:
         """A softmax inside an attention module that does not use the interface."""
         layer = self._inside[-1] if self._inside else -1
-        if weights.ndim == 4 and layer in self._wanted | self._qk:
+        if weights.ndim == 4 and layer in self._qk and self._tell:
+            self._tell(layer, Pattern(weights.detach()))
+        elif weights.ndim == 4 and layer in self._wanted | self._qk:
             self._keep_pattern(layer, weights if self._queries is None else weights[:, :, list(self._queries)])
 
     def _keep_pattern(self, layer: int, weights: Tensor) -> None:
@@ -437,10 +563,12 @@ class Recording:
         """Edit a tensor where an edit is asked for, and store what goes on."""
         edit = self._edits.get((site, layer))
         if edit is not None:
-            tensor = edit(tensor.reshape(self._shape).clone()).reshape(tensor.shape)
+            whole = tensor.reshape(-1, *self._shape[1:]).clone()  # some rows only, where a replay begins with fewer
+            tensor = edit(whole).reshape(tensor.shape)
         store = self._stores.get(site)
         if store is not None:
-            store[layer] = self._keep(tensor).reshape(self._shape)
+            kept = self._keep(tensor)  # in the graph itself where that is kept: a view of it has no gradient
+            store[layer] = kept if self._keep_grad else kept.reshape(-1, *self._shape[1:])
         return tensor
 
 
@@ -457,6 +585,7 @@ def record(
     qk: Iterable[int] | None = None,
     keep_grad: bool = False,
     edits: Mapping[tuple[str, int], Edit] = MappingProxyType({}),
+    tell: Callable[[int, Kept], None] | None = None,
 ) -> Iterator[Recording]:
     """Record this thread's forwards of `module` inside the `with`; see `Recording` for what it holds.
 
@@ -464,7 +593,10 @@ def record(
     keeps queries and keys of layers so that `Recording.rows` can compute rows later. `keep_grad` leaves
     what is recorded in the autograd graph. `edits` maps (site, layer) to a function that gets a copy of the
     tensor and returns what the network goes on with; sites are `z` (B, T, H, dh), `attention`, `mlp`, `cross` and
-    `residual` (B, T, d), where residual 0 enters the first block and residual l + 1 leaves block l.
+    `residual` (B, T, d), where residual 0 enters the first block and residual l + 1 leaves block l; `query`, `key` and
+    `value` (B, H, T, dh) go into the attention kernel, `scores` gets zeros (B, H, Tq, Tk) to add to the scores before
+    the softmax, which then is computed by the architecture's own formula. `tell` is called
+    with each layer of `qk` during the forward in place of keeping it; where it raises `Enough` the forward ends.
     """
     recording = Recording(
         sites=sites,
@@ -476,9 +608,10 @@ def record(
         heads=heads,
         keep_grad=keep_grad,
         edits=edits,
+        tell=tell,
     )
     softmax = nullcontext() if sites.interface or not (patterns or qk) else softmaxes(recording.soften)
-    with listening(recording.listen(module), recording), softmax:
+    with suppress(Enough), listening(recording.listen(module), recording), softmax:
         yield recording
 
 

@@ -1,24 +1,33 @@
-"""The attention page on a random GPT-2-small shape: capture against a plain forward, and the bytes that travel.
+"""The attention page on a random network of GPT-2-small's shape, of 128 to 8192 tokens: seconds, memory, bytes.
 
-`python -m benchmarks.attention [repeats]`: one JSON line a case, for T = 128, 512 and 1024 tokens. Forward and capture
-run in turn in one process; `ratio` is the median of the pairs' ratios. `payload` is what the browser fetches for one
-view: the grid's numbers and small maps, then one head's map, its lines, and one token's row and column.
+`python -m benchmarks.attention [lengths…]`: one JSON line a case. A plain forward, every head at a glance and one head
+run in turn in one process, each from nothing kept; `ratio` is to the forward of the same round. Then what a head, a row
+and a tile of a visited layer cost, and the bytes the browser receives. Where BERTVIZ names a folder with that package
+(`pip install --no-deps --target FOLDER bertviz`), its HTML of the same text follows, within 4 minutes and 10 GB.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib.metadata
+import importlib.util
 import json
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-LENGTHS = (128, 512, 1024)
+from backends.methods._recorded import recorded
+
+LENGTHS = (128, 1024, 4096, 8192)
+LAST = 11
+PATIENCE = 240
+MEMORY = 10 * 2**30
 WORDS = 997
 KEY = "a" * 64
 
@@ -32,8 +41,10 @@ def saved(folder: Path) -> Path:
     torch.manual_seed(0)
     made = Tokenizer(models.WordLevel({f"w{i}": i for i in range(WORDS)}, unk_token="w0"))
     made.pre_tokenizer = pre_tokenizers.Whitespace()
-    GPT2LMHeadModel(GPT2Config(vocab_size=WORDS, bos_token_id=0, eos_token_id=0)).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=made, unk_token="w0", model_max_length=1024).save_pretrained(folder)
+    GPT2LMHeadModel(GPT2Config(vocab_size=WORDS, n_positions=8192, bos_token_id=0, eos_token_id=0)).save_pretrained(
+        folder
+    )
+    PreTrainedTokenizerFast(tokenizer_object=made, unk_token="w0", model_max_length=8192).save_pretrained(folder)
     return folder
 
 
@@ -56,25 +67,27 @@ def peak(run: Callable[[], Any]) -> tuple[Any, float]:
     return result, int(next(x for x in lines if x.startswith("VmHWM")).split()[1]) / 1024
 
 
-def pairs(forward: Callable[[], Any], capture: Callable[[], Any], repeats: int) -> dict[str, Any]:
-    """Both in turn, after one run of each; seconds as median and range, and the ratio of each pair."""
-    forward()
-    result, most = peak(capture)
-    plain, captured = [], []
+def in_turn(cases: dict[str, Callable[[], Any]], repeats: int) -> dict[str, dict[str, Any]]:
+    """Every case `repeats` times in turn: seconds, peak memory, ratio to the forward of its round, and its result."""
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    memory: dict[str, list[float]] = {name: [] for name in cases}
+    results: dict[str, Any] = {}
     for turn in range(repeats):
-        order = ((forward, plain), (capture, captured))
-        for run, seconds in order if turn % 2 else reversed(order):
+        for name in list(cases) if turn % 2 == 0 else reversed(list(cases)):
+            recorded.clear()
             start = time.perf_counter()
-            run()
-            seconds.append(time.perf_counter() - start)
-    ratios = [c / p for c, p in zip(captured, plain, strict=True)]
+            results[name], most = peak(cases[name])
+            seconds[name].append(time.perf_counter() - start)
+            memory[name].append(most)
+    plain = seconds["forward"]
     return {
-        "result": result,
-        "seconds": _about(captured),
-        "forward_seconds": _about(plain),
-        "ratio": _about(ratios),
-        "peak_mb": round(most, 1),
-        "forward_peak_mb": round(peak(forward)[1], 1),
+        name: {
+            "seconds": _about(times),
+            "ratio": _about([t / p for t, p in zip(times, plain, strict=True)]),
+            "peak_mb": round(max(memory[name]), 1),
+            "result": results[name],
+        }
+        for name, times in seconds.items()
     }
 
 
@@ -84,6 +97,16 @@ def _about(values: list[float]) -> dict[str, float]:
         "least": round(min(values), 4),
         "most": round(max(values), 4),
     }
+
+
+def timed(run: Callable[[], Any], repeats: int = 3) -> dict[str, float]:
+    """Seconds of what needs no forward any more."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return _about(times)
 
 
 class Kept:
@@ -96,62 +119,153 @@ class Kept:
         return self.result
 
 
-def payload(glance: Any, one: Any) -> dict[str, int]:
-    """Bytes of each request the page makes, by what it is for; `glance` is every head's result, `one` one head's."""
+def fetched(result: Any, address: str) -> int:
+    """The bytes of one address of `viz.maps`."""
     from flask import Flask
 
     from viz import maps
-    from viz.components import attention_view as shown
 
-    def fetch(result: Any, address: str) -> int:
-        app = Flask("benchmark")
-        app.register_blueprint(maps.blueprint(Kept(result)))
-        answer = app.test_client().get(address)
-        assert answer.status_code == 200, answer.text
-        return len(answer.data)
+    app = Flask("benchmark")
+    app.register_blueprint(maps.blueprint(Kept(result)))
+    answer = app.test_client().get(address)
+    assert answer.status_code == 200, answer.text
+    return len(answer.data)
+
+
+def payload(glance: Any, look: Callable[..., dict[str, Any]]) -> dict[str, int]:
+    """Bytes of what the browser receives: the grid and one head; `look` computes a window of it."""
+    from viz import tiles
+    from viz.components import attention_view as shown
+    from viz.components.long_view import LongHead, tokens
 
     data = shown.grid_data(KEY, glance)
-    head = shown.Head.of(KEY, one, 3, 2)
-    view = head.view()
-    children, spec = head.map()
-    found = {"grid_numbers": len(json.dumps(data)), "grid_maps": fetch(glance, data["sprite"])}
-    found["head_view"] = len(json.dumps(view))
-    found["head_map"] = fetch(one, spec["map"]) if spec else len(children.children[0].figure.to_json())
-    if view["address"]:
-        found["head_lines"] = fetch(one, view["address"])
-    found["token_row_and_column"] = fetch(one, view["row"] + "7") + fetch(one, view["column"] + "7")
+    found = {"grid_numbers": len(json.dumps(data)), "grid_maps": fetched(glance, data["sprite"])}
+    if data["whole"]:
+        head = shown.Head.of(KEY, glance, 3, 2)
+        drawn = head.map()[0].children[0].figure
+        found |= {"head": len(json.dumps(head.view())), "head_map": len(drawn.to_json())}
+        found["head_lines"] = fetched(glance, head.view()["address"])
+    else:
+        window = look()
+        long = LongHead.over(KEY, glance, window, 3, 2)
+        names = json.dumps({"keys": tokens(glance)[1]})
+        found |= {"names": len(names), "head": len(json.dumps([long.view(), long.map()[1], long.sentence()]))}
+        found["head_map"] = len(tiles.packed(window))
+    found["page"] = sum(found.values())
+    if not data["whole"]:
+        length = int(glance.facts["tokens"])
+        found["tile"] = len(tiles.packed(look(rows=[length // 2, length // 2 + 256], keys=[0, 256], size=[256, 256])))
+        found["row"] = len(tiles.packed(look(rows=[length - 1, length], size=[1, length])))
     return found | {"whole_tensor_as_float32": 4 * 12 * 12 * int(glance.facts["tokens"]) ** 2}
 
 
-def main(repeats: int = 3) -> None:
+def cases(model: Any, length: int, repeats: int) -> Iterator[dict[str, Any]]:
+    """The lines of one length."""
+    import torch
+
+    import backends
+    from backends import windows
+
+    raw = {"text": text(length)}
+    batch = model.encode(raw)
+    assert len(batch.tokens) == length, len(batch.tokens)
+
+    def forward() -> None:
+        with torch.no_grad():
+            model.outputs(model.features(batch), batch)
+
+    def look(layer: int = LAST, head: int = 2, **options: Any) -> dict[str, Any]:
+        return windows.window(model, model.encode(raw), {"layer": layer, "head": head, **options})
+
+    def glance() -> Any:
+        return backends.run(model, "attention", raw)
+
+    several = {"forward": forward, "every head": glance}
+    if length > 256:
+        several["one head"] = look
+    found = in_turn(several, repeats)
+    results = {name: figures.pop("result") for name, figures in found.items()}
+    for name, figures in found.items():
+        yield {"case": name, "tokens": length, "repeats": repeats, **figures}
+    if length > 256:
+        look()
+        ready = {"another head": lambda: look(head=5), "row": lambda: look(rows=[length - 1, length], size=[1, length])}
+        ready["tile"] = lambda: look(rows=[length // 2, length // 2 + 256], keys=[0, 256], size=[256, 256])
+        for name, run in ready.items():
+            yield {"case": f"{name}, of a layer that is kept", "tokens": length, "seconds": timed(run)}
+    yield {"case": "payload", "tokens": length, "bytes": payload(results["every head"], look)}
+
+
+def bertviz(folder: Path, length: int) -> dict[str, Any]:
+    """BertViz' two views of the same network and text in a process of its own, within a time and a memory."""
+    command = [sys.executable, "-m", "benchmarks.attention", "bertviz", str(folder), str(length)]
+    start = time.perf_counter()
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"not done in {PATIENCE} s"}
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["killed"])[-1]
+        return {"failed": why[:160], "seconds": round(time.perf_counter() - start, 1)}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def peer(folder: str, length: int) -> None:
+    """What `bertviz` measures, in its process; BERTVIZ names a folder with the package."""
+    import resource
+    import types
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    sys.path.append(os.environ.get("BERTVIZ", ""))
+    shown = types.ModuleType("IPython.display")
+    shown.HTML = shown.Javascript = lambda data: types.SimpleNamespace(data=data)  # type: ignore[attr-defined]
+    shown.display = lambda _: None  # type: ignore[attr-defined]
+    sys.modules |= {"IPython": types.ModuleType("IPython"), "IPython.display": shown}
+    from bertviz import head_view, model_view
+
+    words = AutoTokenizer.from_pretrained(folder)
+    start = time.perf_counter()
+    module = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval()
+    ids = words(text(length), return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        attention = module(ids, output_attentions=True).attentions
+    forward = time.perf_counter() - start
+    tokens = words.convert_ids_to_tokens(ids[0])
+    sizes = {f.__name__: len(f(attention, tokens, html_action="return").data) for f in (head_view, model_view)}
+    lines = Path("/proc/self/status").read_text().splitlines()
+    most = int(next(x for x in lines if x.startswith("VmHWM")).split()[1]) / 1024
+    seconds = {"load_and_forward_s": round(forward, 1), "seconds": round(time.perf_counter() - start, 1)}
+    print(json.dumps({"bytes": sizes, "peak_mb": round(most), **seconds}))
+
+
+def main(*lengths: int) -> None:
     """Print the cases."""
     import torch
 
     import backends
-    from backends import registry
 
-    method = registry.method("attention")
     versions = {n: importlib.metadata.version(n) for n in ("torch", "transformers", "plotly", "dash")}
-    about = {"benchmark": "attention", "repeats": repeats, "threads": torch.get_num_threads(), "versions": versions}
-    with tempfile.TemporaryDirectory() as folder:
-        model = backends.open_model(str(saved(Path(folder))))
-        for length in LENGTHS:
-            batch = model.encode({"text": text(length)})
-            assert len(batch.tokens) == length, len(batch.tokens)
-
-            def forward(batch: Any = batch) -> None:
-                with torch.no_grad():
-                    model.outputs(model.features(batch), batch)
-
-            cases = {"every head": method(), "one head": method(layers=(3,), heads=(2,))}
-            found = {n: pairs(forward, lambda m=m, b=batch: m(model, b), repeats) for n, m in cases.items()}
-            results = {n: f.pop("result") for n, f in found.items()}
-            one = results["every head" if length <= 256 else "one head"]
-            for name, figures in found.items():
-                print(json.dumps({**about, "case": name, "tokens": length, **figures}), flush=True)
-            sizes = payload(results["every head"], one)
-            print(json.dumps({**about, "case": "payload", "tokens": length, "bytes": sizes}), flush=True)
+    about = {"benchmark": "attention", "threads": torch.get_num_threads(), "versions": versions}
+    with tempfile.TemporaryDirectory() as name:
+        folder = saved(Path(name))
+        model = backends.open_model(str(folder))
+        for line in cases(model, 32, 1):  # loads what is loaded at first use
+            assert line
+        for length in lengths or LENGTHS:
+            for line in cases(model, length, 3 if length <= 1024 else 2):
+                print(json.dumps({**about, **line}), flush=True)
+        failed = importlib.util.find_spec("bertviz") is None and not os.environ.get("BERTVIZ")
+        for length in () if failed else lengths or LENGTHS:
+            told = {"failed": "it failed on fewer tokens"} if failed else bertviz(folder, length)
+            failed = "failed" in told
+            print(json.dumps({**about, "case": "bertviz", "tokens": length, **told}), flush=True)
 
 
 if __name__ == "__main__":
-    main(*(int(n) for n in sys.argv[1:2]))
+    if sys.argv[1:2] == ["bertviz"]:
+        peer(sys.argv[2], int(sys.argv[3]))
+    else:
+        main(*(int(n) for n in sys.argv[1:]))

@@ -205,7 +205,7 @@ def pack(part: Slice, size: int = 512, sqrt: bool = False, hide_sink: bool = Fal
         "hidden": hidden,
         **how,
     }
-    return _message(header, codes)
+    return message(header, codes)
 
 
 def sprite(result: Result, array: str, cell: int = 48, sqrt: bool = False, hide_sink: bool = False) -> bytes:
@@ -234,7 +234,7 @@ def sprite(result: Result, array: str, cell: int = 48, sqrt: bool = False, hide_
         "hidden": hidden,
         **how,
     }
-    return _message(header, codes)
+    return message(header, codes)
 
 
 def quantise(values: np.ndarray, signed: bool, sqrt: bool = False) -> tuple[np.ndarray, dict[str, Any]]:
@@ -301,7 +301,8 @@ def _labels(labels: tuple[str, ...] | None) -> list[str] | None:
     return list(labels) if labels and len(labels) <= MOST_LABELS else None
 
 
-def _message(header: Mapping[str, Any], codes: np.ndarray) -> bytes:
+def message(header: Mapping[str, Any], codes: np.ndarray) -> bytes:
+    """A map as the browser reads it."""
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     return len(text).to_bytes(4, "little") + text + np.ascontiguousarray(codes).tobytes()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +13,8 @@ import numpy as np
 from backends import capture
 from backends.errors import Refused
 from backends.methods import _inside
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
+from backends.methods._recorded import recorded
 from backends.results import Result
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 WHOLE = 256
 """Up to this many tokens all patterns are given; beyond, the rows that are asked for."""
+SQUARE = 2048
+"""Up to this many tokens one head's whole pattern is given when it is asked for."""
 SIDE = 24
 STATISTICS = ("entropy", "distance", "to_first", "previous", "induction")
 
@@ -33,7 +38,9 @@ class AttentionPattern(Method):
     Attention shows where information may flow, not what decides the answer. Many heads rest on the first token when
     they have nothing to do. Special and padding tokens are included.
 
-    Beyond 256 tokens only the last token's rows are given, unless rows, or one layer and one head, are asked for.
+    Beyond 256 tokens only the last token's rows are given, unless rows, or one layer and one head (up to 2048 tokens),
+    are asked for; then nothing else is computed. Statistics and overviews are of 256 rows there, one from each of as
+    many equal stretches, so that their cost grows with the length, not its square (`facts["sampled_rows"]`).
     The statistics are means over the rows of every head for which they say something: `entropy` (nat), `distance`
     between query and key (tokens; between patches, in patches), attention `to_first` token and to the `previous`
     one (rows after the first), and `induction`, to the token after an earlier occurrence of the current one (0 where
@@ -55,61 +62,149 @@ class AttentionPattern(Method):
     heads: tuple[int, ...] = option((), "heads to show, counted from 0; none means all", low=0)
     queries: tuple[int, ...] = option((), "query tokens to show, counted from 0; none means all that fit", low=0)
 
-    def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
-        import torch
+    def cost(self, size: Size) -> Cost:
+        """One forward; patterns and statistics of all rows, of a sample, or of the layers and rows asked for."""
+        whole = size.tokens <= WHOLE
+        asked = bool(self.layers or self.heads or self.queries) and not whole
+        layers = len(self.layers) or size.layers
+        rows = min(size.tokens, len(self.queries) or WHOLE) if asked else min(size.tokens, WHOLE)
+        cells = (layers if asked else size.layers) * size.heads * rows * size.tokens
+        held = 8 * layers * size.tokens * size.width  # queries and keys
+        return Cost(
+            forwards=1 if asked else 0,  # else the prediction is of the same forward
+            flops=2 * cells * size.width / max(size.heads, 1),
+            numbers=(3 if asked else 14) * cells,
+            bytes=(8 * cells if whole else held) + 24 * min(cells / max(layers, 1), 2**23),
+        )
 
+    def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         sites: Any = model.stack(self.part)
-        there = sites.layers
         if "attention" not in sites.offers:
             raise Refused(
                 f"{self.part or 'attention'} of {model.name}: {sites.withdrawn.get('attention', 'not found')}"
             )
-        layers = _chosen("layer", self.layers, there)
+        layers = _chosen("layer", self.layers, sites.layers)
         heads = _chosen("head", self.heads, range(sites.heads))
         laid = _Laid.out(model, batch, self.part)
-        queries, keys = laid.queries, laid.keys
-        longest = max(len(queries), len(keys))
-        rows = _chosen("query token", self.queries, range(len(queries)))
-        if longest > WHOLE and not self.queries and (len(layers), len(heads)) != (1, 1):
-            rows = (len(queries) - 1,)
-        whole, parts = (there, ()) if longest <= WHOLE else ((), there)
-        with model.lock, torch.no_grad(), capture.record(model.module, sites, patterns=whole, qk=parts) as recording:
+        rows = _chosen("query token", self.queries, range(len(laid.queries)))
+        if laid.longest <= WHOLE:
+            pattern, found, prediction = _whole(model, batch, self, layers, heads, rows, laid, step)
+            return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
+        if not self.queries and ((len(layers), len(heads)) != (1, 1) or laid.longest > SQUARE):
+            rows = (len(laid.queries) - 1,)
+        if self.layers or self.heads or self.queries:
+            pattern = np.zeros((len(layers), len(heads), len(rows), len(laid.keys)), np.float32)
+
+            def tell(layer: int, call: capture.Kept) -> None:
+                pattern[layers.index(layer)] = _rows(call, rows, heads)
+
+            recorded.each(model, batch, self.part, layers, tell)
+            return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, {})
+        pattern, found, prediction = _sampled(model, batch, self.part, rows, laid, step)
+        return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
+
+
+def _whole(
+    model: Model, batch: Batch, asked: AttentionPattern, layers: Sequence[int], heads: Sequence[int],
+    rows: Sequence[int], laid: _Laid, step: Step,
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[dict[str, Any]]]:  # fmt: skip
+    """The patterns asked for (layer, head, query, key), every head's statistics of all rows, and the prediction."""
+    import torch
+
+    sites: Any = model.stack(asked.part)
+    with model.lock, torch.no_grad(), capture.record(model.module, sites, patterns=sites.layers) as recording:
+        choices = model.predict(batch)
+        if set(sites.layers) - set(recording.patterns):  # a model that predicts without its network
             model.outputs(model.features(batch), batch)
-        pattern = np.zeros((len(layers), len(heads), len(rows), len(keys)), np.float32)
-        statistics: list[dict[str, Any]] = []
-        for index, layer in enumerate(there):
-            if layer in layers:
-                some = recording.rows(layer, rows)[0, list(heads)]
-                pattern[layers.index(layer)] = some.float().cpu().numpy()
-            statistics.append(_statistics(recording.parts(layer), laid))
-            step((index + 1) / len(there))
-        found = {n: torch.stack([s[n] for s in statistics]).float().cpu().numpy() for n in statistics[0]}
-        context = _inside.context(model, batch, self.part)
-        every = ("all_layer", "all_head")
-        return Result(
-            method="attention",
-            arrays={"pattern": pattern} | found | context["arrays"],
-            axes={"pattern": ("layer", "head", "query", "key"), "overview": (*every, "row", "column")}
-            | {name: every for name in STATISTICS if name in found}
-            | context["axes"],
-            labels={
-                "layer": tuple(map(str, layers)),
-                "head": tuple(map(str, heads)),
-                "query": tuple(queries[row] for row in rows),
-                "key": keys,
-                "all_layer": tuple(map(str, there)),
-                "all_head": tuple(map(str, range(sites.heads))),
-                **context["labels"],
-            },
-            unit="probability",
-            facts={
-                **context["facts"],
-                "tokens": len(keys),
-                "rows": [int(row) for row in rows],
-                "distance_unit": "token" if laid.grid is None else "patch",
-            }
-            | ({"part": self.part, "query_tokens": len(queries)} if self.part else {}),
-        )
+    pattern = np.zeros((len(layers), len(heads), len(rows), len(laid.keys)), np.float32)
+    statistics = []
+    for index, layer in enumerate(sites.layers):
+        if layer in layers:
+            pattern[layers.index(layer)] = recording.rows(layer, rows)[0, list(heads)].float().cpu().numpy()
+        every = torch.arange(len(laid.queries), device=recording.patterns[layer].device)
+        statistics.append(_statistics([(every, recording.patterns[layer])], laid))
+        step((index + 1) / len(sites.layers))
+    return pattern, {n: np.stack([s[n] for s in statistics]) for n in statistics[0]}, _plain(choices)
+
+
+def _sampled(
+    model: Model, batch: Batch, part: str, rows: Sequence[int], laid: _Laid, step: Step
+) -> tuple[np.ndarray, dict[str, np.ndarray], list[dict[str, Any]]]:
+    """`rows` of every head, every head's statistics from `sample` of the rows, and the prediction, of one forward."""
+    sites: Any = model.stack(part)
+    some, there = sample(len(laid.queries)), sites.layers
+    pattern = np.zeros((len(there), sites.heads, len(rows), len(laid.keys)), np.float32)
+    statistics: dict[int, dict[str, np.ndarray]] = {}
+
+    def tell(layer: int, call: capture.Kept) -> None:
+        pattern[there.index(layer)] = _rows(call, rows, range(sites.heads))
+        statistics[layer] = _statistics(capture.pieces(call, some), laid)
+        step(len(statistics) / len(there))
+
+    choices = recorded.every(model, batch, part, there, tell)
+    found = {n: np.stack([statistics[layer][n] for layer in there]) for n in statistics[there[0]]}
+    return pattern, found, _plain(choices)
+
+
+def _plain(choices: Sequence[Any]) -> list[dict[str, Any]]:
+    """A prediction as results carry it."""
+    return [dataclasses.asdict(choice) for choice in choices]
+
+
+def _rows(call: capture.Kept, rows: Sequence[int], heads: Sequence[int]) -> np.ndarray:
+    """Rows (head, row, key) of some heads."""
+    found = [part[0, list(heads)].float().cpu().numpy() for _, part in capture.pieces(call, rows)]
+    return np.concatenate(found, 1)
+
+
+def sample(length: int, most: int = WHOLE) -> tuple[int, ...]:
+    """At most `most` rows: one from each of as many equal stretches, drawn with a fixed seed.
+
+    Evenly spaced ones would see only some places of a text that repeats itself.
+    """
+    if length <= most:
+        return tuple(range(length))
+    edges = np.arange(most + 1) * length // most
+    return tuple(int(i) for i in np.random.default_rng(0).integers(edges[:-1], edges[1:]))
+
+
+def _result(
+    model: Model, batch: Batch, part: str, pattern: np.ndarray, places: tuple[Sequence[int], ...], laid: _Laid,
+    found: dict[str, np.ndarray], prediction: list[dict[str, Any]] | None = None,
+) -> Result:  # fmt: skip
+    sites: Any = model.stack(part)
+    layers, heads, rows = places
+    context = _inside.context(model, batch, part)
+    every = ("all_layer", "all_head")
+    return Result(
+        method="attention",
+        arrays={"pattern": pattern} | found | context["arrays"],
+        axes={"pattern": ("layer", "head", "query", "key")}
+        | {name: every for name in STATISTICS if name in found}
+        | ({"overview": (*every, "row", "column")} if found else {})
+        | context["axes"],
+        labels={
+            "layer": tuple(map(str, layers)),
+            "head": tuple(map(str, heads)),
+            "query": tuple(laid.queries[row] for row in rows),
+            "key": laid.keys,
+            "all_layer": tuple(map(str, sites.layers)),
+            "all_head": tuple(map(str, range(sites.heads))),
+            **({"all_query": laid.queries} if laid.queries != laid.keys else {}),
+            **context["labels"],
+        },
+        unit="probability",
+        facts={
+            **context["facts"],
+            "tokens": len(laid.keys),
+            "rows": [int(row) for row in rows],
+            "distance_unit": "token" if laid.grid is None else "patch",
+        }
+        | ({"part": part} if part else {})
+        | ({"query_tokens": len(laid.queries)} if part or laid.longest > WHOLE else {})
+        | ({"sampled_rows": min(len(laid.queries), WHOLE)} if found and laid.longest > WHOLE else {})
+        | ({"prediction": prediction} if prediction is not None else {}),
+    )
 
 
 @dataclass(frozen=True)
@@ -122,6 +217,11 @@ class _Laid:
     grid: tuple[int, int] | None
     first_patch: int
     crossing: bool
+
+    @property
+    def longest(self) -> int:
+        """The larger side of its patterns."""
+        return max(len(self.queries), len(self.keys))
 
     @classmethod
     def out(cls, model: Model, batch: Batch, part: str) -> _Laid:
@@ -147,26 +247,26 @@ def _chosen(noun: str, asked: Sequence[int], there: Sequence[int]) -> tuple[int,
     return tuple(dict.fromkeys(asked)) or tuple(there)
 
 
-def _statistics(parts: Iterator[tuple[int, Tensor]], laid: _Laid) -> dict[str, Tensor]:
-    """Each head's statistics (head,) and overview (head, row, column), from a pattern that comes in parts."""
+def _statistics(parts: Iterable[tuple[Tensor, Tensor]], laid: _Laid) -> dict[str, np.ndarray]:
+    """Each head's statistics (head,) and overview (head, row, column), from (rows, pattern (1, H, rows, Tk))."""
     import torch
 
     sums: dict[str, Any] = {}
     counts: dict[str, int] = {}
     length, width = len(laid.queries), len(laid.keys)
     high, wide = min(length, SIDE), min(width, SIDE)
+    edges = [-(-i * width // wide) for i in range(wide + 1)]
     overview = None
-    for first, part in parts:
+    for rows, part in parts:
         part = part[0].float()  # (H, rows, Tk)
-        rows = torch.arange(first, first + part.shape[1], device=part.device)
-        cells = torch.arange(width, device=part.device) * wide // width
-        narrow = part.new_zeros(*part.shape[:2], wide).scatter_reduce(2, cells.expand(part.shape), part, "amax")
+        narrow = torch.stack([part[..., a:b].amax(-1) for a, b in pairwise(edges)], -1)
         overview = part.new_zeros(len(part), high, wide) if overview is None else overview
         overview.scatter_reduce_(1, (rows * high // length)[None, :, None].expand_as(narrow), narrow, "amax")
         for name, (values, said) in _by_row(part, rows, laid).items():
             sums[name] = sums.get(name, 0.0) + torch.where(said, values, 0.0).sum(1)
             counts[name] = counts.get(name, 0) + int(said.sum())
-    return {name: sums[name] / max(counts[name], 1) for name in sums} | {"overview": overview}
+    found = {name: sums[name] / max(counts[name], 1) for name in sums} | {"overview": overview}
+    return {name: value.float().cpu().numpy() for name, value in found.items()}
 
 
 def _by_row(part: Tensor, rows: Tensor, laid: _Laid) -> dict[str, tuple[Tensor, Tensor]]:

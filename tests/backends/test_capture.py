@@ -245,3 +245,38 @@ def test_rows_of_a_layer_that_was_not_recorded() -> None:
         forward(module, inputs)
     with pytest.raises(Refused, match=r"layer 0 was not recorded; recorded: \[1\]"):
         recording.rows(0, [1])
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "bert", "gemma2"])
+def test_scores_queries_keys_and_values_can_be_changed(name):
+    module, inputs, sites = ready(name)
+    plain = forward(module, inputs)
+    with capture.record(module, sites, edits={("scores", 1): lambda zeros: zeros}):
+        assert torch.allclose(forward(module, inputs), plain, atol=1e-5)
+    for part in ("query", "key", "value"):
+        with capture.record(module, sites, edits={(part, 1): lambda x: x}):
+            assert forward(module, inputs).equal(plain)
+        with capture.record(module, sites, edits={(part, 1): lambda x: x * 0}):
+            assert not torch.allclose(forward(module, inputs), plain, atol=1e-4)
+
+    def cut(scores):
+        scores[:, 1, -1, 0] = torch.finfo(scores.dtype).min
+        return scores
+
+    with capture.record(module, sites, patterns=[1]) as before:
+        forward(module, inputs)
+    with capture.record(module, sites, patterns=[1], edits={("scores", 1): cut}) as after:
+        forward(module, inputs)
+    row, wanted = after.patterns[1][0, 1, -1], before.patterns[1][0, 1, -1].clone()
+    wanted[0] = 0
+    assert torch.allclose(row, wanted / wanted.sum(), atol=1e-5)
+    assert torch.allclose(after.patterns[1][0, 0], before.patterns[1][0, 0], atol=1e-6)
+
+
+def test_gradients_reach_what_is_recorded_with_the_graph():
+    module, inputs, sites = ready("gpt2")
+    embeddings = module.get_input_embeddings()(inputs["input_ids"]).detach().requires_grad_()
+    with capture.record(module, sites, residual=True, components=True, keep_grad=True) as recording:
+        out = module(inputs_embeds=embeddings, use_cache=False).logits[0, -1].sum()
+    found = torch.autograd.grad(out, [*recording.residual, recording.mlp_out[1]])
+    assert all(float(grad.abs().sum()) > 0 for grad in found)

@@ -9,7 +9,7 @@ from dash import html
 
 from backends.results import Result
 from viz import theme
-from viz.components import heads, heat_canvas
+from viz.components import heads
 from viz.components.exports import exports
 from viz.components.picture import picture
 from viz.figures import token_heat
@@ -18,9 +18,9 @@ from viz.figures._words import visible
 LARGE = "attention-large"
 """The id of the canvas for large maps."""
 WIDEST = 256
-"""Up to this many tokens the map is a plotly heat map, and a result holds every head's."""
+"""Up to this many tokens the map is a plotly heat map and a result holds every head's; beyond, see `long_view`."""
 SENT = 512
-"""Up to this many tokens one head's weights travel whole; beyond, a row and a column as they are looked at."""
+"""Cells on a side of one head's whole map as it travels."""
 THRESHOLD = 0.1
 """The least weight that has a line while no token is pointed at."""
 
@@ -29,24 +29,44 @@ def whole(result: Result) -> bool:
     """Whether `result` holds every head's whole pattern."""
     layers, every, queries, keys = result.arrays["pattern"].shape
     there = (len(result.labels["all_layer"]), len(result.labels["all_head"]))
-    return (layers, every) == there and queries == keys
+    return (layers, every) == there and queries == int(result.facts.get("query_tokens", keys))
 
 
 def grid_data(key: str, result: Result) -> dict[str, Any]:
     """The layer × head grid for the browser: statistics with their scales, and where the small maps come from."""
-    side = result.arrays["overview"].shape[2]
+    side = result.arrays["overview"].shape[3]
     tokens = int(result.facts["tokens"])
     return {
         **heads.grid(result),
+        "key": key,
         "model": result.request.get("model"),
-        "mean": whole(result),
+        "mean": whole(result) or "sampled_rows" in result.facts,
         "whole": whole(result),
+        "part": result.facts.get("part", ""),
+        "tokens": tokens,
+        "rows": sampled(result),
         "sprite": f"/maps/{key}/overview/sprite?cell={side}&sqrt=1",
-        "cell": f"each cell the largest of {-(-tokens // side)} × {-(-tokens // side)} weights"
-        if tokens > side
-        else "",
+        "cell": _cell(result, side),
         "table": theme.tables()[theme.colour_map(False)],
     }
+
+
+def sampled(result: Result) -> str:
+    """Of how many rows the statistics and small maps are, where these are not all."""
+    seen, there = result.facts.get("sampled_rows"), result.facts.get("query_tokens", result.facts["tokens"])
+    return f"from {seen} of {there} rows" if seen and seen < there else ""
+
+
+def _cell(result: Result, side: int) -> str:
+    """What one cell of a small map stands for."""
+    tokens = int(result.facts["tokens"])
+    queries = int(result.facts.get("query_tokens", tokens))
+    if max(tokens, queries) <= side:
+        return ""
+    rows, seen = result.arrays["overview"].shape[2], sampled(result)
+    return f"each cell the largest of {-(-queries // rows)} × {-(-tokens // side)} weights" + (
+        f", {seen}" if seen else ""
+    )
 
 
 def ranking(result: Result) -> html.Div:
@@ -167,31 +187,15 @@ class Head:
     def map(self, dark: bool = False) -> tuple[Any, dict[str, Any] | None]:
         """The token × token map: a plotly heat map up to `WIDEST` tokens, else what the canvas draws."""
         words = f"{self.name}: how much each token (down) looks at each token (across)"
-        if len(self.tokens) > WIDEST:
-            return [], self._canvas(words)
         figure = token_heat.draw(self.alone(), hide_sink=self.hides_first, dark=dark)
         figure.update_layout(title_text="", title_subtitle_text="", margin_t=24)
         return picture("attention-heat", figure, words, f"vitrine-attention-{'-'.join(self.names)}"), None
-
-    def _canvas(self, words: str) -> dict[str, Any]:
-        hidden = not self.special and heads.special(self.result)
-        return heat_canvas.spec(
-            LARGE,
-            words,
-            heat_canvas.map_url(self.key, "pattern", self.at, size=SENT, sqrt=True, sink=not self.sink),
-            quantity="attention weight",
-            value=heat_canvas.value_url(self.key, "pattern", self.at),
-            stretch="sqrt",
-            note="special tokens are shown on a map of this size" if hidden else "",
-            controls=("threshold", "colours", "stretch"),
-            height=640,
-        )
 
     def view(self) -> dict[str, Any]:
         """What the browser needs to draw lines and patches: names, what is hidden, and where the weights are."""
         layer, head = self.at
         base = f"/maps/{self.key}/pattern?sqrt=1&at={layer},{head}"
-        count = len(self.tokens)
+        queries = self.result.labels["query"]
         about = {
             "name": self.name,
             "tokens": list(self.tokens),
@@ -199,10 +203,12 @@ class Head:
             "sink": self.sink,
             "special": self.special,
             "threshold": THRESHOLD,
-            "address": f"{base}&size={SENT}" if count <= SENT else "",
+            "address": f"{base}&size={SENT}",
             "row": f"{base},",
             "column": f"{base},*,",
         }
+        if queries != self.result.labels["key"]:
+            about["queries"] = [visible(token, 24) for token in queries]
         return about | ({"picture": self._picture()} if self.pictured else {})
 
     def _picture(self) -> dict[str, Any]:
@@ -221,24 +227,11 @@ class Head:
         """The strongest pairs as a table, for those who do not see the map."""
         one = self.alone()
         queries, keys = ([visible(t, 24) for t in one.labels[a]] for a in ("query", "key"))
-        rows = [
-            html.Tr([html.Td(f"{queries[q]} ({q})"), html.Td(f"{keys[k]} ({k})"), html.Td(f"{weight:.4f}")])
-            for q, k, weight in heads.pairs(one, self.hides_first)
-        ]
-        head = html.Thead(html.Tr([html.Th(t, scope="col") for t in ("token", "looks at", "weight (probability)")]))
-        return html.Table(
-            [html.Caption(f"{self.name}, strongest first"), head, html.Tbody(rows)], className="table table-sm"
-        )
+        found = [(queries[q], q, keys[k], k, weight) for q, k, weight in heads.pairs(one, self.hides_first)]
+        return pairs_table(f"{self.name}, strongest first", found)
 
     def downloads(self) -> list[Any]:
         """This head's picture and numbers, and the whole result."""
-        pictures = [
-            html.Button(
-                kind.upper(), type="button", className="export attention-save", title=f"Save this as {kind.upper()}",
-                **{"data-kind": kind},
-            )
-            for kind in ("png", "svg")
-        ]  # fmt: skip
         mean, (layer, head) = self.head == heads.MEAN, self.at
         one = {} if mean else {"CSV": f"csv?array=pattern&at={layer},{head}", "HTML": f"html?layer={layer}&head={head}"}
         links = [
@@ -251,6 +244,27 @@ class Head:
             )
             for words, path in one.items()
         ]
-        row = html.Div([html.Span("Save this head as", className="hint"), *pictures, *links], className="exports")
+        row = html.Div([html.Span("Save this head as", className="hint"), *pictures(), *links], className="exports")
         whole_one = exports(self.key, what="every head" if whole(self.result) else "this result")
         return [row, whole_one]
+
+
+def pairs_table(caption: str, pairs: list[tuple[str, int, str, int, float]]) -> html.Table:
+    """Pairs (query, its place, key, its place, weight) as a table."""
+    rows = [
+        html.Tr([html.Td(f"{query} ({q})"), html.Td(f"{key} ({k})"), html.Td(f"{weight:.4f}")])
+        for query, q, key, k, weight in pairs
+    ]
+    head = html.Thead(html.Tr([html.Th(t, scope="col") for t in ("token", "looks at", "weight (probability)")]))
+    return html.Table([html.Caption(caption), head, html.Tbody(rows)], className="table table-sm")
+
+
+def pictures() -> list[html.Button]:
+    """Buttons that save the open view as a picture."""
+    return [
+        html.Button(
+            kind.upper(), type="button", className="export attention-save", title=f"Save this as {kind.upper()}",
+            **{"data-kind": kind},
+        )
+        for kind in ("png", "svg")
+    ]  # fmt: skip

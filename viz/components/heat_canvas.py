@@ -64,6 +64,7 @@ def spec(
     group: str | None = None,
     bar: bool = True,
     height: int = 560,
+    tiles: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the canvas `id` shows, for its store.
 
@@ -72,7 +73,9 @@ def spec(
     mask whose border is drawn. `grid` (rows, columns) makes patches of an image selectable without a map, and `first`
     is added to the index of a picked one. `select` lets the person pick a cell, `selected` is the one picked,
     `hints` are lines for the hover by `"row,column"`. `scale` fixes the colours' ends, `group` makes several
-    maps share their settings and zoom.
+    maps share their settings and zoom. `tiles` makes it a window on a map too large to send (assets/heat_tiles.js):
+    `names` and `address` of its tiles, `shape` (rows, columns), `most_rows` in a window, whether `map` is `whole`, the
+    `window` to begin with ({"rows", "keys"}), and the store to `tell` where the person looks.
     """
     if map is None and image is None:
         raise Refused("a heat map needs the address of a map, of an image, or of both")
@@ -104,6 +107,7 @@ def spec(
         "group": group,
         "bar": bar,
         "height": height,
+        "tiles": dict(tiles) if tiles else None,
     }
     return {name: entry for name, entry in given.items() if entry is not None}
 

@@ -10,11 +10,15 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 
 from backends import catalog
 from backends.engine import Engine
+from backends.store import key_of
+from viz import tiles
 from viz.components import attention_view as shown
 from viz.components import heads, query
+from viz.components.attention_link import part_of, part_options, picked, placed, sentence_of, unknown_head, window_in
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
 from viz.components.jobs import Slot
+from viz.components.long_view import WINDOW, LongHead, head_options, request_for
 from viz.components.shell import LINK
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
@@ -30,16 +34,17 @@ ORDER = 1
 PAGE = "attention"
 METHOD = "attention"
 BENCH = Workbench(PAGE, targets=False)
-ALL = Slot(PAGE, "all", "Reading every head")
-ONE = Slot(PAGE, "one", "Reading this head")
+ALL = Slot(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
+ONE = Slot(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
 
+SWITCHES = ("attention-sink", "attention-special")
 VIEWS = {"map": "Token × token", "lines": "Lines", "image": "Over the image"}
 READING = {
     "map": "Each row is one token and shows how its attention, which sums to 1, is spread over the tokens it may see.",
     "lines": "Point at a token: on the left you see where it looks, on the right who looks at it. A click keeps it.",
     "image": "Point at a patch: on the left is where it looks, on the right who looks at it. A click keeps it.",
 }
-NO_MEAN = "the mean needs every head's whole map; beyond 256 tokens only one head's is read"
+NO_MEAN = "the mean needs every head's map, which this result does not hold"
 CAUTION = "Attention shows where information may flow, not what decides the answer: test that on the Attribution page."
 
 
@@ -47,6 +52,7 @@ def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
     pick = {name: query.text(link, name, most=20) for name in ("layer", "head")}
     token = query.number(link, "token", -1)
+    part = query.text(link, "part", most=20)
     return html.Div(
         [
             html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
@@ -59,13 +65,17 @@ def layout(**link: Any) -> html.Div:
                         ],
                         className="page-head",
                     ),
-                    dcc.Store(id="attention-pick", data={"link": pick} if all(pick.values()) else None),
+                    dcc.Store(id="attention-pick", data={"link": pick} if any(pick.values()) else None),
+                    dcc.Store(id=WINDOW, data=window_in(link)),
+                    dcc.Store(id="attention-part-linked", data={"asked": part}),
                     dcc.Store(id="attention-focus", data={"token": token} if token >= 0 else None),
                     dcc.Store(id="attention-grid-data"),
                     dcc.Store(id="attention-view"),
                     dcc.Store(id="attention-dark"),
+                    _part_choice(),
                     ALL.parts(),
                     html.Div(id="attention-absent"),
+                    html.Div(id="attention-asked", role="status"),
                     html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
                 ],
                 className="page-main",
@@ -73,6 +83,13 @@ def layout(**link: Any) -> html.Div:
         ],
         className="page attention",
     )
+
+
+def _part_choice() -> html.Div:
+    """Which stack of a network that has several."""
+    select = dbc.Select(id="attention-part", options=[], value="", size="sm")
+    label = html.Label("Layers of", htmlFor="attention-part", className="form-label")
+    return html.Div([label, select], id="attention-parts", className="d-none")
 
 
 def _grid_panel(link: Mapping[str, Any]) -> html.Section:
@@ -144,6 +161,7 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
             ),
             html.P(id="attention-remark", className="hint"),
             ONE.parts(),
+            _row_panel(),
             tabs(PAGE, "Views of this head", VIEWS, {name: _panel(name) for name in VIEWS}, view),
             html.Details(
                 [
@@ -156,6 +174,30 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
         className="panel",
         **{"aria-label": "One head"},
     )  # fmt: skip
+
+
+def _row_panel() -> html.Div:
+    """One query's whole row, of a text too long for its map to show every token."""
+    number = dbc.Input(id="attention-row-token", type="number", min=0, step=1, debounce=True, size="sm")
+    label = html.Label("Row of token", htmlFor="attention-row-token", className="form-label")
+    canvas = html.Canvas(
+        id="attention-row", tabIndex=0, role="application",
+        **{
+            "aria-label": "This token's weights over all keys; arrow keys read them",
+            "aria-describedby": "attention-row-words",
+        },
+    )  # fmt: skip
+    return html.Div(
+        [
+            html.Div(
+                [label, number, html.Span(id="attention-row-of", className="hint")], className="attention-row-pick"
+            ),
+            html.Div(canvas, className="attention-row-box"),
+            html.Div(id="attention-row-words", className="attention-words", role="status"),
+        ],
+        id="attention-rows",
+        className="d-none",
+    )
 
 
 def _switch(part: str, label: str, value: bool) -> dbc.Switch:
@@ -220,6 +262,7 @@ def statistic_options(there: list[str] | None = None) -> list[dict[str, Any]]:
 
 def register(app: Dash, engine: Engine) -> None:
     """Connect the page: requests, the grid, one head, the link."""
+    app.server.register_blueprint(tiles.blueprint(engine))
     BENCH.register(app, engine)
     ALL.register(app, engine)
     ONE.register(app, engine)
@@ -231,14 +274,31 @@ def register(app: Dash, engine: Engine) -> None:
 
 def _register_grid(app: Dash, engine: Engine) -> None:
     @app.callback(
+        Output("attention-part", "options"),
+        Output("attention-part", "value"),
+        Output("attention-parts", "className"),
+        Output("attention-part-linked", "data"),
+        Input(BENCH.card, "data"),
+        State("attention-part", "value"),
+        State("attention-part-linked", "data"),
+        prevent_initial_call=True,
+    )
+    def parts(card, part, linked):  # type: ignore[no-untyped-def]
+        asked = part or (linked or {}).get("asked", "")
+        there, value, sentence = part_of(card, asked)
+        told = {"sentence": sentence, "part": value}
+        return part_options(there), value, "attention-parts" if there else "d-none", told
+
+    @app.callback(
         Output(ALL.requests, "data"),
         Output("attention-absent", "children"),
         Input(BENCH.card, "data"),
         Input(BENCH.input, "data"),
+        Input("attention-part", "value"),
         prevent_initial_call=True,
     )
-    def ask(card, given):  # type: ignore[no-untyped-def]
-        return requests(card, given), absent(card) if card and "attention" not in card["offers"] else ""
+    def ask(card, given, part):  # type: ignore[no-untyped-def]
+        return requests(card, given, part), absent(card) if card and "attention" not in card["offers"] else ""
 
     @app.callback(
         Output("attention-grid-data", "data"),
@@ -247,29 +307,32 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         Output("attention-statistic", "value"),
         Output("attention-ranking", "children"),
         Output("attention-there", "className"),
+        Output("attention-asked", "children"),
         Input(ALL.answers, "data"),
         State("attention-pick", "data"),
         State("attention-statistic", "value"),
+        State("attention-part-linked", "data"),
         prevent_initial_call=True,
     )
-    def glance(answers, pick, statistic):  # type: ignore[no-untyped-def]
+    def glance(answers, pick, statistic, linked):  # type: ignore[no-untyped-def]
         key = (answers or {}).get("keys", {}).get("attention")
         if not key:
-            return None, no_update, no_update, no_update, [], "d-none"
+            return None, no_update, no_update, no_update, [], "d-none", ""
         result = engine.store.get_result(key)
         there = heads.offered(result)
         kept = statistic if statistic in (heads.MAPS, *there) else heads.MAPS
         data = shown.grid_data(key, result)
-        return data, picked(result, pick), statistic_options(there), kept, shown.ranking(result), ""
+        told = [sentence_of(linked, data["part"]), unknown_head(result, pick)]
+        alert = [dbc.Alert(" ".join(filter(None, told)), color="warning", class_name="told")] if any(told) else ""
+        return data, picked(result, pick), statistic_options(there), kept, shown.ranking(result), "", alert
 
-    @app.callback(Output("attention-help", "children"), Input("attention-statistic", "value"))
-    def explain(statistic):  # type: ignore[no-untyped-def]
-        about = heads.STATISTICS.get(statistic)
-        return (
-            about.help
-            if about
-            else "Every head's map in small: queries down, keys across, each cell its largest weight."
-        )
+    @app.callback(
+        Output("attention-help", "children"),
+        Input("attention-statistic", "value"),
+        Input("attention-grid-data", "data"),
+    )
+    def explain(statistic, data):  # type: ignore[no-untyped-def]
+        return explained(statistic, data)
 
 
 def _register_head(app: Dash, engine: Engine) -> None:
@@ -277,14 +340,18 @@ def _register_head(app: Dash, engine: Engine) -> None:
         Output(ONE.requests, "data"),
         Input("attention-grid-data", "data"),
         Input("attention-pick", "data"),
+        Input("attention-sink", "value"),
+        Input("attention-special", "value"),
         State(BENCH.card, "data"),
         State(BENCH.input, "data"),
         prevent_initial_call=True,
     )
-    def ask(data, pick, card, given):  # type: ignore[no-untyped-def]
+    def ask(data, pick, sink, special, card, given):  # type: ignore[no-untyped-def]
         if not data or not fits(card, given) or not (place := placed(data, pick)):
             return {}
-        return {"attention": run_request(card, given, METHOD, options(data, place), None)}
+        if data["whole"]:
+            return no_update if ctx.triggered_id in SWITCHES else requests(card, given, data["part"])
+        return {"window": window_request(engine.store.get_result(data["key"]), place, sink, special)}
 
     @app.callback(
         Output("attention-view", "data"),
@@ -308,14 +375,17 @@ def _register_head(app: Dash, engine: Engine) -> None:
         State("attention-dark", "data"),
         State("attention-grid-data", "data"),
         State("attention-pick", "data"),
+        State(WINDOW, "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, sink, special, tab, dark, data, pick):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("attention")
+    def draw(answers, sink, special, tab, dark, data, pick, start):  # type: ignore[no-untyped-def]
+        keys = (answers or {}).get("keys", {})
         place = placed(data, pick) if data else None
-        if not key or not place:
+        if not place or not keys:
             return None, *[no_update] * 13
-        head = shown.Head.of(key, engine.store.get_result(key), *place, sink=bool(sink), special=bool(special))
+        head = looked_at(engine.store, data, keys, place, bool(sink), bool(special), start)
+        if head is None:  # its answer is on the way
+            return [no_update] * 14
         figure = head.map(bool(dark)) if tab == "map" else ([], None)
         if ctx.triggered_id == "attention-tab":  # the head is the same
             return *[no_update] * 4, *figure, *[no_update] * 8
@@ -367,53 +437,56 @@ def _register_browser(app: Dash) -> None:
         Input("attention-special", "value"),
         Input("attention-tab", "data"),
         Input("attention-focus", "data"),
+        Input(WINDOW, "data"),
+        Input("attention-part", "value"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(
+        ClientsideFunction("attention", "focus"),
+        Output("attention-rows", "data-drawn"),
+        Input("attention-row-token", "value"),
         prevent_initial_call=True,
     )
 
 
-def requests(card: Any, given: Any) -> dict[str, Any]:
+def requests(card: Any, given: Any, part: Any = "") -> dict[str, Any]:
     """The job that reads every head, where the model has attention and the input is one that it reads."""
     if not fits(card, given) or "attention" not in card["offers"]:
         return {}
-    return {"attention": run_request(card, given, METHOD, {}, None)}
+    there, value, _ = part_of(card, part or "")
+    return {"attention": run_request(card, given, METHOD, {"part": value} if there else {}, None)}
 
 
-def picked(result: Result, pick: Any) -> dict[str, Any]:
-    """The head to show: the one picked or named by the link where this model has it, else a striking one."""
-    layers, every, model = result.labels["all_layer"], result.labels["all_head"], result.request.get("model")
-    pick = pick if isinstance(pick, Mapping) else {}
-    named = pick.get("link") or {}
-    if named.get("layer") in layers and named.get("head") in (*every, heads.MEAN):
-        head = named["head"]
-        return {
-            "layer": layers.index(named["layer"]),
-            "head": head if head == heads.MEAN else every.index(head),
-            "model": model,
-        }
-    whole = {"layers": layers, "heads": every, "mean": shown.whole(result)}
-    if pick.get("model") == model and placed(whole, pick):
-        return dict(pick)
-    layer, head = heads.striking(result)
-    return {"layer": layer, "head": head, "model": model}
+def window_request(result: Result, place: tuple[int, int | str], sink: Any, special: Any) -> dict[str, Any]:
+    """The job that reads one head of a long text; `sink` and `special` are the switches."""
+    layer, head = int(result.labels["all_layer"][place[0]]), place[1]
+    head = head if head == heads.MEAN else int(result.labels["all_head"][int(head)])
+    return request_for(result, head_options(layer, head, sink=not sink, special=bool(special)))
 
 
-def placed(data: Mapping[str, Any], pick: Any) -> tuple[int, int | str] | None:
-    """The picked (layer, head) where the grid has it; the mean counts as a head where it is offered."""
-    if not isinstance(pick, Mapping):
-        return None
-    layer: Any = pick.get("layer")
-    head: Any = pick.get("head")
-    there = type(layer) is int and 0 <= layer < len(data["layers"])
-    if there and type(head) is int and 0 <= head < len(data["heads"]):
-        return layer, head
-    return (layer, head) if there and head == heads.MEAN and data["mean"] else None
-
-
-def options(data: Mapping[str, Any], place: tuple[int, int | str]) -> dict[str, Any]:
-    """The method's options for one head: none where all maps came at once."""
+def looked_at(
+    store: Any, data: Mapping[str, Any], keys: Mapping[str, str], place: tuple[int, int | str], sink: bool,
+    special: bool, start: Any = None,
+) -> shown.Head | None:  # fmt: skip
+    """The head that is picked, as the answers in `keys` show it; None where they are of another head or input."""
+    result = store.get_result(data["key"])
     if data["whole"]:
-        return {}
-    return {"layers": [int(data["layers"][place[0]])], "heads": [int(data["heads"][place[1]])]}
+        return shown.Head.of(data["key"], result, *place, sink=sink, special=special)
+    if keys.get("window") != key_of(window_request(result, place, sink, special)):
+        return None
+    begin = start if isinstance(start, Mapping) and start.get("key", data["key"]) == data["key"] else None
+    window = store.get_document(keys["window"])
+    return LongHead.over(data["key"], result, window, *place, sink=sink, special=special, start=begin)
+
+
+def explained(statistic: str, data: Any) -> str:
+    """What the grid's colours say, and of how many rows they are."""
+    about = heads.STATISTICS.get(statistic)
+    words = (
+        about.help if about else "Every head's map in small: queries down, keys across, each cell its largest weight."
+    )
+    rows = (data or {}).get("rows")
+    return f"{words} Computed {rows}, one from each of as many equal stretches." if rows else words
 
 
 def absent(card: Mapping[str, Any]) -> html.Div:

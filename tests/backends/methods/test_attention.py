@@ -10,7 +10,9 @@ import pytest
 import torch
 
 import backends
+from backends import capture
 from backends.methods import attention
+from backends.methods._recorded import recorded
 from tests import conftest
 
 LONG = 300
@@ -59,10 +61,12 @@ def test_pattern_equals_eager_mode(opened: Any, picture: Any, name: str) -> None
     np.testing.assert_array_equal(result.arrays["overview"], own)  # short enough to be shown whole
 
 
-def slow_statistics(pattern: np.ndarray, ids: list[int]) -> dict[str, float]:
-    """One head's statistics, row by row."""
+def slow_statistics(pattern: np.ndarray, ids: list[int], some: Any = None) -> dict[str, float]:
+    """One head's statistics, row by row; of `some` of them."""
     rows: dict[str, list[float]] = {name: [] for name in attention.STATISTICS}
     for q, row in enumerate(pattern):
+        if some is not None and q not in some:
+            continue
         rows["entropy"].append(-sum(p * np.log(p) for p in row if p > 0))
         rows["distance"].append(sum(p * abs(q - k) for k, p in enumerate(row)) / row.sum())
         if q:
@@ -95,9 +99,9 @@ def test_a_perfect_induction_head_scores_one() -> None:
         pattern[0, 0, q, max(q - 3, 0)] = 1.0  # the token after the same one, a period of 4 before
     tokens = tuple("abcdabcd")
     laid = attention._Laid(tokens, tokens, same=ids[0], grid=None, first_patch=0, crossing=False)
-    found = attention._statistics(iter([(0, pattern)]), laid)
-    assert float(found["induction"]) == 1.0
-    assert float(found["entropy"]) == 0.0
+    found = attention._statistics([(torch.arange(8), pattern)], laid)
+    assert found["induction"].item() == 1.0
+    assert found["entropy"].item() == 0.0
 
 
 def test_distance_between_patches(opened: Any, picture: Any) -> None:
@@ -125,7 +129,7 @@ def test_a_choice_of_layers_heads_and_rows(opened: Any) -> None:
         np.testing.assert_array_equal(some.arrays[name], whole.arrays[name])
 
 
-def test_long_inputs_give_the_rows_asked_for(long_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_inputs_give_the_rows_asked_for(long_model: Any) -> None:
     text = long_text()
     own = eager(long_model, long_model.encode(text))
     result = backends.run(long_model, "attention", text)
@@ -137,27 +141,70 @@ def test_long_inputs_give_the_rows_asked_for(long_model: Any, monkeypatch: pytes
     np.testing.assert_allclose(square.arrays["pattern"][0, 0], own[1][2], atol=1e-6)
     rows = backends.run(long_model, "attention", text, queries=(5, 250))
     np.testing.assert_allclose(rows.arrays["pattern"][0], own[0][:, [5, 250]], atol=1e-6)
-    cell = own[0][3][13:25, 50:63]  # query cell 1, key cell 4 of 24: 12.5 tokens each
+
+
+def test_long_inputs_have_statistics_of_a_sample_of_rows(long_model: Any) -> None:
+    text = long_text()
+    batch = long_model.encode(text)
+    own, some = eager(long_model, batch), attention.sample(LONG)
+    result = backends.run(long_model, "attention", text)
+    assert result.facts["sampled_rows"] == len(some) == len(set(some)) == 256
+    ids = batch.inputs["input_ids"][0].tolist()
+    for statistic, value in slow_statistics(own[1][2], ids, some).items():
+        assert result.arrays[statistic][1, 2] == pytest.approx(value, abs=1e-4)
+    inside = [row for row in range(13, 25) if row in some]
+    cell = own[0][3][inside, 50:63]  # query cell 1, key cell 4 of 24: 12.5 tokens each
     assert result.arrays["overview"].shape == (2, 4, 24, 24)
     assert result.arrays["overview"][0, 3, 1, 4] == pytest.approx(cell.max(), abs=1e-6)
-    ids = long_model.encode(text).inputs["input_ids"][0].tolist()
-    for statistic, value in slow_statistics(own[1][2], ids).items():
-        assert result.arrays[statistic][1, 2] == pytest.approx(value, abs=1e-4)
+
+
+def test_the_sample_takes_one_row_of_each_stretch() -> None:
+    assert attention.sample(9) == tuple(range(9))
+    rows = np.array(attention.sample(8192))
+    assert (rows * 256 // 8192).tolist() == list(range(256))
+    assert len(set((rows % 32).tolist())) > 16  # a text of period 32 is seen at many of its places
+
+
+def test_a_prediction_of_the_recorded_forward_is_the_prediction(long_model: Any) -> None:
+    text = long_text()
+    before = recorded.forwards
+    long_model.module.zero_grad()
+    result = backends.run(long_model, "attention", text + " the")
+    assert recorded.forwards == before + 1
+    assert result.facts["prediction"] == backends.prediction(long_model, long_model.encode(text + " the"))
+
+
+def test_one_head_of_a_long_text_visits_one_layer(long_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, visited, statistics = long_text() + " a", [], []
+    plain = capture.Attention.plain
+
+    def counted(call: Any) -> Any:
+        visited.append(call.module.layer_idx)
+        return plain(call)
+
+    monkeypatch.setattr(capture.Attention, "plain", counted)
+    monkeypatch.setattr(attention, "_statistics", lambda *a: statistics.append(a))
+    batch = long_model.encode(text)
+    result = attention.AttentionPattern(layers=(0,), heads=(2,))(long_model, batch)
+    assert visited == [0]  # the forward ended there
+    assert statistics == []
+    assert "overview" not in result.arrays
+    before = recorded.forwards
+    attention.AttentionPattern(layers=(0,), heads=(1,), queries=(7,))(long_model, batch)
+    assert recorded.forwards == before  # another head and row of a layer that was visited
 
 
 def test_statistics_in_parts_equal_statistics_at_once(long_model: Any) -> None:
-    from backends import capture
-
     batch = long_model.encode(long_text())
-    with torch.no_grad(), capture.record(long_model.module, long_model.sites, qk=[1]) as recording:
-        long_model.outputs(long_model.features(batch), batch)
-    parts = list(recording.parts(1, most=4 * LONG * 37))
-    assert [first for first, _ in parts][:3] == [0, 37, 74]
+    call = recorded.call(long_model, batch, "", 1)
+    parts = list(capture.pieces(call, range(LONG), most=4 * LONG * 37))
+    assert [int(rows[0]) for rows, _ in parts][:3] == [0, 37, 74]
+    assert max(part.numel() for _, part in parts) == 4 * LONG * 37
     laid = attention._Laid.out(long_model, batch, "")
-    one = attention._statistics(iter([(0, torch.cat([part for _, part in parts], 2))]), laid)
-    many = attention._statistics(iter(parts), laid)
+    one = attention._statistics([(torch.arange(LONG), torch.cat([part for _, part in parts], 2))], laid)
+    many = attention._statistics(parts, laid)
     for name in one:
-        torch.testing.assert_close(one[name], many[name])
+        np.testing.assert_allclose(one[name], many[name], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(

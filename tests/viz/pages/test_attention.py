@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from dash import Dash
 
 from backends.results import Result
+from backends.store import key_of
 from tests.viz.samples import NASTY
+from viz.components import attention_link as link
 from viz.components import attention_view as shown
 from viz.components import heads
+from viz.components.long_view import LongHead
 from viz.pages import attention as page
 
 KEY = "a" * 64
@@ -115,7 +119,7 @@ def test_ranking_names_the_extreme_heads_first_and_skips_what_is_not_finite() ->
 def test_the_first_head_shown_is_the_induction_head() -> None:
     result = attention(induction=put({(1, 1): 0.8}), previous=put({(0, 2): 0.6}))
     assert heads.striking(result) == (1, 1)
-    assert page.picked(result, None) == {"layer": 1, "head": 1, "model": "bundled/names"}
+    assert link.picked(result, None) == {"layer": 1, "head": 1, "model": "bundled/names"}
 
 
 def test_induction_is_not_offered_where_nothing_repeats() -> None:
@@ -132,20 +136,65 @@ def test_images_have_no_previous_token() -> None:
     assert heads.unit_of(result, "distance") == "patches"
 
 
-def test_a_link_restores_the_head_by_name_and_a_wrong_one_is_ignored() -> None:
+def test_a_link_restores_the_head_by_name() -> None:
     result = attention(induction=put({(1, 1): 0.8}))
     model = {"model": "bundled/names"}
-    assert page.picked(result, {"link": {"layer": "0", "head": "2"}}) == {"layer": 0, "head": 2, **model}
-    assert page.picked(result, {"link": {"layer": "0", "head": "mean"}}) == {"layer": 0, "head": "mean", **model}
-    assert page.picked(result, {"link": {"layer": "7", "head": "<b>"}}) == {"layer": 1, "head": 1, **model}
+    assert link.picked(result, {"link": {"layer": "0", "head": "2"}}) == {"layer": 0, "head": 2, **model}
+    assert link.picked(result, {"link": {"layer": "0", "head": "mean"}}) == {"layer": 0, "head": "mean", **model}
+    assert link.picked(result, {"link": {"layer": "1", "head": ""}}) == {"layer": 1, "head": 0, **model}
+    assert link.unknown_head(result, {"link": {"layer": "0", "head": "2"}}) == ""
+
+
+def test_a_wrong_head_in_a_link_is_said() -> None:
+    result = attention(induction=put({(1, 1): 0.8}))
+    wrong = {"link": {"layer": "7", "head": "<b>"}}
+    assert link.picked(result, wrong) == {"layer": 1, "head": 1, "model": "bundled/names"}
+    assert link.unknown_head(result, wrong) == (
+        "The link asks for layer “7” and head “<b>”, which this model does not have: layers go from 0 to 1, "
+        "heads from 0 to 2. You see layer 1, head 1."
+    )
+    assert "asks for head “9”, which" in link.unknown_head(result, {"link": {"layer": "0", "head": "9"}})
+
+
+PARTS = {name: {"layers": 3, "heads": 4, "withdrawn": {}} for name in ("encoder", "decoder", "cross")}
+
+
+def test_the_part_of_a_network_with_several_stacks() -> None:
+    card = {**LM, "parts": PARTS}
+    given = {"digest": "b" * 64, "text": "no fever"}
+    assert page.requests(card, given, "cross")["attention"]["options"]["part"] == "cross"
+    assert page.requests(card, given)["attention"]["options"]["part"] == "encoder"
+    assert page.requests(LM, given, "cross")["attention"]["options"]["part"] == ""
+    assert [o["value"] for o in link.part_options(PARTS)] == ["encoder", "decoder", "cross"]
+    assert link.part_options(PARTS)[2]["label"] == "the decoder, looking at the encoder (3 layers)"
+
+
+def test_a_wrong_part_in_a_link_is_said() -> None:
+    _, part, told = link.part_of({**LM, "parts": PARTS}, "tower")
+    assert part == "encoder"
+    assert told == (
+        "“tower” was asked for, a part that is not to be seen in this model, which has encoder, decoder, cross; "
+        "you see “encoder”."
+    )
+    assert link.sentence_of({"sentence": told, "part": "encoder"}, "encoder") == told
+    assert link.sentence_of({"sentence": told, "part": "encoder"}, "decoder") == ""
+    assert "this model is one stack of layers" in link.part_of(LM, "cross")[2]
+    gone = {**PARTS, "cross": {**PARTS["cross"], "withdrawn": {"attention": "its patterns differ"}}}
+    assert "in this model (its patterns differ); you see “encoder”." in link.part_of({**LM, "parts": gone}, "cross")[2]
+
+
+def test_the_window_in_a_link() -> None:
+    assert link.window_in({"rows": "512-768", "keys": "0-256"}) == {"rows": [512, 768], "keys": [0, 256]}
+    for wrong in ({}, {"rows": "5-5", "keys": "0-2"}, {"rows": "a-b", "keys": "0-2"}, {"rows": "0-2"}):
+        assert link.window_in(wrong) is None
 
 
 def test_a_pick_outlives_the_input_but_not_the_model() -> None:
     result = attention(induction=put({(1, 1): 0.8}))
     pick = {"layer": 0, "head": 2, "model": "bundled/names"}
-    assert page.picked(result, pick) == pick
-    assert page.picked(result, {**pick, "model": "gpt2"})["layer"] == 1
-    assert page.picked(result, "nonsense")["layer"] == 1
+    assert link.picked(result, pick) == pick
+    assert link.picked(result, {**pick, "model": "gpt2"})["layer"] == 1
+    assert link.picked(result, "nonsense")["layer"] == 1
 
 
 @pytest.mark.parametrize(
@@ -161,20 +210,102 @@ def test_a_pick_outlives_the_input_but_not_the_model() -> None:
     ],
 )
 def test_a_pick_that_is_none_is_no_place(pick: Any) -> None:
-    assert page.placed(shown.grid_data(KEY, attention()), pick) is None
+    assert link.placed(shown.grid_data(KEY, attention()), pick) is None
 
 
-def test_the_mean_is_a_head_only_where_all_maps_are_there() -> None:
+def long(**more: Any) -> Result:
+    """A result as a text of nine tokens would have, were it too long."""
+    result = attention(tuple(f"t{i}" for i in range(9)), part=(0, 0), **more)
+    pattern = result.arrays["pattern"][:, :, -1:]
+    labels = {**result.labels, "query": ("t8",)}
+    asked = {**LONG_REQUEST, "options": {"part": ""}}
+    facts = {**result.facts, "sampled_rows": 4, "query_tokens": 9}
+    arrays = {**result.arrays, "pattern": pattern}
+    return dataclasses.replace(result, arrays=arrays, labels=labels, facts=facts, request=asked)
+
+
+LONG_REQUEST = {"model": "bundled/names", "revision": "1", "input": "d" * 64}
+WINDOW = {
+    "query_tokens": 9, "tokens": 9, "whole": True, "most_rows": 9, "most": 0.7, "most_patches": 0.5, "summed_rows": 9,
+    "shares": {"to_special": 0.0, "hidden_share": 0.25, "to_first": 0.25, "itself": 0.5},
+    "pairs": [[4, 2, 0.7], [8, 8, 0.6]], "rows": [0, 9], "keys": [0, 9], "steps": [1, 1], "sink": False,
+    "special": True, "shape": [9, 9], "values": "",
+}  # fmt: skip
+
+
+def test_the_mean_is_a_head_also_of_a_long_text() -> None:
     mean = {"layer": 1, "head": heads.MEAN}
-    assert page.placed(shown.grid_data(KEY, attention()), mean) == (1, "mean")
-    long = shown.grid_data(KEY, attention(part=(0, 0)))
-    assert page.placed(long, mean) is None
-    assert page.placed(long, {"layer": 1, "head": 2}) == (1, 2)
+    assert link.placed(shown.grid_data(KEY, attention()), mean) == (1, "mean")
+    assert link.placed(shown.grid_data(KEY, long()), mean) == (1, "mean")
+    one = shown.grid_data(KEY, attention(part=(0, 0)))  # a result that somebody made of one head
+    assert link.placed(one, mean) is None
+    assert link.placed(one, {"layer": 1, "head": 2}) == (1, 2)
 
 
-def test_one_head_is_asked_for_where_not_all_maps_came() -> None:
-    assert page.options(shown.grid_data(KEY, attention()), (1, 2)) == {}
-    assert page.options(shown.grid_data(KEY, attention(part=(0, 0))), (1, 2)) == {"layers": [1], "heads": [2]}
+def test_one_head_of_a_long_text_is_a_window() -> None:
+    request = page.window_request(long(), (1, 2), True, True)
+    assert request["job"] == "window"
+    assert (request["model"], request["input"]) == ("bundled/names", "d" * 64)
+    assert request["options"] == {
+        "part": "", "layer": 1, "head": 2, "rows": None, "keys": None, "size": None, "sink": False, "special": True,
+    }  # fmt: skip
+    assert page.window_request(long(), (0, "mean"), False, False)["options"]["head"] == "mean"
+
+
+def test_a_long_text_says_of_how_many_rows_it_speaks() -> None:
+    data = shown.grid_data(KEY, long())
+    assert (data["whole"], data["rows"]) == (False, "from 4 of 9 rows")
+    assert "from 4 of 9 rows, one from each of as many equal stretches" in page.explained("entropy", data)
+    assert page.explained("entropy", shown.grid_data(KEY, attention())).endswith("the wider it spreads.")
+
+
+def test_a_head_is_drawn_when_its_own_window_has_come(engine: Any) -> None:
+    result = long()
+    engine.store.put_result(KEY, result)
+    data = shown.grid_data(KEY, result)
+    key = key_of(page.window_request(result, (1, 2), True, True))
+    engine.store.put_document(key, WINDOW)
+    head = page.looked_at(engine.store, data, {"window": key}, (1, 2), True, True, {"rows": [2, 5], "keys": [0, 3]})
+    assert head.name == "Head 1.2"
+    assert head.start == {"rows": [2, 5], "keys": [0, 3]}
+    assert page.looked_at(engine.store, data, {"window": key}, (1, 2), False, True) is None  # of the other switch
+    assert page.looked_at(engine.store, data, {}, (1, 2), True, True) is None
+    other = page.looked_at(engine.store, data, {"window": key}, (1, 2), True, True, {"key": "x", "rows": [2, 5]})
+    assert other.start is None  # where somebody looked in another text
+
+
+def long_head(**more: Any) -> LongHead:
+    return LongHead.over(KEY, long(), {**WINDOW, **more}, 1, 2)
+
+
+def test_a_long_head_in_words() -> None:
+    assert long_head().sentence() == "Head 1.2 looks mostly at the very token it is at (0.50 of its attention)."
+    assert long_head().note() == (
+        "Hidden: the first token, “t0”, which takes 25% of this head's attention. The rest is not rescaled."
+    )
+    far = long_head(whole=False, summed_rows=4, most_rows=3).note()
+    assert "The shares are means from 4 of 9 rows." in far
+    assert "Its whole map, 9 × 9, would take too long: the map is a window of at most 3 rows" in far
+
+
+def test_a_long_map_is_tiles_and_its_payload_stays_bounded() -> None:
+    drawn, spec = long_head().map()
+    assert drawn == []
+    assert spec["map"] == f"/maps/{KEY}/tile?layer=1&head=2&sink=0&special=1"
+    tiles = spec["tiles"]
+    assert (tiles["shape"], tiles["whole"], tiles["names"]) == ([9, 9], True, f"/maps/{KEY}/names")
+    view = long_head().view()
+    assert view["row"] == f"/maps/{KEY}/tile?layer=1&head=2&sink=1&special=1&keys=0-9&size=1,9&rows="
+    assert "tokens" not in view
+    assert view["address"] == ""  # rows and columns come one by one
+    assert long_head(whole=False).view()["column"] == ""
+
+
+def test_a_long_table_and_downloads() -> None:
+    rows = long_head().table().children[2].children
+    assert [cell.children for cell in rows[0].children] == ["t4 (4)", "t2 (2)", "0.7000"]
+    told = str(long_head().downloads())
+    assert f"/maps/{KEY}/window.csv?layer=1&head=2" in told
 
 
 def test_grid_data_is_plain_json_with_scales_and_units() -> None:
@@ -184,14 +315,6 @@ def test_grid_data_is_plain_json_with_scales_and_units() -> None:
     assert (entropy["low"], entropy["high"]) == (0.0, 2.0)
     assert entropy["words"] == "entropy (nat), one scale for all heads"
     assert data["sprite"] == f"/maps/{KEY}/overview/sprite?cell=5&sqrt=1"
-
-
-def test_a_head_of_a_long_text_is_the_first_of_its_result() -> None:
-    result = attention(part=(1, 2))
-    head = shown.Head.of(KEY, result, 1, 2)
-    assert head.at == (0, 0)
-    assert head.name == "Head 1.2"
-    assert head.view()["row"] == f"/maps/{KEY}/pattern?sqrt=1&at=0,0,"
 
 
 def test_the_map_hides_what_is_said_to_be_hidden() -> None:
@@ -225,17 +348,6 @@ def _figure(head: shown.Head) -> go.Figure:
     drawn, spec = head.map()
     assert spec is None
     return drawn.children[0].figure
-
-
-def test_more_than_256_tokens_are_drawn_on_the_canvas_and_payload_stays_bounded() -> None:
-    result = attention(tuple(f"t{i}" for i in range(600)), part=(0, 0))
-    drawn, spec = shown.Head.of(KEY, result, 0, 0).map()
-    assert drawn == []
-    assert spec["map"] == f"/maps/{KEY}/pattern?at=0,0&sqrt=1&sink=0"  # at most 512 cells on a side
-    assert spec["value"].startswith(f"/maps/{KEY}/pattern/value?at=0,0,")
-    view = shown.Head.of(KEY, result, 0, 0).view()
-    assert view["address"] == ""  # rows and columns come one by one
-    assert view["column"].endswith("at=0,0,*,")
 
 
 def test_the_table_lists_the_strongest_pairs() -> None:
