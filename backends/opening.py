@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
-from backends import catalog, registry
+from backends import catalog, forecast, registry
 from backends.errors import Refused
 from backends.models._base import Model
 
 
-def device() -> str:
-    """Where networks run: VITRINE_DEVICE, else CUDA or MPS when there, else the CPU."""
+def device(asked: str = "") -> str:
+    """Where a network runs: `asked`, else VITRINE_DEVICE, else CUDA or MPS when there, else the CPU.
+
+    Raises `Refused` when this machine has no such device.
+    """
     import torch
 
-    asked = os.environ.get("VITRINE_DEVICE")
-    if asked:
-        return asked
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    there = ["cpu", *(["cuda", *(f"cuda:{n}" for n in range(gpus)), "auto"] if gpus else [])]
+    there += ["mps"] if torch.backends.mps.is_available() else []
+    asked = asked or os.environ.get("VITRINE_DEVICE", "")
+    if asked and asked not in there:
+        raise Refused(f"there is no device {asked[:40]!r} on this machine; there are: {', '.join(there)}")
+    return asked or ("cuda" if gpus else "mps" if "mps" in there else "cpu")
 
 
 def open_source(source: catalog.Source) -> Model:
@@ -26,10 +33,12 @@ def open_source(source: catalog.Source) -> Model:
 
     source = catalog.fetch(source)
     named = _load.architectures(source)
+    where = device(source.settings.device)
     for family in sorted(registry.entries("models").values(), key=lambda family: -family.claim):
         auto = family.auto_class(named, source.path)
         if auto:
-            model = family.load(source, auto, device())
+            forecast.check(source, where)
+            model = family.load(source, auto, where)
             try:
                 _probe(model)
             except Refused:
@@ -49,6 +58,8 @@ def _probe(model: Model) -> None:
 
     from backends import capture, probe
 
+    if model.prepare():
+        return
     batch = model.encode(model.sample)
 
     def run() -> Any:
@@ -63,6 +74,36 @@ def _probe(model: Model) -> None:
             with capture.record(model.module, model.sites, residual=True) as recording:
                 run()
             model.tokens_seen = recording.residual[0].shape[1]
+            _check_replay(model)
+
+
+def _check_replay(model: Model) -> None:
+    """Whether forwards of each stack may begin at a later block: `replay_gap` is how much that changes the answer.
+
+    `trim_gap` is the same where only later tokens change and those before are left out, as causal networks allow.
+    """
+    import torch
+
+    from backends import replay
+
+    batch = model.encode(model.sample)
+    features = model.features(batch)
+
+    def run(count: int) -> Any:
+        with torch.no_grad():
+            return model.outputs(features.expand(count, *features.shape[1:]), batch)
+
+    def checked(sites: Any) -> Any:
+        if not sites.block or "residual" in sites.withdrawn:
+            return sites
+        found = {"replay_gap": replay.gap(model.module, sites, run)}
+        if "attention" in sites.offers and sites.interface and not model.answers:
+            found["trim_gap"] = replay.gap(model.module, sites, run, trim=True)
+        return dataclasses.replace(sites, checks={**sites.checks, **found})
+
+    main = next((name for name, sites in model.stacks.items() if sites is model.sites), None)
+    model.stacks = {name: checked(sites) for name, sites in model.stacks.items()}
+    model.sites = model.stacks[main] if main is not None else checked(model.sites)
 
 
 def card(model: Model) -> dict[str, Any]:
@@ -81,16 +122,56 @@ def card(model: Model) -> dict[str, Any]:
         "device": model.device,
         "layers": len(sites.block),
         "heads": sites.heads,
+        "answers": model.answers,
         "parts": {
-            name: {"layers": len(s.block), "heads": s.heads, "checks": _checks(s), "withdrawn": dict(s.withdrawn)}
+            name: {
+                "layers": len(s.block),
+                "heads": s.heads,
+                "checks": _checks(s),
+                "withdrawn": dict(s.withdrawn),
+                "roles": s.roles(),
+            }
             for name, s in model.stacks.items()
         },
         "roles": {role: list(paths) for role, paths in model.layers().items()},
+        "numbers": _numbers(model),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "bytes": forecast.held_bytes(model),
         "checks": _checks(sites),
+        "tolerances": _tolerances(model),
         "withdrawn": dict(sites.withdrawn),
         "stand_ins": list(model.stand_ins),
         "warnings": list(model.warnings),
+        **model.extras,
     }
+
+
+def _numbers(model: Model) -> dict[str, int]:
+    """How many numbers the modules of each role hold, of all stacks; `rest` is what no role has."""
+    found: dict[str, set[str]] = {}
+    for sites in model.stacks.values() or [model.sites]:
+        for role, paths in sites.roles().items():
+            found.setdefault(role, set()).update(paths)
+    weights = {name: (p.data_ptr(), p.numel()) for name, p in model.module.named_parameters(remove_duplicate=False)}
+    counted: dict[str, dict[int, int]] = {}
+    for role, paths in found.items():
+        under = tuple(f"{path}." for path in paths)
+        counted[role] = dict(about for name, about in weights.items() if name.startswith(under))
+    known = {address for some in counted.values() for address in some}
+    rest = dict(about for about in weights.values() if about[0] not in known)
+    numbers = {role: sum(some.values()) for role, some in counted.items()} | {"rest": sum(rest.values())}
+    return {role: count for role, count in numbers.items() if count}
+
+
+def _tolerances(model: Model) -> dict[str, float]:
+    """The gap up to which each check passes, in the precision of this network."""
+    import torch
+
+    from backends import probe
+
+    rounding = torch.finfo(model.dtype).eps
+    names = {name for sites in [model.sites, *model.stacks.values()] for name in sites.checks}
+    return {name: probe.tolerance(name, rounding) for name in sorted(names)}
 
 
 def _checks(sites: Any) -> dict[str, float]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backends.errors import Refused
-from backends.methods._base import Method, Step, no_step, option
+from backends.errors import Refused, Unsettled
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
 
 if TYPE_CHECKING:
@@ -78,26 +78,22 @@ class Attribution(Method):
         """The map (token,) or (height, width), and facts about it."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is computed")
 
+    def cost(self, size: Size) -> Cost:
+        """One gradient, or one for each noisy copy where there are, and the number that is explained."""
+        return Cost(forwards=1, gradients=max(getattr(self, "smooth", 1), 1))
+
     def unit(self, target: Target, batch: Batch) -> str:
         """The unit of the map's values."""
         return f"{target.unit} {self.per}".strip()
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         from backends.methods._scoring import Scoring
-        from backends.models._batching import out_of_memory
 
         start = time.perf_counter()
         with model.lock:
             scoring = Scoring(model, batch, target, step)
-            try:
-                attribution, facts = self.attribute(scoring)
-                output = scoring.output
-            except Exception as error:
-                if isinstance(error, Refused) or not out_of_memory(error):
-                    raise
-                raise Refused(
-                    f"{self.title} does not fit in memory; use a shorter text, a smaller image, or fewer samples"
-                ) from None
+            attribution, facts = self._fitting(scoring)
+            output = scoring.output
         context = model.context(batch)
         axes = ("token",) if attribution.ndim == 1 else ("height", "width")
         counts = {"gradients": scoring.gradients, "forwards": scoring.forwards}
@@ -113,12 +109,39 @@ class Attribution(Method):
             facts={**context["facts"], "output": output, **facts, **counts, "seconds": time.perf_counter() - start},
         )
 
+    def _fitting(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+        """`attribute`, begun again with half as many inputs at once where memory ran out."""
+        from backends.models._batching import WOULD_FIT, out_of_memory, release
+
+        while True:
+            try:
+                return self.attribute(scoring)
+            except Exception as error:
+                if isinstance(error, Refused) or not out_of_memory(error):
+                    raise
+            release()  # here, where the error no longer holds the tensors of the failed run
+            if scoring.most == 1:
+                raise Unsettled(
+                    f"{self.title} does not fit in memory, even one input at a time; {WOULD_FIT}, "
+                    "or take fewer steps or samples"
+                )
+            scoring.most = max(min(scoring.most, 16) // 2, 1)
+            scoring.gradients = scoring.forwards = 0
+
 
 @dataclass(frozen=True)
 class OverParts(Attribution):
     """An attribution over removable parts: words, or squares of a picture. It needs answers, no gradients."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"answer"})
+
+    def evaluations(self, size: Size) -> int:
+        """How many changed inputs are answered."""
+        return getattr(self, "samples", 0) or max(8 * size.parts, 128)
+
+    def cost(self, size: Size) -> Cost:
+        """Forwards alone, several at a time; the changed inputs of one batch are held."""
+        return Cost(forwards=self.evaluations(size) + 2, at_once=size.batch, bytes=12 * size.batch * size.numbers)
 
     def unit(self, target: Target, batch: Batch) -> str:
         return f"{target.unit} per square" if batch.image is not None else target.unit

@@ -26,6 +26,52 @@ def no_step(fraction: float) -> None:
     """The `step` of a caller who neither watches nor cancels."""
 
 
+@dataclass(frozen=True)
+class Size:
+    """What the cost of a method hangs on.
+
+    The input's tokens (patches among them), its removable parts, the numbers of its features and a picture's height (0:
+    text); how many inputs go through the network at once; the network's layers, heads, width and outputs.
+    """
+
+    tokens: int
+    parts: int = 1
+    numbers: int = 0
+    side: int = 0
+    batch: int = 1
+    layers: int = 0
+    heads: int = 0
+    width: int = 0
+    outputs: int = 0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method takes of a network: how many inputs go forward, and how many forward and back for a gradient.
+
+    `at_once` of these go through together. `most` is how many times as much it may become where the method decides on
+    the way. Beside them: `flops`, floating-point operations of matrix products; `numbers` that pass a step of other
+    code, such as a softmax; `bytes` that are held.
+    """
+
+    forwards: float = 1.0
+    gradients: float = 0.0
+    at_once: int = 1
+    most: float = 1.0
+    flops: float = 0.0
+    numbers: float = 0.0
+    bytes: float = 0.0
+
+
+def show(step: Step, fraction: float, preview: Callable[[], Mapping[str, Any]]) -> None:
+    """Report progress and, to who can take it, what there is so far: small plain JSON, made only when it is sent."""
+    can = getattr(step, "tell", None)
+    if can is None:
+        step(fraction)
+    else:
+        can(fraction, preview)
+
+
 def option(
     default: Any,
     help: str,
@@ -45,7 +91,7 @@ class Method:
     """A way to look inside a model. Subclasses are frozen dataclasses; their docstring is the help text.
 
     `needs` is what a model must offer; `question` is the page that offers it (`attention`,
-    `attribution` or `trajectory`); `source` is paper and equation. `one_pass` says that it costs a
+    `attribution`, `trajectory` or `causal`); `source` is paper and equation. `one_pass` says that it costs a
     few forwards at most, `exact` that `completeness_gap` must be small for the map to be valid.
     """
 
@@ -54,10 +100,16 @@ class Method:
     title: ClassVar[str]
     source: ClassVar[str]
     needs_target: ClassVar[bool] = True
+    needs_pair: ClassVar[bool] = False
+    """Whether it compares a clean input with a corrupted one."""
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         """Compute the result; `step(fraction)` reports progress and raises when cancelled."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is computed")
+
+    def cost(self, size: Size) -> Cost:
+        """What it takes for an input of `size`; by default one forward. A forecast is made of it."""
+        return Cost()
 
     def options(self) -> dict[str, Any]:
         """The options as plain JSON values, defaults included."""
@@ -129,6 +181,8 @@ def _wanted(f: dataclasses.Field, hint: Any) -> str:
     about = f.metadata
     if about.get("choices"):
         return "one of " + ", ".join(str(c) for c in about["choices"])
+    if isinstance(hint, types.UnionType):  # X | None
+        hint = next(h for h in hint.__args__ if h is not type(None))
     noun = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}.get(hint, "numbers")
     low, high = about.get("low"), about.get("high")
     if low is not None and high is not None:

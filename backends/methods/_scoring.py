@@ -18,6 +18,9 @@ from backends.errors import Refused
 from backends.methods._base import Step
 from backends.models._base import Batch, Model, Target
 
+MOST = 64
+"""Inputs that go through a network at once at most."""
+
 
 class Scoring(nn.Module):
     """`model.score` of one input and target: features (B, …) -> (B,). Counts evaluations and reports progress.
@@ -31,6 +34,7 @@ class Scoring(nn.Module):
         self.network = model.module
         self.model, self.batch, self.target, self.step = model, batch, target, step
         self.expected = 1
+        self.most = MOST
         self.gradients = self.forwards = 0
 
     def forward(self, features: Tensor) -> Tensor:
@@ -54,8 +58,8 @@ class Scoring(nn.Module):
 
     @property
     def size(self) -> int:
-        """How many inputs go through the network at once."""
-        return self.model.batch_size(self.batch, self.target)
+        """How many inputs go through the network at once: `most`, where memory ran out with more."""
+        return min(self.model.batch_size(self.batch, self.target), self.most)
 
     @cached_property
     def output(self) -> float:

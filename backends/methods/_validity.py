@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends import catalog, registry
+from backends import catalog, contrast, registry
 from backends.errors import Cancelled, Refused
 from backends.methods._base import Method, Step, no_step
 
@@ -42,7 +42,7 @@ def check(model: Model, method_name: str, step: Step = no_step) -> dict[str, Any
 def _check(model: Model, entry: type[Method], figures: dict[str, float], step: Step) -> None:
     """Run every test that concerns this method; raises `Refused` with the sentence of the first that fails."""
     method = entry.build(getattr(entry, "cheap", {}))
-    batch = model.encode(_example(model))
+    batch = contrast.encode(model, _inputs(model, entry))
     target: Any = model.target(None, batch) if entry.needs_target else None
     step(0.1)
     result = method(model, batch, target)
@@ -62,12 +62,18 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     step(1.0)
 
 
+def _inputs(model: Model, entry: type[Method]) -> Any:
+    """An example, beside one of other words or with noise where the method compares two inputs."""
+    raw = _example(model)
+    return {"clean": raw, "corrupted": contrast.corrupt(model, raw)} if entry.needs_pair else raw
+
+
 def _example(model: Model) -> Any:
     """The first example on the model's card, else the family's sample."""
     examples = catalog.card(model.name).get("examples") or ()
     raw = examples[0].get("input") if examples else None
     if isinstance(raw, str) and model.own_offers >= {"pixels"}:
-        file = catalog.BUNDLED / model.name.removeprefix("bundled/") / raw
+        file = catalog.shipped(model.name) / raw
         return {"image": str(file)} if file.is_file() else model.sample
     return raw or model.sample
 

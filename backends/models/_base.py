@@ -45,6 +45,8 @@ class Batch:
     first_patch: int = 0
     streams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The tokens of the network's other stacks, by name: a decoder's, or the text beside a picture."""
+    corrupted: Batch | None = None
+    """The input that this clean one is compared with, of as many tokens."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,19 @@ class Model:
         from backends.models import _load
 
         module, missing = _load.network(source, auto, device)
+        device = _load.home(module, device)
         model = cls(source.name, source.revision, module, _load.processor(source, cls.processor_auto), device)
         if missing:
             model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
         return model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in; features, scores and results are float32 whatever it is."""
+        import torch
+
+        kinds = (p.dtype for p in self.module.parameters() if p.is_floating_point())
+        return next(kinds, torch.float32)
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -171,6 +182,15 @@ class Model:
         """What `probe.locate` needs to find each of `stacks`, by name, the main one first; empty where there is one."""
         return {}
 
+    def prepare(self) -> bool:
+        """Find the network's parts where this family does so itself: then `sites` is set, and this returns True."""
+        return False
+
+    @property
+    def extras(self) -> Mapping[str, Any]:
+        """What a page needs to know of this family beyond what every card says, as plain JSON."""
+        return {}
+
     def stack(self, name: str = "") -> Any:
         """The sites of the stack called `name`, the main one's for "". Raises `Refused`, naming what there is."""
         if not name:
@@ -191,7 +211,7 @@ class Model:
         raise NotImplementedError
 
     def features(self, batch: Batch) -> Tensor:
-        """Where gradients are taken: token embeddings (1, T, d) or pixel values (1, C, H, W)."""
+        """Where gradients are taken: token embeddings (1, T, d) or pixel values (1, C, H, W), float32."""
         raise NotImplementedError
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
@@ -215,7 +235,7 @@ class Model:
 
     def score(self, features: Tensor, batch: Batch, target: Target) -> Tensor:
         """The number that is explained, (B,), differentiable: see `Target`."""
-        logits = self.outputs(features, batch)  # (B, C)
+        logits = self.outputs(features, batch).float()  # (B, C)
         if target.kind == "pair":
             return logits[:, target.ids[0]] - logits[:, target.ids[1]]
         return logits[:, target.ids[0]]

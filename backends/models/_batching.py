@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SIZES = (1, 4, 16, 64)
+WOULD_FIT = (
+    "use a shorter text, a smaller image or model, or open the model in a smaller dtype (its name with ?dtype=bfloat16)"
+)
+"""What helps where memory is short."""
 
 
 def fastest(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patience: float = 0.5) -> int:
@@ -44,22 +48,24 @@ def _seconds(run: Callable[[int], object], size: int, short: float) -> float:
 
 
 def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[list[Tensor], int]:
-    """`run` over `rows` in batches of `size`, halved on out of memory: the outputs, and the size that fitted."""
+    """`run` over `rows` in batches of `size`, halved on out of memory: the outputs, and the size that fitted.
+
+    Raises `Refused` where not even one fits.
+    """
     done: list[Tensor] = []
     start = 0
     while start < len(rows):
         try:
             done.append(run(rows[start : start + size]))
             start += size
+            continue
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            _release()
-            if size == 1:
-                raise Refused(
-                    "not even one input at a time fits in memory; use a shorter text, smaller image or smaller model"
-                ) from None
-            size //= 2
+        release()  # here, where the error no longer holds the tensors of the failed run
+        if size == 1:
+            raise Refused(f"not even one input at a time fits in memory; {WOULD_FIT}")
+        size //= 2
     return done, size
 
 
@@ -72,8 +78,12 @@ def out_of_memory(error: Exception) -> bool:
     )
 
 
-def _release() -> None:
+def release() -> None:
+    """Give memory that nothing refers to back to the device."""
+    import gc
+
     import torch
 
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
