@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-CHECKS = ("answer", "attention", "heads", "residual", "lens", "completeness", "patch")
+CHECKS = ("answer", "attention", "heads", "residual", "lens", "completeness", "patch", "steps")
 TITLES = (
     "Same answer", "Attention parity", "Head edit parity", "Residual check", "Logit lens parity", "IG completeness",
-    "Patch no-op",
+    "Patch no-op", "Stepwise parity",
 )  # fmt: skip
 VIEW = {"residual": "components", "lens": "unembedding", "patch": "residual"}
 """Check -> the view that is withdrawn where it fails, when its name is another."""
@@ -59,6 +59,7 @@ def checked(name: str, folder: Path, raw: dict[str, Any]) -> Iterator[dict[str, 
             "residual": residual(model, batch, sites) if "components" in sites.offers else None,
             "lens": lens(model, batch, sites) if "unembedding" in sites.offers else None,
             "patch": patch(model, batch, sites) if "residual" in sites.offers else None,
+            "steps": max(stepwise(model, raw, stack)) if "generation" in model.offers and stack != "encoder" else None,
         }
         main = whole if sites is model.sites else dict.fromkeys(whole)
         withdrawn = dict(sites.withdrawn) | invalid(model, name, main["completeness"])
@@ -207,6 +208,41 @@ def patch(model: Any, batch: Any, sites: Any) -> float:
     return max(_gap(put(layer, at, state[:, at]), plain) for layer, state in enumerate(stream) for at in (0, -1))
 
 
+def stepwise(model: Any, raw: Any, stack: str, tokens: int = 10) -> tuple[float, float]:
+    """Each step of a drawn continuation, with a cache, against one full forward: logits (relative), attention rows."""
+    import torch
+
+    from backends import capture, generation
+
+    sites, argument = model.stack(stack), model.written.argument
+    batch = model.begin(raw)
+    start = batch.inputs[argument].shape[1]
+    whole = model.begin(endless(model, batch.raw, tokens=tokens, temperature=1.0, seed=1)["inputs"][-1])
+    with torch.no_grad(), capture.record(model.module, sites, patterns=sites.layers) as full:
+        logits = model.module(**whole.inputs, use_cache=False).logits[0].float()
+    network, gaps, row_gaps = generation.Stepwise(model, batch), [], []
+    for length in range(start, start + tokens + 1):
+        with capture.record(model.module, sites, patterns=sites.layers) as recording:
+            own = network(whole.inputs[argument][0, :length].tolist())
+        gaps.append(_gap(own, logits[length - 1]))
+        for layer, pattern in recording.patterns.items():
+            row = full.patterns[layer][0, :, length - 1, : None if stack in model.attends_to else length]
+            width = pattern.shape[-1]  # a sliding window keeps only the last keys
+            assert not row[:, : row.shape[-1] - width].any()
+            row_gaps.append(float((row[:, -width:] - pattern[0, :, -1]).abs().max()))
+    return max(gaps), max(row_gaps)
+
+
+def endless(model: Any, raw: Any, **options: Any) -> dict[str, Any]:
+    """A continuation that no token ends."""
+    from unittest import mock
+
+    import backends
+
+    with mock.patch.object(type(model), "ends", ()):
+        return backends.generate(model, raw, **options)
+
+
 def every(names: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of all families asked for."""
     for name in names:
@@ -251,8 +287,10 @@ opened like anybody's. Every figure is the largest difference found; – stands 
 - **Logit lens parity**: final norm and unembedding of the last state against the network's logits
 - **IG completeness**: |Σ attribution − Δf| / |Δf| of integrated gradients with {STEPS} steps
 - **Patch no-op**: the first and the last token's state of each layer put back in its place; 0 is bit for bit
+- **Stepwise parity**: logits and attention rows of ten tokens drawn one by one, with what the network keeps of earlier
+  tokens, against one full forward over the whole text; the larger of both differences
 
-All but attention and completeness are relative to the largest value of what is compared with.
+All but attention and completeness (and stepwise rows) are relative to the largest value of what is compared with.
 
 Mixtral and gpt-oss send each token to a few experts, so that their answer jumps where another expert is chosen, and no
 integral of gradients sees a jump; with every expert used it adds up, as the row below Mixtral shows. MiniLM is the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,17 +34,11 @@ class TextModel(Model):
         return longest if longest < 10**8 else None
 
     def encode(self, raw: Any) -> Batch:
+        """Tokens of a text, or of `{"text": …, "ids": [int, …]}` exactly these, however the text would be split."""
         text = raw.get("text") if isinstance(raw, Mapping) else raw
-        if not isinstance(text, str):
-            raise Refused(f"{self.name} reads text, and no text was given")
-        if not text.strip():
-            raise Refused("the text is empty; type a sentence, or pick an example")
-        if self.limit and len(text) > 200 * self.limit:
-            raise Refused(f"the text has {len(text)} characters; {self.name} reads at most {self.limit} tokens")
-        coded = self._tokenize(text)
+        exact = raw.get("ids") if isinstance(raw, Mapping) else None
+        coded, text = self._of_text(text) if exact is None else self._of_ids(exact, text)
         ids, count = coded["input_ids"][0], coded["input_ids"].shape[1]
-        if count == 0:
-            raise Refused(f"the tokenizer of {self.name} finds no token in this text")
         if self.limit and count > self.limit:
             raise Refused(
                 f"the text has {count} tokens; {self.name} reads at most {self.limit}: "
@@ -55,12 +49,97 @@ class TextModel(Model):
             spans[:, 0] < spans[:, 1]
         )  # some models spell both with one id
         special = np.isin(ids.numpy(), self.processor.all_special_ids) & ~unknown_word
-        names = self.processor.convert_ids_to_tokens(ids.tolist())
+        names = self.names_of(ids.tolist())
         shown = [text[a:b] if b > a else name for (a, b), name in zip(spans, names, strict=True)]
         inputs = {k: v for k, v in coded.items() if k in ("input_ids", "attention_mask", "token_type_ids")}
-        return Batch(
-            {"text": text}, to_device(inputs, self.device), tuple(shown), spans=spans, special=special, text=text
-        )
+        given = {"text": text} if exact is None else {"text": text, "ids": ids.tolist()}
+        return Batch(given, to_device(inputs, self.device), tuple(shown), spans=spans, special=special, text=text)
+
+    def _of_text(self, text: Any) -> tuple[dict[str, Any], str]:
+        """A typed text as the tokenizer codes it, and the text."""
+        if not isinstance(text, str):
+            raise Refused(f"{self.name} reads text, and no text was given")
+        if not text.strip():
+            raise Refused("the text is empty; type a sentence, or pick an example")
+        if self.limit and len(text) > 200 * self.limit:
+            raise Refused(f"the text has {len(text)} characters; {self.name} reads at most {self.limit} tokens")
+        coded = self._tokenize(text)
+        if coded["input_ids"].shape[1] == 0:
+            raise Refused(f"the tokenizer of {self.name} finds no token in this text")
+        return coded, text
+
+    def _of_ids(self, ids: Any, text: Any) -> tuple[dict[str, Any], str]:
+        """Exact tokens coded as the tokenizer would, and their text: `text` where it is split just so, else spelled."""
+        import torch
+
+        ids = self.checked_ids(ids, "ids")
+        if not ids:
+            raise Refused("the list of token ids is empty; give at least one")
+        if isinstance(text, str) and len(text) <= 200 * len(ids):
+            coded = self._tokenize(text)
+            if coded["input_ids"][0].tolist() == ids:
+                return coded, text
+        text, spans = self.spelled(ids)
+        given = torch.tensor([ids])
+        more = {"token_type_ids": torch.zeros_like(given)} if self._typed else {}
+        offsets = {"offset_mapping": torch.tensor(spans)[None]}
+        return {"input_ids": given, "attention_mask": torch.ones_like(given), **more, **offsets}, text
+
+    def checked_ids(self, ids: Any, noun: str) -> list[int]:
+        """`ids` where they are a list of whole numbers in the vocabulary. Raises `Refused`."""
+        size = self.module.get_input_embeddings().weight.shape[0]
+        if not isinstance(ids, (list, tuple)) or any(type(i) is not int for i in ids):
+            raise Refused(f"{noun} must be a list of whole numbers, the tokens' numbers in the vocabulary")
+        wrong = next((i for i in ids if not 0 <= i < size), None)
+        if wrong is not None:
+            raise Refused(f"{self.name} has no token {wrong}; its tokens are 0 to {size - 1}")
+        return list(ids)
+
+    def names_of(self, ids: Sequence[int]) -> list[str]:
+        """The tokens' names in the vocabulary; an embedding may have more rows than the tokenizer has words."""
+        found = self.processor.convert_ids_to_tokens(list(ids))
+        return [name or f"[{i}]" for i, name in zip(ids, found, strict=True)]
+
+    def spelled(self, ids: Sequence[int], start: int = 0) -> tuple[str, list[tuple[int, int]]]:
+        """The text that the tokens from `start` add to those before, and the span of each in it; (0, 0) at specials.
+
+        Tokens that only together make a character share its span; one that the end cuts off is spelled "\ufffd".
+        """
+        text, spans, waiting = "", [], 0
+        anchor, read = max(start - 8, 0), start  # whether a space comes first depends on what stands before
+        for end in range(start + 1, len(ids) + 1):
+            piece = self._added(ids[anchor:read], ids[anchor:end])
+            waiting += 1
+            if piece.endswith("\ufffd") and end < len(ids) and waiting < 4:  # within a character of UTF-8
+                continue
+            first = len(text) + (self._joined and piece.startswith(" ") and len(piece) > 1)
+            spans += [(first, len(text) + len(piece)) if piece else (0, 0)] * waiting
+            text, waiting = text + piece, 0
+            anchor, read = (read, end) if piece else (anchor, read)
+        return text, spans
+
+    def _added(self, before: Sequence[int], after: Sequence[int]) -> str:
+        """What the longer list's text has more."""
+        for tidy in (None, False):  # tidying spaces may change what stood there
+            old, new = (self._decoded(ids, tidy) for ids in (before, after))
+            if new.startswith(old):
+                return new[len(old) :]
+        return new[len(old) :]
+
+    def _decoded(self, ids: Sequence[int], tidy: bool | None) -> str:
+        special = set(self.processor.all_special_ids) - {self._unknown}
+        kept = [i for i in ids if i not in special]
+        return self.processor.decode(kept, clean_up_tokenization_spaces=tidy) if kept else ""
+
+    @cached_property
+    def _joined(self) -> bool:
+        """Whether the tokenizer puts spaces between words, so that they are no part of them."""
+        return getattr(getattr(self.processor, "backend_tokenizer", None), "decoder", self) is None
+
+    @cached_property
+    def _typed(self) -> bool:
+        """Whether the tokenizer also numbers the texts that tokens belong to."""
+        return "token_type_ids" in self._tokenize("a")
 
     def _tokenize(self, text: str) -> dict[str, Any]:
         fast = getattr(self.processor, "is_fast", False)
@@ -88,7 +167,7 @@ class TextModel(Model):
     @property
     def takes_embeddings(self) -> bool:
         """Whether the network can be given embeddings in place of tokens; if not, nothing explains its answers."""
-        return "inputs_embeds" in self._accepted
+        return "inputs_embeds" in self.accepted
 
     @property
     def offers(self) -> frozenset[str]:
@@ -98,20 +177,21 @@ class TextModel(Model):
         import torch
 
         with torch.no_grad():
-            return self.module.get_input_embeddings()(batch.inputs["input_ids"])  # (1, T, d)
+            return self.module.get_input_embeddings()(batch.inputs["input_ids"]).float()  # (1, T, d)
 
     def _arguments(self, features: Tensor, batch: Batch) -> dict[str, Any]:
         """Keyword arguments of the network for embeddings of any batch size."""
-        rest = {k: v for k, v in batch.inputs.items() if k != "input_ids" and k in self._accepted}
+        rest = {k: v for k, v in batch.inputs.items() if k != "input_ids" and k in self.accepted}
         if self.takes_embeddings:
-            rest["inputs_embeds"] = features
+            rest["inputs_embeds"] = features.to(self.dtype)
         else:
             rest["input_ids"] = batch.inputs["input_ids"]
         rest = {k: v.expand(len(features), *v.shape[1:]) for k, v in rest.items()}
-        return {**rest, "use_cache": False} if "use_cache" in self._accepted else rest
+        return {**rest, "use_cache": False} if "use_cache" in self.accepted else rest
 
     @cached_property
-    def _accepted(self) -> frozenset[str]:
+    def accepted(self) -> frozenset[str]:
+        """The arguments that the network's forward takes."""
         return frozenset(inspect.signature(self.module.forward).parameters)
 
     def baseline(self, features: Tensor, batch: Batch, kind: str | None = None) -> Tensor:

@@ -14,6 +14,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a model continues: the names of its text and exact tokens in a raw input, and the network's argument.
+
+    The first `skipped` tokens of the argument begin every text and are not among the raw input's.
+    """
+
+    text: str = "text"
+    ids: str = "ids"
+    argument: str = "input_ids"
+    skipped: int = 0
+
+
 @dataclass(eq=False)
 class CausalLanguageModel(TextModel):
     """A decoder that predicts the next token of a text."""
@@ -21,13 +34,14 @@ class CausalLanguageModel(TextModel):
     mappings: ClassVar = {"AutoModelForCausalLM": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"}
     task: ClassVar = "causal-lm"
     baselines: ClassVar[tuple[str, ...]] = ("mean", "pad", "zero")
+    written: ClassVar[Written] = Written()
 
     @property
     def own_offers(self) -> frozenset[str]:
         return frozenset({"answer", "gradient", "tokens", "next_token", "generation"})
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
-        last = {"logits_to_keep": 1} if "logits_to_keep" in self._accepted else {}
+        last = {"logits_to_keep": 1} if "logits_to_keep" in self.accepted else {}
         return self.module(**self._arguments(features, batch), **last).logits[:, -1]  # (B, vocabulary)
 
     def score(self, features: Tensor, batch: Batch, target: Target) -> Tensor:
@@ -41,7 +55,7 @@ class CausalLanguageModel(TextModel):
         names = {k: v for k, v in batch.inputs.items() if k != "attention_mask"}
         longer = Batch(batch.raw, {k: v for k, v in names.items() if k == "input_ids"})
         logits = self.module(**self._arguments(whole, longer)).logits[:, -len(ids) :]  # (B, n, vocabulary)
-        return logits.log_softmax(-1).gather(-1, ids.expand(len(features), -1)[..., None]).sum((1, 2))
+        return logits.float().log_softmax(-1).gather(-1, ids.expand(len(features), -1)[..., None]).sum((1, 2))
 
     def name_of(self, index: int) -> str:
         return self.processor.decode([index])
@@ -79,15 +93,25 @@ class CausalLanguageModel(TextModel):
             raise Refused(f"text and sequence are {len(ids) + len(batch.tokens)} tokens; the model reads {self.limit}")
         return Target("sequence", tuple(ids), f"the sequence {text!r}", "nat")
 
-    def generate(self, batch: Batch, tokens: int) -> str:
-        """The greedy continuation of the input by `tokens` tokens, as text."""
-        import torch
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The tokens that end a text."""
+        found = self.module.generation_config.eos_token_id
+        found = self.processor.eos_token_id if found is None else found
+        return tuple(found) if isinstance(found, list) else () if found is None else (int(found),)
 
-        with self.lock, torch.no_grad():
-            out = self.module.generate(
-                **batch.inputs, max_new_tokens=tokens, do_sample=False, pad_token_id=self.processor.pad_token_id or 0
-            )
-        return self.processor.decode(out[0, batch.inputs["input_ids"].shape[1] :])
+    @property
+    def longest(self) -> int | None:
+        """How many tokens the text that it continues may have; None where that is not bounded."""
+        return self.limit
+
+    def begin(self, raw: Any) -> Batch:
+        """What a continuation of `raw` starts from."""
+        return self.encode(raw)
+
+    def constant(self, batch: Batch) -> dict[str, Any]:
+        """The network's arguments that are the same at every step of a continuation."""
+        return {}
 
 
 ENTRY = CausalLanguageModel

@@ -91,7 +91,7 @@ class ImageClassifier(Model):
         return batch.inputs["pixel_values"]
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
-        return self.module(pixel_values=features).logits  # (B, class)
+        return self.module(pixel_values=features.to(self.dtype)).logits  # (B, class)
 
     def baseline(self, features: Tensor, batch: Batch, kind: str | None = None) -> Tensor:
         """The picture blurred (sigma an eighth of its height), its mean colour, or zero (the training data's mean)."""

@@ -40,7 +40,7 @@ class ImageEncoder(ImageClassifier):
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
         """The first token's last state, or the mean over a feature map (B, d)."""
-        state = self.module(pixel_values=features).last_hidden_state
+        state = self.module(pixel_values=features.to(self.dtype)).last_hidden_state
         return state[:, 0] if state.ndim == 3 else state.flatten(2).mean(2)
 
     def predict(self, batch: Batch, most: int = 10) -> list[Choice]:

@@ -94,7 +94,7 @@ class ImageText(ImageClassifier):
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
         text = {name: batch.inputs[name] for name in ("input_ids", "attention_mask") if name in batch.inputs}
-        return self.module(pixel_values=features, **text).logits_per_image  # (B, caption)
+        return self.module(pixel_values=features.to(self.dtype), **text).logits_per_image  # (B, caption)
 
     def predict(self, batch: Batch, most: int = 10) -> list[Choice]:
         import torch

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from backends.errors import Refused
 from backends.models._base import Batch, Model, Target
 from backends.models._text import TextModel
-from backends.models.causal_lm import CausalLanguageModel
+from backends.models.causal_lm import CausalLanguageModel, Written
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,9 +23,10 @@ PREFIX = 8
 class Seq2Seq(CausalLanguageModel):
     """An encoder that reads a text and a decoder that answers it, as T5 and BART.
 
-    An input is `{"text": source, "output": answer so far}`; "" stands for an answer not yet begun, and without `output`
-    the decoder has given up to eight tokens greedily. Its features are the source's embeddings. Its stacks are the
-    `encoder`, the main one, the `decoder`, which the answer is read from, and its attention to the encoder, `cross`.
+    An input is `{"text": source, "output": answer so far}`; "" stands for an answer not yet begun, `output_ids` may
+    list its exact tokens, and without either the decoder has given up to eight tokens greedily. Its features are the
+    source's embeddings. Its stacks are the `encoder`, the main one, the `decoder`, which the answer is read from, and
+    its attention to the encoder, `cross`.
     """
 
     mappings: ClassVar = {"AutoModelForSeq2SeqLM": "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES"}
@@ -34,6 +35,7 @@ class Seq2Seq(CausalLanguageModel):
     claim: ClassVar = 2
     answers: ClassVar = "decoder"
     attends_to: ClassVar = {"cross": "encoder"}
+    written: ClassVar[Written] = Written("output", "output_ids", "decoder_input_ids", skipped=1)
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -42,7 +44,7 @@ class Seq2Seq(CausalLanguageModel):
 
     @property
     def own_offers(self) -> frozenset[str]:
-        return frozenset({"answer", "gradient", "tokens", "next_token", "output"})
+        return frozenset({"answer", "gradient", "tokens", "next_token", "output", "generation"})
 
     def places(self) -> dict[str, dict[str, Any]]:
         paths = {id(sub): path for path, sub in self.module.named_modules()}
@@ -57,22 +59,43 @@ class Seq2Seq(CausalLanguageModel):
         import torch
 
         batch = super().encode(raw)
-        said = raw.get("output") if isinstance(raw, Mapping) else None
+        said, exact = (raw.get("output"), raw.get("output_ids")) if isinstance(raw, Mapping) else (None, None)
         if said is not None and not isinstance(said, str):
             raise Refused("the output so far must be a text")
-        ids = [self._first, *(self._answer(batch) if said is None else self._ids(said))]
-        limit = getattr(self.module.config, "max_position_embeddings", None) or 10**9
-        if len(ids) > limit:
-            raise Refused(f"the output so far has {len(ids)} tokens; {self.name} gives at most {limit}")
+        if exact is not None:
+            answer = self.checked_ids(exact, "output_ids")
+        else:
+            answer = self._answer(batch) if said is None else self._ids(said)
+        ids = [self._first, *answer]
+        if self.longest and len(ids) > self.longest:
+            raise Refused(f"the output so far has {len(ids)} tokens; {self.name} gives at most {self.longest}")
         given = torch.tensor([ids], device=self.device)
-        names = self.processor.convert_ids_to_tokens(ids)
+        names = self.names_of(ids)
         pieces = tuple(self.name_of(i).strip() or name for i, name in zip(ids, names, strict=True))
+        output = self.processor.decode(answer) if exact is None else said or self.spelled(answer)[0]
         return dataclasses.replace(
             batch,
-            raw={"text": batch.text, "output": self.processor.decode(ids[1:])},
+            raw={**batch.raw, "output": output} | ({} if exact is None else {"output_ids": answer}),
             inputs={**batch.inputs, "decoder_input_ids": given},
             streams={"decoder": pieces, "cross": pieces},
         )
+
+    @property
+    def longest(self) -> int | None:
+        return getattr(self.module.config, "max_position_embeddings", None)
+
+    def begin(self, raw: Any) -> Batch:
+        """`raw`; an answer of which nothing was said begins at its beginning."""
+        given = raw if isinstance(raw, Mapping) else {"text": raw}
+        return self.encode(given if {"output", "output_ids"} & set(given) else {**given, "output": ""})
+
+    def constant(self, batch: Batch) -> dict[str, Any]:
+        import torch
+
+        mask = batch.inputs.get("attention_mask")
+        with torch.no_grad():
+            states = self.module.get_encoder()(input_ids=batch.inputs["input_ids"], attention_mask=mask)
+        return {"encoder_outputs": states, "attention_mask": mask}
 
     @property
     def _first(self) -> int:
@@ -85,23 +108,13 @@ class Seq2Seq(CausalLanguageModel):
 
     def _answer(self, batch: Batch) -> list[int]:
         """The first tokens of its own greedy answer, without the one that ends it."""
-        ends = self.module.generation_config.eos_token_id
-        ends = ends if isinstance(ends, list) else [ends]
-        return [i for i in self._continue(batch, PREFIX)[1:] if i not in ends]
-
-    def _continue(self, batch: Batch, tokens: int) -> list[int]:
-        """The ids of the answer, those given so far and `tokens` more."""
         import torch
 
-        known = ("input_ids", "attention_mask", "decoder_input_ids")
-        given = {name: batch.inputs[name] for name in known if name in batch.inputs}
+        given = {name: batch.inputs[name] for name in ("input_ids", "attention_mask") if name in batch.inputs}
         pad = self.processor.pad_token_id or 0
         with self.lock, torch.no_grad():
-            out = self.module.generate(**given, max_new_tokens=tokens, do_sample=False, num_beams=1, pad_token_id=pad)
-        return out[0].tolist()
-
-    def generate(self, batch: Batch, tokens: int) -> str:
-        return self.processor.decode(self._continue(batch, tokens)[batch.inputs["decoder_input_ids"].shape[1] :])
+            out = self.module.generate(**given, max_new_tokens=PREFIX, do_sample=False, num_beams=1, pad_token_id=pad)
+        return [i for i in out[0, 1:].tolist() if i not in self.ends]
 
     def outputs(self, features: Tensor, batch: Batch) -> Tensor:
         return self.module(**self._arguments(features, batch)).logits[:, -1]  # (B, vocabulary)
@@ -115,7 +128,7 @@ class Seq2Seq(CausalLanguageModel):
         given = torch.cat([batch.inputs["decoder_input_ids"], ids[:, :-1]], 1)  # the last token is only predicted
         longer = dataclasses.replace(batch, inputs={**batch.inputs, "decoder_input_ids": given})
         logits = self.module(**self._arguments(features, longer)).logits[:, -ids.shape[1] :]  # (B, n, vocabulary)
-        return logits.log_softmax(-1).gather(-1, ids.expand(len(features), -1)[..., None]).sum((1, 2))
+        return logits.float().log_softmax(-1).gather(-1, ids.expand(len(features), -1)[..., None]).sum((1, 2))
 
 
 ENTRY = Seq2Seq

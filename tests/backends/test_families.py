@@ -17,7 +17,7 @@ OWN_ATTENTION = {"GPT-J", "Bloom", "DeBERTa-v2"}
 ROUTED = {"Mixtral", "gpt-oss"}
 MOST = {
     "answer": 1e-5, "attention": 2e-6, "heads": 1e-5, "residual": 1e-5, "lens": 1e-5, "patch": 0.0,
-    "completeness": 0.03,
+    "completeness": 0.03, "steps": 1e-5,
 }  # fmt: skip
 
 

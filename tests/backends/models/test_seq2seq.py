@@ -115,10 +115,12 @@ def test_methods_that_follow_one_stack_are_not_offered(model):
         backends.run(model, "attention_rollout", RAW)
 
 
-def test_it_goes_on_with_its_answer(model):
-    text = model.generate(model.encode(RAW), 3)
-    assert text == model.generate(model.encode(RAW), 3)
-    assert "gave" not in text or text != "the patient gave"
+def test_an_answer_is_given_by_its_tokens(model):
+    ids = model.encode(RAW).inputs["decoder_input_ids"][0, 1:].tolist()
+    exact = model.encode({"text": TEXT, "output_ids": [*ids, 3]})  # the end, which a text cannot hold
+    assert exact.inputs["decoder_input_ids"][0].tolist() == [0, *ids, 3]
+    assert exact.raw == {"text": TEXT, "output": RAW["output"], "output_ids": [*ids, 3]}
+    assert model.encode(exact.raw).inputs["decoder_input_ids"].tolist() == exact.inputs["decoder_input_ids"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -126,6 +128,8 @@ def test_it_goes_on_with_its_answer(model):
     [
         (RAW, {"part": "tower"}, "has no part 'tower'; it has encoder, decoder, cross"),
         ({"text": TEXT, "output": 3}, {}, "the output so far must be a text"),
+        ({"text": TEXT, "output_ids": "3"}, {}, "output_ids must be a list of whole numbers"),
+        ({"text": TEXT, "output_ids": [999]}, {}, "has no token 999; its tokens are 0 to"),
         ({"text": ""}, {}, "the text is empty"),
     ],
 )
