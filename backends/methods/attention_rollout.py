@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends import capture
 from backends.methods import _inside
-from backends.methods._base import Method, Step, no_step
+from backends.methods._base import Cost, Method, Size, Step, no_step
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,12 @@ class AttentionRollout(Method):
     title: ClassVar = "Attention rollout"
     source: ClassVar = "Abnar & Zuidema 2020, eq. 1"
     needs_target: ClassVar = False
+
+    def cost(self, size: Size) -> Cost:
+        """One forward that keeps queries and keys, and every pattern computed from them, a part at a time."""
+        cells = size.heads * size.tokens**2
+        held = 8 * size.layers * size.tokens * size.width + 16 * min(cells, 2**23)
+        return Cost(flops=2 * size.layers * size.width * size.tokens**2, numbers=4 * size.layers * cells, bytes=held)
 
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
 from backends.methods._attribution import MOST_GAP, Attribution, against, baseline_option
+from backends.methods._base import Cost, Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,10 @@ class DeepLift(Attribution):
     claims: ClassVar = MOST_GAP
 
     baseline: str = baseline_option()
+
+    def cost(self, size: Size) -> Cost:
+        """Input and baseline go through together once; the baseline's and the input's numbers."""
+        return Cost(forwards=2, gradients=2, at_once=2)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from backends.methods._rescale import Rescale

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.methods._attribution import OverParts, baseline_option, of_parts, square_option
+from backends.methods._base import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,9 @@ class FeatureAblation(OverParts):
 
     square: int = square_option()
     baseline: str = baseline_option()
+
+    def evaluations(self, size: Size) -> int:
+        return size.parts
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

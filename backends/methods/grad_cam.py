@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
 from backends.methods._attribution import Attribution
-from backends.methods._base import option
+from backends.methods._base import Cost, Size, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +41,10 @@ class GradCam(Attribution):
     @property
     def signed(self) -> bool:
         return not self.positive
+
+    def cost(self, size: Size) -> Cost:
+        """A gradient, and for convolutional networks forwards that measure the stages."""
+        return Cost(forwards=4, gradients=1)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         offers = scoring.model.offers

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.methods._attribution import Attribution, against, baseline_option, seed_option
-from backends.methods._base import option
+from backends.methods._base import Cost, Size, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,10 @@ class GradientShap(Attribution):
     noise: float = option(0.0, "noise added to the input, as a share of its range", low=0.0, high=1.0)
     seed: int = seed_option()
 
+    def cost(self, size: Size) -> Cost:
+        """One gradient a sample, some at once, and a forward of each baseline."""
+        return Cost(4, self.samples, min(AT_ONCE, self.samples), bytes=8 * AT_ONCE * size.numbers)
+
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         import torch
         from captum import attr
@@ -47,8 +51,9 @@ class GradientShap(Attribution):
         total = torch.zeros_like(features)
         spread = self.noise * scoring.range
         with seeded(self.seed, scoring.model.device):
-            for start in range(0, self.samples, AT_ONCE):
-                count = min(AT_ONCE, self.samples - start)
+            at_once = min(AT_ONCE, scoring.most)  # fewer only where memory ran out: then other points are drawn
+            for start in range(0, self.samples, at_once):
+                count = min(at_once, self.samples - start)
                 part = attr.GradientShap(scoring).attribute(features, baselines, n_samples=count, stdevs=spread)
                 total = total + part.detach() * (count / self.samples)
         folded = scoring.fold(total)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.methods._attribution import Attribution
-from backends.methods._base import option
+from backends.methods._base import Cost, Size, option
 from backends.methods.grad_cam import stage
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ class GuidedGradCam(Attribution):
 
     def unit(self, target: Any, batch: Any) -> str:
         return "relative"
+
+    def cost(self, size: Size) -> Cost:
+        """Grad-CAM's gradient and the guided one, and forwards that measure the stages."""
+        return Cost(forwards=4, gradients=2)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

@@ -15,7 +15,7 @@ from backends.methods._attribution import (
     smooth_option,
     smoothed,
 )
-from backends.methods._base import option
+from backends.methods._base import Cost, Size, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,14 @@ class IntegratedGradients(Attribution):
     smooth: int = smooth_option()
     noise: float = noise_option()
     seed: int = seed_option()
+
+    def cost(self, size: Size) -> Cost:
+        """The steps asked for; where they are placed by need about 30 are, with a forward for every other one."""
+        times, held = max(self.smooth, 1), 8 * size.numbers
+        if self.steps:
+            gradients = self.steps * times
+            return Cost(3, gradients, min(size.batch, self.steps), bytes=held * self.steps)
+        return Cost(17 * times, 30 * times, min(size.batch, 32), most=max(self.most / 30, 1.0), bytes=held * 32)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

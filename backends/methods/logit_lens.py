@@ -9,7 +9,7 @@ import numpy as np
 
 from backends import capture
 from backends.methods import _inside
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ class LogitLens(Method):
     source: ClassVar = "nostalgebraist 2020; U · LN_f(R_l) → top-k"
 
     k: int = option(5, "how many tokens to list at each layer and position", low=1, high=20)
+
+    def cost(self, size: Size) -> Cost:
+        """One forward; the unembedding of every layer's states, which are held, as are some logits at a time."""
+        states, outputs = (size.layers + 1) * size.tokens, max(size.outputs, 1)
+        at_once = min(max(MOST // outputs, 1), size.tokens) * outputs
+        return Cost(
+            flops=2 * states * size.width * outputs,
+            numbers=10 * states * outputs,
+            bytes=8 * states * size.width + 20 * at_once,
+        )
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
 from backends.methods._attribution import Attribution, baseline_option, named
-from backends.methods._base import option
+from backends.methods._base import Cost, Size, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,13 @@ class Occlusion(Attribution):
     size: int = option(0, "side of the window: pixels, or words; 0 is 3/16 of the height, or one word", low=0)
     stride: int = option(0, "how far the window moves: pixels, or words; 0 is a third of its side, at least 1", low=0)
     baseline: str = baseline_option()
+
+    def cost(self, size: Size) -> Cost:
+        """A forward a window."""
+        high, wide = (size.side, size.side) if size.side else (size.tokens, 1)
+        window, stride = self._window(high, high, bool(size.side))
+        count = len(_starts(high, window, stride)) * len(_starts(wide, min(window, wide), stride))
+        return Cost(forwards=count + 2, at_once=size.batch, bytes=12 * size.batch * size.numbers)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         import torch

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends import capture
 from backends.methods import _inside
-from backends.methods._base import Method, Step, no_step
+from backends.methods._base import Cost, Method, Size, Step, no_step
 
 if TYPE_CHECKING:
     from backends.models._base import Batch, Model, Target
@@ -28,6 +28,11 @@ class Relevancy(Method):
     title: ClassVar = "Relevancy (gradient × attention)"
     source: ClassVar = "Chefer et al. 2021 (generic attention explainability), eq. 5 and 6"
 
+    def cost(self, size: Size) -> Cost:
+        """A gradient that keeps every pattern, what made it and its gradient."""
+        cells = size.layers * size.heads * size.tokens**2
+        return Cost(forwards=0, gradients=1, numbers=12 * cells, bytes=16 * cells)
+
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
@@ -43,7 +48,7 @@ class Relevancy(Method):
         causal = all(float(p[0, :, 0, 1:].detach().abs().sum()) == 0 for p in patterns)
         relevance = _inside.start(model, batch, patterns[0].shape[-1], causal, target)
         for pattern, gradient in zip(reversed(patterns), reversed(gradients), strict=True):
-            raised = (pattern * gradient)[0].detach().clamp(min=0).mean(0)  # (T, T)
+            raised = (pattern.float() * gradient.float())[0].detach().clamp(min=0).mean(0)  # (T, T)
             relevance = relevance + relevance @ raised  # the row of (I + C_L) … (I + C_1)
         return _inside.attribution(
             model, batch, relevance, method="relevancy", unit="relevance", target=target.words,

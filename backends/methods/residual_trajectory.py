@@ -10,7 +10,7 @@ import numpy as np
 from backends import capture
 from backends.errors import Refused
 from backends.methods import _inside
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ class ResidualTrajectory(Method):
     unit_length: bool = option(
         False, "scale every state to length 1 first, so that a few tokens with huge norms do not fill the picture"
     )
+
+    def cost(self, size: Size) -> Cost:
+        """One forward; every layer's states are held, beside copies in twice the precision."""
+        states, pairs = (size.layers + 1) * size.tokens * size.width, min(size.tokens, MOST) ** 2
+        return Cost(
+            flops=8 * (size.layers + 1) * pairs * size.width,
+            numbers=20 * states + (size.layers + 1) * pairs * size.width / 10,
+            bytes=36 * states + 16 * (size.layers + 1) * pairs,
+        )
 
     def __call__(self, model: Model, batch: Batch, target: Target | None = None, step: Step = no_step) -> Result:
         import torch

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.methods._attribution import OverParts, baseline_option, of_parts, seed_option, square_option
-from backends.methods._base import option
+from backends.methods._base import Size, option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,9 @@ class ShapleySampling(OverParts):
     square: int = square_option()
     baseline: str = baseline_option()
     seed: int = seed_option()
+
+    def evaluations(self, size: Size) -> int:
+        return self.orders * size.parts + 1
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backends.results import Result
+from tests.viz import causal_samples
 
 NASTY = ("<img src=x onerror=alert(1)>", "<b>bold</b>", '<a href="https://example.org">a</a>', "%{z}", "&lt;")
 SENTENCE = "There is no fever but severe chest pain"
@@ -161,4 +162,5 @@ ALL = {
     "image_attribution": image_attribution,
     "lens": lens,
     "trajectory": trajectory,
+    **causal_samples.ALL,
 }

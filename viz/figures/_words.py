@@ -72,3 +72,10 @@ def index(result: Result, axis: str, size: int, wanted: int | str) -> int:
         there = ", ".join(plain(x) for x in labels[:12]) + (" …" if size > 12 else "")
         raise Refused(f"no {axis} {str(wanted)[:40]!r}; there are: {there}")
     return number % size
+
+
+def percent(probability: float) -> str:
+    """A probability as a person reads it; never 100 % for what is not certain."""
+    if 0.9995 <= probability < 1:
+        return "> 99.9 %"
+    return f"{100 * probability:.1f} %" if probability >= 0.001 else "< 0.1 %"

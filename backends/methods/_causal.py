@@ -1,0 +1,378 @@
+"""What methods that intervene share: the number that is watched, the two inputs, and a sweep of many small changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends import replay
+from backends.errors import Refused
+from backends.methods import _inside
+from backends.methods._base import Step, no_step, option, show
+from backends.models import _batching
+from backends.replay import Base, Place, Row
+from backends.results import Result
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.models._base import Batch, Model, Target
+
+METRICS = ("logit", "probability", "loss")
+SITES = ("residual", "attention", "mlp", "heads")
+NEEDED = {"residual": "residual", "attention": "components", "mlp": "components", "heads": "heads"}
+"""What a model must offer for each site."""
+TOKENS = {"cpu": 512}
+"""Tokens in one batch of a sweep; on a GPU many more."""
+ENOUGH = 96
+"""Tokens with which a batch is large enough to leave out rows that would need many more tokens each."""
+SMALLEST = 1e-6
+"""The least difference of the two inputs' numbers, relative, of which shares can be taken."""
+
+METRIC = "the number that is watched: the target's logit (or difference of two), its probability, or its loss"
+PART = "which stack of a network that has several; empty is the main one"
+
+
+def metric_option() -> Any:
+    """The option `metric`."""
+    return option("logit", METRIC, choices=METRICS)
+
+
+def part_option() -> Any:
+    """The option `part`."""
+    return option("", PART)
+
+
+@dataclass
+class Watch:
+    """One network, its inputs and the number that is watched: `metric` of `target`."""
+
+    model: Model
+    batch: Batch
+    target: Target
+    metric: str = "logit"
+    part: str = ""
+    step: Step = no_step
+    tokens: int = 0
+    """Tokens in one batch; 0 takes what suits the device."""
+
+    def __post_init__(self) -> None:
+        if self.target.kind == "sequence":
+            raise Refused("interventions watch one answer, not a sequence: name a token, a class, or a pair of them")
+        if self.metric == "loss" and self.target.kind == "pair":
+            raise Refused("a loss has one right answer: name one target, or watch the logit of the pair")
+
+    @cached_property
+    def sites(self) -> Any:
+        """Where the parts of the stack are."""
+        return self.model.stack(self.part)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the number."""
+        return {"logit": "logit", "probability": "probability", "loss": "nat"}[self.metric]
+
+    @property
+    def exact(self) -> bool:
+        """Whether forwards may begin at a later block."""
+        return self.sites.checks.get("replay_gap", float("inf")) <= self.allowed
+
+    @property
+    def trims(self) -> bool:
+        """Whether tokens before the first change need not be computed again."""
+        return self.exact and not self.part and self.sites.checks.get("trim_gap", float("inf")) <= self.allowed
+
+    @property
+    def allowed(self) -> float:
+        """The gap that counts as rounding in the network's precision."""
+        import torch
+
+        return max(replay.LEAST, 8 * torch.finfo(self.model.dtype).eps)
+
+    def require(self, site: str) -> None:
+        """Raises `Refused` where this network does not give what changes at `site` need."""
+        need = NEEDED[site]
+        if need not in self.sites.offers:
+            why = self.sites.withdrawn.get(need, f"it has no {need}")
+            there = [name for name in SITES if NEEDED[name] in self.sites.offers]
+            fits = ", ".join(there) or "none"
+            raise Refused(f"{site} of {self.model.name} cannot be changed: {why}; there are: {fits}")
+
+    def features(self, batch: Batch) -> Tensor:
+        """The features of one input, detached."""
+        return self.model.features(batch).detach()
+
+    def number(self, output: Tensor) -> Tensor:
+        """The number that is watched (B,) of logits (B, C)."""
+        logits, ids = output.float(), self.target.ids
+        if self.metric == "loss":
+            return -logits.log_softmax(-1)[:, ids[0]]
+        values = logits.softmax(-1) if self.metric == "probability" else logits
+        return values[:, ids[0]] - values[:, ids[1]] if self.target.kind == "pair" else values[:, ids[0]]
+
+    def base(self, batch: Batch, features: Tensor | None = None, **wanted: Any) -> Base:
+        """The unchanged run of an input, every state kept, and what else `capture.record` is asked for."""
+        import torch
+
+        given = self.features(batch) if features is None else features
+        with self.model.lock, torch.no_grad():
+            known = replay.base(
+                self.model.module, self.sites, lambda: self.model.outputs(given, batch), self.trims, **wanted
+            )
+        if known.states[0].shape[0] != len(given):
+            raise Refused(f"part {self.part!r} of {self.model.name} has inputs of its own; change the main part")
+        return known
+
+    def value(self, known: Base) -> float:
+        """The number of an unchanged run; the mean of its samples."""
+        return float(self.number(known.output).mean())
+
+    def outputs(self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch) -> Tensor:
+        """Logits of some rows, which come in order of their start."""
+        import torch
+
+        given = features[[row.sample for row in rows]]
+        with torch.no_grad():
+            return replay.replay(
+                self.model.module, self.sites, known, rows, lambda: self.model.outputs(given, batch), self.exact
+            )
+
+    def sweep(
+        self,
+        rows: Sequence[Row],
+        known: Base,
+        batch: Batch,
+        features: Tensor | None = None,
+        tell: Callable[[float, Mapping[int, float]], None] | None = None,
+    ) -> np.ndarray:
+        """The number of every row, (len(rows),): those that begin at the last blocks first.
+
+        `tell(fraction, numbers)` gets the numbers that are known so far, by row; it raises when cancelled.
+        """
+        given = self.features(batch) if features is None else features
+        found: dict[int, float] = {}
+        costs = [len(self.sites.block) + 1 - row.start if self.exact else 1 for row in rows]
+        length = known.states[0].shape[1]
+        order, most = self._order(rows), self.tokens or TOKENS.get(str(self.model.device).partition(":")[0], 2**15)
+        with self.model.lock:
+            while order:
+                chunk = order[: together([rows[i].first if self.trims else 0 for i in order[: most + 1]], length, most)]
+                chunk.sort(key=lambda index: rows[index].start)
+                try:
+                    numbers = self.number(self.outputs([rows[i] for i in chunk], known, given, batch)).cpu().tolist()
+                except Exception as error:
+                    if not _batching.out_of_memory(error) or len(chunk) == 1:
+                        raise
+                    most = len(chunk) * length // 2
+                    continue
+                order = order[len(chunk) :]
+                found.update(zip(chunk, numbers, strict=True))
+                fraction = sum(costs[i] for i in found) / sum(costs)
+                (tell or (lambda share, _: self.step(share)))(fraction, found)
+        return np.array([found[index] for index in range(len(rows))], np.float32)
+
+    def _order(self, rows: Sequence[Row]) -> list[int]:
+        """The rows from the last block backwards, turning round at each so that neighbours change alike tokens."""
+
+        def place(index: int) -> tuple[int, int]:
+            start, first = rows[index].start, rows[index].first
+            return -start, first if start % 2 else -first
+
+        return sorted(range(len(rows)), key=place)
+
+
+def together(firsts: Sequence[int], length: int, most: int) -> int:
+    """How many of the next rows go through at once: at most `most` tokens, few of which no row changes.
+
+    Never as many as there are tokens, else a row of the batch could be taken for a token.
+    """
+    needed, low, count = 0, length, 0
+    for first in firsts:
+        low, needed, tokens = min(low, first), needed + length - first, (count + 1) * (length - min(low, first))
+        if count and (tokens > most or (tokens > ENOUGH and tokens > 1.3 * needed)):
+            break
+        count += 1
+    return count - 1 if count == length > 1 else count
+
+
+def pair(batch: Batch) -> tuple[Batch, Batch]:
+    """The clean and the corrupted input."""
+    if batch.corrupted is None:
+        raise Refused('this compares two inputs: give {"clean": …, "corrupted": …}')
+    return batch, batch.corrupted
+
+
+@dataclass
+class Contrast:
+    """The clean and the corrupted run of one network, and shares of the way from the one to the other."""
+
+    watch: Watch
+    wanted: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sides = pair(self.watch.batch)
+        self.clean_batch, self.corrupted_batch = sides
+        self.clean, self.corrupted = (self.watch.base(batch, **self.wanted) for batch in sides)
+        if self.clean.states[0].shape != self.corrupted.states[0].shape:
+            raise Refused("the two inputs have different numbers of tokens in this part; give both as many")
+        self.high, self.low = self.watch.value(self.clean), self.watch.value(self.corrupted)
+        if abs(self.high - self.low) <= SMALLEST * max(abs(self.high), abs(self.low), SMALLEST):
+            raise Refused(
+                f"both inputs have the same {self.watch.unit} of {self.watch.target.words} ({self.high:.4g}), so there "
+                "is nothing to restore: choose another target, or corrupt what matters to it"
+            )
+
+    def share(self, numbers: Any) -> Any:
+        """(m - m_corrupted) / (m_clean - m_corrupted): 0 changes nothing, 1 restores the clean number."""
+        return (numbers - self.low) / (self.high - self.low)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The two numbers and what they are of."""
+        return {"clean": self.high, "corrupted": self.low, "metric": self.watch.metric, "metric_unit": self.watch.unit}
+
+
+def values(base: Base, site: str, layer: int) -> Tensor:
+    """What a run has at a site, without the batch: (T, d), of heads (T, H, dh)."""
+    recording: Any = base.recording
+    if site == "residual":
+        return base.states[layer][0]
+    return {"attention": recording.attention_out, "mlp": recording.mlp_out, "heads": recording.z}[site][layer][0]
+
+
+def wanted(site: str) -> dict[str, Any]:
+    """What `capture.record` must be asked for to have `values` of a site."""
+    return {"components": site in ("attention", "mlp"), "heads": site == "heads"}
+
+
+def layers(sites: Any, site: str) -> tuple[int, ...]:
+    """The layers that have a site."""
+    parts = {"residual": sites.block, "attention": sites.branch, "mlp": sites.mlp, "heads": sites.attention}
+    return tuple(layer for layer, path in enumerate(parts[site]) if path)
+
+
+def place(site: str, layer: int) -> Place:
+    """The site of `capture.record` where a change goes."""
+    return ("z" if site == "heads" else site), layer
+
+
+def put(index: int, value: Tensor, tensor: Tensor) -> Tensor:
+    """One position of (T, d) replaced."""
+    tensor[index] = value
+    return tensor
+
+
+def put_head(head: int, value: Tensor | float, tensor: Tensor) -> Tensor:
+    """One head of (T, H, dh) replaced at every position."""
+    tensor[:, head] = value
+    return tensor
+
+
+def replaced(site: str, index: int, value: Tensor) -> Callable[[Tensor], Tensor]:
+    """An edit of one row that replaces position `index`, or head `index` where the site is heads."""
+    return partial(put_head, index, value[:, index]) if site == "heads" else partial(put, index, value[index])
+
+
+def parse_heads(asked: Sequence[str], sites: Any) -> tuple[tuple[int, int], ...]:
+    """ "layer.head" texts as numbers. Raises `Refused` on what is no head of this network."""
+    found = []
+    for text in asked:
+        layer, _, head = str(text).strip().partition(".")
+        if not (layer.isdigit() and head.isdigit()):
+            raise Refused(f"a head is given as layer.head, such as 2.1, not {str(text)[:40]!r}")
+        if int(layer) not in sites.layers or int(head) >= sites.heads:
+            raise Refused(
+                f"there is no head {str(text)[:20]}; the layers are {sites.layers[0]} to {sites.layers[-1]}, "
+                f"the heads 0 to {sites.heads - 1}"
+            )
+        found.append((int(layer), int(head)))
+    return tuple(dict.fromkeys(found))
+
+
+def ablated(base: Base, other: Base | None, kind: str, layer: int, head: int) -> Any:
+    """What a head is replaced by: zero, its mean over the tokens of these inputs, or what the other input gives."""
+    import torch
+
+    if kind == "zero":
+        return 0.0
+    if kind == "resample":
+        assert other is not None
+        return values(other, "heads", layer)[:, head]
+    both = [values(run, "heads", layer)[:, head] for run in (base, other) if run is not None]
+    return torch.cat(both).mean(0)
+
+
+ABLATIONS = ("zero", "mean", "resample")
+ABLATION = "what stands in for a head: zero, its mean over the input's tokens, or the corrupted input's value"
+
+
+def need_other(kind: str, batch: Batch) -> None:
+    """Raises `Refused` where resampling has no other input to take values from."""
+    if kind == "resample" and batch.corrupted is None:
+        raise Refused('resampling takes the other input\'s values: give {"clean": …, "corrupted": …}, or take the mean')
+
+
+def result(
+    watch: Watch, method: str, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[str, ...]],
+    labels: Mapping[str, Sequence[Any]], unit: str, facts: Mapping[str, Any], signed: bool = True,
+) -> Result:  # fmt: skip
+    """A result that also carries the input, and the corrupted one's tokens where there is one."""
+    context = _inside.context(watch.model, watch.batch, watch.part)
+    other = watch.batch.corrupted
+    more = {} if other is None else {"corrupted_tokens": list(other.tokens), "corrupted_text": other.text}
+    return Result(
+        method=method,
+        arrays={**arrays, **context["arrays"]},
+        axes={**axes, **context["axes"]},
+        labels={**{name: tuple(map(str, own)) for name, own in labels.items()}, **context["labels"]},
+        unit=unit,
+        signed=signed,
+        target=watch.target.words,
+        facts={**context["facts"], **more, "exact_replay": watch.exact, **facts},
+    )
+
+
+def positions(watch: Watch, length: int) -> tuple[str, ...]:
+    """The names of a stack's tokens or patches."""
+    found = _inside.tokens(watch.model, watch.batch, watch.part)[0]
+    return tuple(found) if len(found) == length else tuple(str(i) for i in range(length))
+
+
+def answers(watch: Watch, row: Row, known: Base, most: int = 5) -> list[dict[str, Any]]:
+    """What the network answers with a row's changes, best first."""
+    with watch.model.lock:
+        logits = watch.outputs([row], known, watch.features(watch.batch), watch.batch)[0].float()
+    shares = logits.softmax(-1)
+    best = shares.topk(min(most, len(shares))).indices.tolist()
+    named = [(i, _name_of(watch, i)) for i in best]
+    return [
+        {"index": i, "label": name, "probability": float(shares[i]), "logit": float(logits[i])} for i, name in named
+    ]
+
+
+def _name_of(watch: Watch, index: int) -> str:
+    """What answer `index` is called; captions are called by their text."""
+    captions = str(watch.batch.raw.get("text", "")).split("\n") if "captions" in watch.model.offers else []
+    return captions[index] if index < len(captions) else watch.model.name_of(index)
+
+
+def announce(
+    step: Step, low: float, high: float, grid: np.ndarray, places: Sequence[tuple[int, int]],
+    scale: Callable[[float], float] = float,
+) -> Callable[[float, Mapping[int, float]], None]:  # fmt: skip
+    """A `tell` for `Watch.sweep` that fills `grid` and shows it while it fills; cells not yet known are None."""
+
+    def tell(fraction: float, found: Mapping[int, float]) -> None:
+        for row, number in found.items():
+            grid[places[row]] = scale(number)
+
+        def preview() -> dict[str, Any]:
+            return {"effect": [[None if v != v else round(float(v), 6) for v in line] for line in grid]}
+
+        show(step, low + (high - low) * fraction, preview)
+
+    return tell

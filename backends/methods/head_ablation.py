@@ -1,0 +1,68 @@
+"""Head ablation: what does the answer lose when one attention head is switched off?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from backends.methods import _causal
+from backends.methods._base import Method, Step, no_step, option
+from backends.replay import Base, Row
+from backends.results import Result
+
+if TYPE_CHECKING:
+    from backends.models._base import Batch, Model, Target
+
+
+@dataclass(frozen=True)
+class HeadAblation(Method):
+    """What does the answer lose when one attention head is switched off?
+
+    `effect` (layer, head) is the watched number with the head replaced, minus the number as it is, in its unit:
+    negative where the head helps the target. A head is set to zero, to its mean over the tokens of the input, or to
+    what it gives for the corrupted input. Heads that stand in for one another may each seem to do nothing.
+    """
+
+    needs: ClassVar = frozenset({"answer", "residual", "heads", "gradient"})
+    question: ClassVar = "causal"
+    title: ClassVar = "Head ablation"
+    source: ClassVar = "Michel et al. 2019, Are sixteen heads really better than one?, section 2.3"
+
+    ablation: str = option("mean", _causal.ABLATION, choices=_causal.ABLATIONS)
+    metric: str = _causal.metric_option()
+    part: str = _causal.part_option()
+
+    def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
+        _causal.need_other(self.ablation, batch)
+        watch = _causal.Watch(model, batch, target, self.metric, self.part, step)
+        watch.require("heads")
+        known = watch.base(batch, heads=True)
+        other = watch.base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
+        clean = watch.value(known)
+        rows, places, effect = ablations(watch, known, other, self.ablation)
+        watch.sweep(rows, known, batch, tell=_causal.announce(step, 0, 1, effect, places, lambda m: m - clean))
+        return _causal.result(
+            watch, "head_ablation", {"effect": effect}, {"effect": ("layer", "head")},
+            {"layer": watch.sites.layers, "head": range(watch.sites.heads)}, watch.unit,
+            {"clean": clean, "unit": watch.unit, "metric": self.metric, "ablation": self.ablation},
+        )  # fmt: skip
+
+
+def ablations(
+    watch: _causal.Watch, known: Base, other: Base | None, kind: str
+) -> tuple[list[Row], list[tuple[int, int]], np.ndarray]:
+    """A row for every head, its place, and the grid (layer, head) to fill."""
+    rows, places = [], []
+    layers = watch.sites.layers
+    for index, layer in enumerate(layers):
+        for head in range(watch.sites.heads):
+            value = _causal.ablated(known, other, kind, layer, head)
+            rows.append(Row({("z", layer): partial(_causal.put_head, head, value)}))
+            places.append((index, head))
+    return rows, places, np.full((len(layers), watch.sites.heads), np.nan, np.float32)
+
+
+ENTRY = HeadAblation

@@ -1,0 +1,50 @@
+"""Attention looks important, removing it matters: every head as a point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from viz import theme
+from viz.figures._scale import finish, heading, quantity
+from viz.figures._words import names, plain
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+    from backends.results import Result
+
+FIRST = True
+
+
+def accepts(result: Result) -> bool:
+    """Whether the result has each head's salience and deviation."""
+    return result.axes.get("salience") == result.axes.get("deviation") == ("layer", "head")
+
+
+def draw(result: Result, dark: bool = False) -> Figure:
+    """How sharply each head looks, across, and how far the answer moves without it, upwards."""
+    import plotly.graph_objects as go
+
+    deviation, salience = (np.asarray(result.arrays[n], np.float32) for n in ("deviation", "salience"))
+    colours = theme.palette(dark)
+    figure = go.Figure()
+    layers, heads = names(result, "layer", len(deviation)), names(result, "head", deviation.shape[1])
+    for number, layer in enumerate(layers):
+        figure.add_scatter(
+            x=salience[number],
+            y=deviation[number],
+            mode="markers",
+            name=f"layer {plain(layer)}",
+            text=[f"head {plain(layer)}.{plain(head)}" for head in heads],
+            marker={"size": 10, "color": colours[number % len(colours)], "symbol": number % 10},
+            hovertemplate="%{text}<br>sharpness %{x:.3f}, deviation %{y:.3f}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="how sharply it looks from the answer's token (0 to 1)")
+    figure.update_yaxes(title_text=quantity("how far the answer moves without it", result.unit))
+    facts = result.facts
+    notes = [f"specialization {facts['specialization']:.3g}"] if facts.get("specialization") is not None else []
+    notes += [f"focus {facts['focus']:.2f}"] if facts.get("focus") is not None else []
+    notes += [f"rank correlation {facts['agreement']:.2f}"] if facts.get("agreement") is not None else []
+    return finish(figure, heading(result), notes, dark, 420)
