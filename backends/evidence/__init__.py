@@ -1,0 +1,9 @@
+"""Should you believe this picture? Tests of a map, one file a test, and the receipt that they make together.
+
+Each test takes a `Bank`: answers to the input with random parts hidden, drawn without seeing the map and shared by
+all maps of the input. The door is `receipt(model, result)`.
+"""
+
+from backends.evidence._receipt import Line, Receipt, receipt
+
+__all__ = ["Line", "Receipt", "receipt"]

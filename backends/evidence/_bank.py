@@ -1,0 +1,126 @@
+"""One bank of masked forwards for an input, drawn without seeing any map, kept and shared by every test and method.
+
+Masks follow from the shape and the seed alone, and a larger bank begins with the smaller one's masks, so that
+testing harder only adds forwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from backends.evidence._places import Places
+from backends.evidence._replacing import Hiding
+from backends.models._base import Model
+
+SHARES = (0.1, 0.2, 0.35, 0.5)
+"""How much of a picture or a text a mask hides."""
+WIDTHS = (0.024, 0.047, 0.07)
+"""The softness of a picture's masks, as a share of its longer side."""
+KEPT = 32
+"""Inputs whose banks are kept for each model."""
+
+
+@lru_cache(maxsize=16)
+def masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
+    """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random words."""
+    made = np.stack([_mask(shape, i, seed) for i in range(count)])
+    made.setflags(write=False)
+    return made
+
+
+def _mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
+    chance = np.random.default_rng([seed, index])
+    share = SHARES[index // len(WIDTHS) % len(SHARES)]
+    if len(shape) == 2:
+        field_ = clouds(shape, WIDTHS[index % len(WIDTHS)], chance)
+        return field_ > np.quantile(field_, 1 - share)
+    words = shape[0]
+    if index < words:  # each word by itself first
+        return np.arange(words) == index
+    return chance.permutation(words) < max(round(words * share), 1)
+
+
+def clouds(shape: tuple[int, ...], width: float, chance: np.random.Generator) -> np.ndarray:
+    """A smooth random field (place,), blurred by `width` of the longer side, around the edges."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(chance.standard_normal(shape), width * max(shape), mode="wrap").ravel()
+
+
+@dataclass(eq=False)
+class Bank:
+    """Answers to one input with random parts hidden, and whatever else is asked about it: each only once.
+
+    `whole` is the answer to the entire input, `hidden` (mask, place) what each mask hides, `answers` (mask, 3) the
+    score, probability and lead left.
+    """
+
+    hiding: Hiding
+    places: Places
+    seed: int
+    whole: np.ndarray
+    hidden: np.ndarray = field(init=False)
+    answers: np.ndarray = field(init=False)
+    memory: OrderedDict[bytes, np.ndarray] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.hidden = np.zeros((0, self.places.count), bool)
+        self.answers = np.zeros((0, 3))
+
+    def grow(self, count: int) -> None:
+        """Draw masks until there are `count`."""
+        if count > len(self.hidden):
+            new = masks(self.places.shape, count, self.seed)[len(self.hidden) :]
+            self.answers = np.concatenate([self.answers, self.ask(new, remember=False)])
+            self.hidden = np.concatenate([self.hidden, new])
+
+    @property
+    def drops(self) -> np.ndarray:
+        """How much of the score each mask costs, (mask,)."""
+        return self.whole[0] - self.answers[:, 0]
+
+    def ask(self, hidden: np.ndarray, remember: bool = True) -> np.ndarray:
+        """Score, probability and lead (N, 3) with `hidden` (N, place) replaced; what was asked before costs nothing."""
+        keys = [np.packbits(row).tobytes() for row in hidden]
+        known = {bytes(len(keys[0])): self.whole} if keys else {}
+        known |= {key: self.memory[key] for key in keys if key in self.memory}
+        fresh = [i for i, key in enumerate(keys) if key not in known and key not in keys[:i]]
+        if fresh:
+            found = self.hiding.answers(self.places.hidden(hidden[fresh]))
+            known |= {keys[i]: answer for i, answer in zip(fresh, found, strict=True)}
+            if remember:
+                self.memory.update({keys[i]: known[keys[i]] for i in fresh})
+            while len(self.memory) > 4096:
+                self.memory.popitem(last=False)
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 3))
+
+
+_banks: weakref.WeakKeyDictionary[Model, OrderedDict[tuple, Bank]] = weakref.WeakKeyDictionary()
+
+
+def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
+    """The bank of this model, input, target, replacement and seed with at least `count` masks; kept for the next map.
+
+    The answer to the entire input is computed each time, so that a network whose weights changed gets a new bank.
+    """
+    kept = _banks.setdefault(hiding.model, OrderedDict())
+    nothing = places.hidden(np.zeros((1, places.count), bool))
+    whole = hiding.answers(nothing)[0]
+    content = hiding.present.detach().cpu().contiguous().numpy().tobytes()
+    key = (hashlib.sha256(content).hexdigest(), str(hiding.target), hiding.kind, seed)
+    found = kept.get(key)
+    if found is None or not np.allclose(found.whole, whole, rtol=1e-4, atol=1e-5, equal_nan=True):
+        found = Bank(hiding, places, seed, whole)
+    found.hiding = hiding  # its progress and count are of this call
+    kept[key] = found
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    found.grow(count)
+    return found

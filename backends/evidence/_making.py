@@ -1,0 +1,160 @@
+"""How a receipt is made: one bank, its lines, and the rule over them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.evidence import bank_correlation, completeness, curves, hiding, randomisation, replacement
+from backends.evidence._bank import Bank, bank
+from backends.evidence._places import Places
+from backends.evidence._receipt import CANNOT, FAILS, HARDEST, HOLDS, OWN, SAMPLES, Line, Receipt
+from backends.evidence._replacing import Hiding, replacements
+from backends.models._base import Batch, Model, Target
+from backends.results import Result
+
+SHARE = {"picture": 0.1, "text": 0.2}
+"""How much of the input counts as the brightest part, at most."""
+SEEN = 3
+"""Grey levels by which a picture read again may differ from the one on the map."""
+SILENT = 0.02
+"""Where no mask moves the answer by more than this share of its score, or this probability, nothing can be told."""
+
+
+def make(
+    model: Model, result: Result, raw: Any, target: Any, kind: str, effort: int, seed: int, step: Any = None
+) -> Receipt:
+    """See `receipt`."""
+    start, step = time.perf_counter(), step or (lambda fraction: None)
+    if type(effort) is not int or not 1 <= effort <= HARDEST:
+        raise Refused(f"effort must be a whole number from 1 to {HARDEST}, not {str(effort)[:40]!r}")
+    attribution, wanted = mapped(result), result.request.get("target") if target is OWN else target
+    with model.lock:
+        batch = encoded(model, result, raw)
+        places = Places(batch)
+        values, kinds = places.of(attribution), replacements(model, batch)
+        made = _Making(model, batch, model.target(wanted, batch), places, effort, seed, step)
+        one = made.bank(kind or kinds[0])
+        step(0.5)
+        lines = made.lines(one, values, [k for k in kinds if k != one.hiding.kind])
+        if effort > 1:
+            lines.append(randomisation.line(model, batch, result, wanted))
+        else:
+            lines += [line for line in [completeness.line(float(attribution.sum()), result.facts)] if line]
+    verdict, rule = decide(lines, told(one))
+    step(1.0)
+    facts = {
+        "method": result.method, "target": made.target.words, "replacement": one.hiding.kind,
+        "replacements": list(kinds), "samples": len(one.hidden), "effort": effort, "seed": seed,
+        "forwards": made.forwards, "seconds": time.perf_counter() - start,
+    }  # fmt: skip
+    return Receipt(tuple(lines), verdict, rule, facts)
+
+
+class _Making:
+    """What the lines of one receipt share."""
+
+    def __init__(
+        self, model: Model, batch: Batch, target: Target, places: Places, effort: int, seed: int, step: Any
+    ) -> None:
+        if places.count < 4:
+            raise Refused(f"the input has {places.count} parts that can be hidden; a test needs at least 4")
+        self.model, self.batch, self.target, self.places = model, batch, target, places
+        self.effort, self.seed, self.step = effort, seed, step
+        self.hidings: list[Hiding] = []
+
+    def bank(self, kind: str, share: float = 1.0) -> Bank:
+        """The bank of a stand-in, with `share` of the samples."""
+        made = Hiding(self.model, self.batch, self.target, kind, self.step)
+        self.hidings.append(made)
+        base = SAMPLES["picture"] if self.places.pictured else SAMPLES["text"] + self.places.count
+        return bank(made, self.places, self.seed, int(base * share) * self.effort)
+
+    @property
+    def forwards(self) -> int:
+        """How many inputs went through the network for this receipt; kept answers cost none."""
+        return sum(made.forwards for made in self.hidings)
+
+    def lines(self, one: Bank, values: np.ndarray, others: Sequence[str]) -> list[Line]:
+        """The lines that every map gets."""
+        share = SHARE["picture" if self.places.pictured else "text"]
+        made = [hiding.line(one, values, share), bank_correlation.line(one, values)]
+        self.step(0.7)
+        made.append(curves.line(one, values))
+        if others:
+            made.append(replacement.line(one, self.bank(others[0], 0.0), values, share, made[0]))
+        return made
+
+
+def mapped(result: Result) -> np.ndarray:
+    """The map of a result. Raises `Refused` where it has none."""
+    if "attribution" not in result.arrays:
+        raise Refused(f"{result.method} has no map of its input to test; methods of the attribution page have one")
+    return np.asarray(result.arrays["attribution"])
+
+
+def encoded(model: Model, result: Result, raw: Any) -> Batch:
+    """The input that the map is of, from the result itself where `raw` is not given. Raises `Refused`."""
+    image = result.arrays.get("image")
+    text = result.facts.get("text")
+    if raw is None:
+        found = {"image": image} if image is not None else {"text": text}
+        raw = found if image is not None or text is not None else None
+    if raw is None:
+        raise Refused("the result does not hold its input; give it as `raw`")
+    batch = model.encode(raw)
+    if image is not None:
+        seen = batch.image
+        same = seen.shape == image.shape and np.abs(seen.astype(int) - image.astype(int)).mean() <= SEEN
+        if not same:
+            raise Refused("read again, this picture is not the one on the map; give the original as `raw`")
+    elif text is not None and batch.text != text:
+        raise Refused("the text given is not the one on the map; leave `raw` out, or give that text")
+    return batch
+
+
+def told(one: Bank) -> str:
+    """Why this bank tells nothing about any map of the input; empty where it does."""
+    change = float(np.abs(one.drops).max(initial=0.0))
+    moved = float(np.abs(one.answers[:, 1] - one.whole[1]).max(initial=0.0))
+    if change > SILENT * max(abs(float(one.whole[0])), 1e-6) or (np.isfinite(moved) and moved > SILENT):
+        return ""
+    return f"nothing that was hidden by “{one.hiding.kind}” changed the answer, so no map can be tested this way"
+
+
+def decide(lines: Sequence[Line], silent: str = "") -> tuple[str, str]:
+    """The verdict of all lines, and the rule with the line that decided.
+
+    “hiding” decides, since it asks the network itself about this very map; where it is close, the other lines say
+    whether it is worth testing harder. “weights” can only fail a map.
+    """
+    if silent:
+        return CANNOT, f"Cannot tell: {silent}."
+    found: Mapping[str, Line] = {line.name: line for line in lines}
+    first, weights = found["hiding"].verdict, found.get("weights")
+    if first == HOLDS and weights and weights.verdict == FAILS:
+        return FAILS, "Fails because of “weights”: a network that knows nothing gives the same map."
+    if first == HOLDS:
+        return (
+            HOLDS,
+            f"Holds because of “hiding”: what is bright matters more than elsewhere{_but(found.get('stand-in'))}.",
+        )
+    others = [name for name in ("random parts", "order") if name in found and found[name].verdict == HOLDS]
+    if first == CANNOT and others:
+        return CANNOT, f"Cannot tell: “hiding” is too close to call, though “{others[0]}” holds; test harder."
+    return (
+        FAILS,
+        f"Fails because of “hiding”: what is bright matters no more than elsewhere{_but(found.get('stand-in'))}.",
+    )
+
+
+def _but(stand_in: Line | None) -> str:
+    """What to add where another stand-in leads to another finding."""
+    if stand_in is None or stand_in.about.get("agree", True):
+        return ""
+    one, other = stand_in.about["kinds"]
+    return f"; so with “{one}” in the place of what is hidden, but not with “{other}”"

@@ -1,0 +1,67 @@
+"""With the truth or a drawn region: does the map lie where it should?
+
+Pointing game (Zhang et al. 2018), mass inside (energy-based pointing, Wang et al. 2020), intersection over union of
+the region with as many brightest places, rank accuracy (Arras et al. 2022): the share of as many brightest places as
+the region has that lie inside. Controls are copies of the map, so that a large region wins nothing by its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.evidence._controls import copies, rank
+
+Number = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def _pointing(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """1 where the largest value lies inside; the share of them where several are equally large."""
+    top = maps == maps.max(1, keepdims=True)
+    return (top & region).sum(1) / top.sum(1)
+
+
+def _mass(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The share of what speaks for the answer (values above zero) that lies inside."""
+    positive = maps.clip(min=0)
+    total = positive.sum(1)
+    return np.divide(positive[:, region].sum(1), total, out=np.zeros(len(maps)), where=total > 0)
+
+
+def _rank_accuracy(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """The share of as many brightest places as the region has that lie inside."""
+    top = np.argsort(-maps, 1, kind="stable")[:, : region.sum()]
+    return region[top].mean(1)
+
+
+def _overlap(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """Intersection over union of the region and as many brightest places."""
+    inside = _rank_accuracy(maps, region)
+    return inside / (2 - inside)
+
+
+NUMBERS: Mapping[str, Number] = {
+    "pointing": _pointing, "mass inside": _mass, "intersection over union": _overlap, "rank accuracy": _rank_accuracy,
+}  # fmt: skip
+
+
+def localisation(attribution: np.ndarray, region: np.ndarray, seed: int = 0) -> dict[str, dict[str, Any]]:
+    """Each number of a map with its control: {name: {"value", "control": [5 %, 95 %], "p"}}. Raises `Refused`."""
+    if attribution.shape != region.shape:
+        raise Refused(f"the region is {region.shape} but the map is {attribution.shape}: draw it on the same picture")
+    inside = np.asarray(region, bool).ravel()
+    if not inside.any() or inside.all():
+        raise Refused("the region is empty or everything: there must be an inside and an outside to tell apart")
+    values = np.asarray(attribution, float).ravel()
+    maps = np.concatenate([values[None], copies(values, attribution.shape, seed)])
+    made = {}
+    for name, measure in NUMBERS.items():
+        found = measure(maps, inside)
+        low, high = np.quantile(found[1:], (0.05, 0.95))
+        made[name] = {
+            "value": float(found[0]), "control": [float(low), float(high)], "p": rank(float(found[0]), found[1:]),
+        }  # fmt: skip
+    return made

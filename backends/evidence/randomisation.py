@@ -1,0 +1,42 @@
+"""Does the map show what the network learnt? The same map of the network with shuffled weights (Adebayo et al. 2018).
+
+The control is the map of another input by the trained network: two maps of pictures that share edges are alike to
+some degree, whoever made them, so a similarity that is not 0 proves nothing by itself.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.evidence import _again
+from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
+from backends.evidence.agreement import similarity
+from backends.models._base import Batch, Model
+from backends.results import Result
+
+ALIKE = 0.7
+"""Rank correlation from which a map of shuffled weights is the same map."""
+_kept: weakref.WeakKeyDictionary[Model, Model] = weakref.WeakKeyDictionary()
+
+
+def line(model: Model, batch: Batch, result: Result, target: Any) -> Line:
+    """The map against that of shuffled weights; costs two explanations."""
+    other = _kept.setdefault(model, _again.shuffled(model)) if model not in _kept else _kept[model]
+    own = result.arrays["attribution"]
+    try:
+        blind = _again.explained(other, result, batch.raw, target)
+    except Refused as refused:  # it hangs on the weights so much that other weights give no map at all
+        return Line("weights", None, None, CANNOT, f"With shuffled weights there is no map at all: {refused}", {})
+    elsewhere = _again.explained(model, result, _again.another(batch), target)
+    same = abs(similarity(own, blind))
+    chance = abs(similarity(own, elsewhere)) if elsewhere.shape == own.shape else 0.0
+    verdict = FAILS if same >= ALIKE else HOLDS if same <= max(chance, 0.5) else CANNOT
+    sentence = (
+        f"With the network's weights shuffled, so that it knows nothing, the map is still {same:.2f} like this one "
+        f"(1 is the same); the maps of two different inputs are {chance:.2f} alike."
+    )
+    return Line("weights", same, (0.0, max(chance, 0.5)), verdict, sentence, {"finite": bool(np.isfinite(blind).all())})

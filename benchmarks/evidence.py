@@ -1,0 +1,248 @@
+"""Does a receipt tell true maps from useless ones? One JSON line a case.
+
+`python -m benchmarks.evidence truth [n] [network …]`: a verdict for each input, map and network whose truth is known
+(radiograph, radiograph-vit, radiograph-shortcut, triage), beside whether the map found it; then the shares.
+`… discoveries [n]`: the share of false ones among the parts that a trial calls important, on networks that ignore known
+parts. `… cost [repeats]`: a receipt's forwards and seconds over those of the map it tests.
+
+A map has *found* the truth when at least half of its brightest places, as many as the truth has, lie on it (rank
+accuracy), or on a picture when its largest value does; for a map of a randomised network or a random one the truth is
+that it found nothing. `VITRINE_BENCH_LOG` is a file of JSON lines to go on from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import backends
+from backends import registry
+from backends.evidence import receipt
+from benchmarks.truth import hit, offered
+
+NETWORKS = "radiograph", "radiograph-vit", "radiograph-shortcut", "triage"
+SLOW = {"kernel_shap", "lime", "shapley_sampling", "gradient_shap"}
+BLIND = "integrated_gradients", "saliency", "grad_cam"
+
+
+def inputs(name: str, n: int, seed: int = 551) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Raw input, target and truth: a mask (height, width), or the character spans that decide."""
+    if name == "triage":
+        from backends.bundled.data.triage import notes
+
+        yield from (({"text": note.text}, note.label, note.rationale) for note in notes(seed, n, "test"))
+        return
+    from backends.bundled.data.radiograph import FAINT, LABELS, PLAIN, phantoms
+
+    cheat = name == "radiograph-shortcut"
+    tag, strength = ("agree", FAINT) if cheat else ("random", PLAIN)
+    made = phantoms(seed, n, tag=tag, strength=strength, labels=np.ones(n))
+    for image, mask in zip(made.rgb, made.tags if cheat else made.lesions, strict=True):
+        yield {"image": image}, LABELS[1], mask
+
+
+def planted(result: backends.Result, truth: np.ndarray, free: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Maps whose truth is known: the truth itself, noise, and smooth noise."""
+    from scipy.ndimage import gaussian_filter
+
+    chance = np.random.default_rng(seed)
+    shape = result.arrays["attribution"].shape
+    noise = chance.standard_normal(shape)
+    made = {"planted: truth": truth.astype(float), "planted: noise": noise * free}
+    smooth = gaussian_filter(chance.standard_normal(shape), 4 if len(shape) == 2 else 1, mode="wrap")
+    return made | {"planted: smooth noise": smooth * free}
+
+
+def found(attribution: np.ndarray, truth: np.ndarray, free: np.ndarray) -> tuple[bool, float]:
+    """Whether the map points into the truth, and the share of its as many brightest places that lie there."""
+    values = np.where(free, attribution, -np.inf)
+    order = np.argsort(-values.ravel(), kind="stable")[: int(truth.sum())]
+    inside = float(truth.ravel()[order].mean())
+    return bool(hit(attribution, truth) if truth.ndim == 2 else truth[np.argmax(values)]), inside
+
+
+def verdicts(
+    name: str, index: int, raw: dict[str, Any], target: str, truth: Any, nets: tuple[Any, Any]
+) -> Iterator[dict]:
+    """One line for each map of one input."""
+    model, blind = nets
+    batch = model.encode(raw)
+    free = np.ones((), bool)
+    if name == "triage":
+        free = ~np.asarray(batch.special)
+        truth = np.array([any(a < end and start < b for a, b in truth) for start, end in batch.spans]) & free
+    maps, last = {}, None
+    for method in offered(model):
+        if method in SLOW:
+            continue
+        for network, label in ((model, method), (blind, f"randomised: {method}")):
+            if network is blind and method not in BLIND:
+                continue
+            try:
+                last = backends.run(network, method, raw, target=target)
+            except backends.Refused:
+                continue
+            maps[label] = last
+    assert last is not None
+    for label, values in planted(last, truth, free, index).items():
+        request = {**last.request, "options": {}}
+        maps[label] = dataclasses.replace(
+            last, arrays={**last.arrays, "attribution": values.astype(np.float32)}, request=request, facts=_bare(last)
+        )
+    right = model.predict(batch, 1)[0].label == target
+    for label, result in maps.items():
+        made = receipt(model, result, raw, target=target)
+        points, inside = found(result.arrays["attribution"], truth, free)
+        numbers = {line.name: [line.value, line.verdict, line.about.get("p")] for line in made.lines}
+        yield {
+            "case": name, "index": index, "map": label, "verdict": made.verdict, "pointing": points, "inside": inside,
+            "right": right, "forwards": made.facts["forwards"], "seconds": round(made.facts["seconds"], 4),
+            "lines": numbers,
+        }  # fmt: skip
+
+
+def _bare(result: backends.Result) -> dict[str, Any]:
+    """The facts of the input alone."""
+    return {k: v for k, v in result.facts.items() if k in ("text", "special", "grid", "first_patch")}
+
+
+def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The shares for each network and map."""
+    for case, label in dict.fromkeys((line["case"], line["map"]) for line in lines):
+        some = [line for line in lines if (line["case"], line["map"]) == (case, label)]
+        useful = not label.startswith(("randomised", "planted: noise", "planted: smooth"))
+        truth = [useful and (line["inside"] >= 0.5 or (case != "triage" and line["pointing"])) for line in some]
+        kinds = [line["verdict"] for line in some]
+        told = [kind != "cannot tell" for kind in kinds]
+        agree = [kind == ("holds" if t else "fails") for kind, t in zip(kinds, truth, strict=True)]
+        yield {
+            "case": case, "map": label, "n": len(some), "found": round(float(np.mean(truth)), 3),
+            **{kind: round(kinds.count(kind) / len(kinds), 3) for kind in ("holds", "fails", "cannot tell")},
+            "agree": round(float(np.mean(agree)), 3),
+            "agree_when_told": round(float(np.mean([a for a, t in zip(agree, told, strict=True) if t])), 3)
+            if any(told)
+            else None,
+        }  # fmt: skip
+
+
+def truth(n: int, names: tuple[str, ...]) -> None:
+    """Verdicts against truth, input by input, then their shares."""
+    log = Path(os.environ["VITRINE_BENCH_LOG"]) if os.environ.get("VITRINE_BENCH_LOG") else None
+    lines = [json.loads(row) for row in log.read_text().splitlines()] if log and log.is_file() else []
+    there = {(line["case"], line["index"]) for line in lines if "map" in line}
+    for name in names:
+        model = backends.open_model(f"bundled/{name}")
+        nets = model, _randomised(model)
+        for index, (raw, target, mask) in enumerate(inputs(name, n)):
+            if (name, index) in there:
+                continue
+            fresh = list(verdicts(name, index, raw, target, mask, nets))
+            lines += fresh
+            if log:
+                with log.open("a") as out:
+                    out.writelines(json.dumps(line) + "\n" for line in fresh)
+    for line in summary(lines):
+        print(json.dumps(line), flush=True)
+
+
+def _randomised(model: Any) -> Any:
+    from backends.evidence._again import shuffled
+
+    return shuffled(model)
+
+
+def discoveries(n: int, parts: int = 24, used: int = 8) -> None:
+    """False discoveries and power of a trial on `n` random networks of which `parts - used` parts are ignored."""
+    import torch
+
+    from backends.evidence import trial
+
+    for strength in (0.3, 1.0):
+        false, power, any_false = [], [], []
+        for seed in range(n):
+            chance = torch.Generator().manual_seed(seed)
+            first = torch.randn(parts, 16, generator=chance, dtype=torch.double)
+            first[used:] = 0  # known to be ignored
+            second = torch.randn(16, generator=chance, dtype=torch.double)
+
+            def network(kept: torch.Tensor, a: Any = first, b: Any = second, s: float = strength) -> torch.Tensor:
+                return torch.tanh(s * kept @ a) @ b
+
+            hidden = trial.design(parts, trial.TRIALS * parts, seed)
+            scores = network(torch.from_numpy(~hidden).double()).numpy()
+            ends = network(torch.stack([torch.zeros(parts), torch.ones(parts)]).double()).numpy()
+            made = trial.trial(hidden, scores, change=float(abs(ends[1] - ends[0])))
+            real = _single(network, parts)[:used] > made.least
+            false.append(made.found[used:].sum() / max(made.found.sum(), 1))
+            any_false.append(bool(made.found[used:].any()))
+            power.append(made.found[:used][real].mean() if real.any() else np.nan)
+        print(json.dumps({
+            "case": "discoveries", "n": n, "parts": parts, "used": used, "curvature": strength, "rate": trial.RATE,
+            "false_share": round(float(np.mean(false)), 4), "any_false": round(float(np.mean(any_false)), 4),
+            "power": round(float(np.nanmean(power)), 4), "forwards": trial.TRIALS * parts,
+        }), flush=True)  # fmt: skip
+
+
+def _single(network: Any, parts: int, draws: int = 4096) -> np.ndarray:
+    """The true mean effect of each part, all others being there or not at random, (part,)."""
+    import torch
+
+    kept = (torch.rand(draws, parts, generator=torch.Generator().manual_seed(1)) < 0.5).double()
+    effects = []
+    for part in range(parts):
+        with_it, without = kept.clone(), kept.clone()
+        with_it[:, part], without[:, part] = 1, 0
+        effects.append(float((network(with_it) - network(without)).mean().abs()))
+    return np.array(effects)
+
+
+def cost(repeats: int) -> None:
+    """A receipt's forwards and seconds over its map's, alone and with the bank there already, in turn in one run."""
+    cases = [(name, m) for name in ("radiograph", "radiograph-vit", "triage") for m in (*BLIND, "occlusion")]
+    for name, method in cases:
+        if not registry.method(method).needs <= (model := backends.open_model(f"bundled/{name}")).offers:
+            continue
+        rows = []
+        for raw, target, _ in inputs(name, repeats + 1):
+            result = backends.run(model, method, raw, target=target)  # the batch size is found here, once
+            start = time.perf_counter()
+            result = backends.run(model, method, raw, target=target)
+            spent = time.perf_counter() - start
+            alone, shared = (receipt(model, result, raw, target=target, seed=0).facts for _ in range(2))
+            flipped = dataclasses.replace(
+                result, arrays={**result.arrays, "attribution": result.arrays["attribution"][::-1].copy()}
+            )
+            shared = receipt(model, flipped, raw, target=target).facts
+            passes = 3 * result.facts.get("gradients", 0) + result.facts.get("forwards", 0)
+            rows.append((passes, alone["forwards"], shared["forwards"], spent, alone["seconds"], shared["seconds"]))
+        middle = np.median(rows[1:], axis=0)
+        print(json.dumps({
+            "case": "cost", "network": name, "map": method, "n": repeats, "map_passes": middle[0],
+            "receipt_forwards": middle[1], "with_bank": middle[2], "ratio": round(middle[1] / max(middle[0], 1), 2),
+            "ratio_with_bank": round(middle[2] / max(middle[0], 1), 2), "map_seconds": round(middle[3], 4),
+            "receipt_seconds": round(middle[4], 4), "with_bank_seconds": round(middle[5], 4),
+        }), flush=True)  # fmt: skip
+
+
+def main() -> None:
+    """Print the lines of one part, or of all."""
+    what = sys.argv[1] if len(sys.argv) > 1 else "all"
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    if what in ("discoveries", "all"):
+        discoveries(n or 200)
+    if what in ("cost", "all"):
+        cost(n or 5)
+    if what in ("truth", "all"):
+        truth(n or 200, tuple(sys.argv[3:]) or NETWORKS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The bank: exact on a linear network, the same each time, shared, and never larger than asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from backends.errors import Refused
+from backends.evidence import _bank
+from backends.evidence._controls import copies, orders, rank
+from backends.evidence._places import Places, brightest
+from backends.evidence._replacing import Hiding, replacements, surroundings
+from tests.backends.evidence import linear
+
+
+def made(model: linear.Linear, raw: dict, kind: str = "zero", count: int = 24, seed: int = 0) -> _bank.Bank:
+    batch = model.encode(raw)
+    hiding = Hiding(model, batch, model.target("yes", batch), kind, lambda fraction: None)
+    return _bank.bank(hiding, Places(batch), seed, count)
+
+
+def test_drops_are_what_was_hidden() -> None:
+    model, image, exact = linear.picture(spot=False)
+    bank = made(model, {"image": image})
+    assert np.allclose(bank.drops, bank.hidden @ exact.ravel(), atol=1e-4)
+    chance = 1 / (1 + np.exp(-bank.answers[:, 0]))
+    assert np.allclose(bank.answers[:, 1], chance, atol=1e-6)
+
+
+def test_special_tokens_are_never_hidden() -> None:
+    model, _ = linear.text({"[CLS]": 5.0, "[SEP]": 5.0, "b": 1.0})
+    bank = made(model, {"text": linear.TEXT})
+    assert bank.places.shape == (12,)
+    assert bank.ask(np.ones((1, 12), bool))[0, 0] == pytest.approx(10.0)
+
+
+def test_pair_targets_and_models_without_classes() -> None:
+    model, _ = linear.text({"b": 1.0, "c": 0.5})
+    batch = model.encode({"text": linear.TEXT})
+    pair = Hiding(model, batch, model.target(["yes", "no"], batch), "zero", lambda fraction: None)
+    none = Places(batch).hidden(np.zeros((1, 12), bool))
+    assert pair.answers(none)[0] == pytest.approx([1.5, 1 / (1 + np.exp(-1.5)), 1.5], rel=1e-5)
+    model.__class__ = type("Bare", (linear.Linear,), {"offers": frozenset({"answer"})})
+    bare = Hiding(model, batch, model.target("yes", batch), "zero", lambda fraction: None)
+    found = bare.answers(none)[0]
+    assert found[0] == pytest.approx(1.5)
+    assert np.isnan(found[1:]).all()
+
+
+def test_the_bank_is_kept_grows_and_follows_the_weights() -> None:
+    model, image, _ = linear.picture()
+    first = made(model, {"image": image})
+    before = sum(model.calls)
+    second = made(model, {"image": image})
+    assert second is first
+    larger = made(model, {"image": image}, count=40)
+    assert np.array_equal(larger.hidden[:24], _bank.masks(first.places.shape, 24, 0))
+    assert sum(model.calls) == before + 2 + 16  # the whole input twice, and what is new
+    model.weight = model.weight * 2
+    assert made(model, {"image": image}) is not first
+    assert made(model, {"image": image}, seed=1) is not made(model, {"image": image})
+
+
+def test_a_question_is_asked_once() -> None:
+    model, _ = linear.text({"b": 1.0})
+    bank = made(model, {"text": linear.TEXT}, count=1)
+    rows = np.eye(12, dtype=bool)[[1, 1, 2]]
+    before = sum(model.calls)
+    assert bank.ask(rows)[:, 0] == pytest.approx([0.0, 0.0, 1.0])
+    bank.ask(rows)
+    assert sum(model.calls) == before + 2
+
+
+def test_masks_hide_the_shares_they_say() -> None:
+    pictures = _bank.masks((16, 16), 12, 0)
+    assert sorted(set(np.round(pictures.mean(1), 2))) == pytest.approx([0.1, 0.2, 0.35, 0.5], abs=0.01)
+    words = _bank.masks((10,), 40, 0)
+    assert np.array_equal(words[:10], np.eye(10, dtype=bool))
+    assert set(words[10:].sum(1)) == {1, 2, 4, 5}
+
+
+def test_surroundings_continue_what_is_around() -> None:
+    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    ramp = torch.stack([x, 2 * y])[None]
+    hidden = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
+    hidden[..., 10:20, 12:22] = True
+    filled = surroundings(ramp, hidden)
+    assert torch.equal(filled[~hidden.expand_as(filled)], ramp[~hidden.expand_as(ramp)])
+    assert (filled - ramp).abs().max() < 1.0  # a plane is its own membrane
+    flat = torch.full((1, 1, 32, 32), 3.0)
+    assert torch.allclose(surroundings(flat, hidden), flat)
+    assert torch.isfinite(surroundings(flat, torch.ones_like(hidden))).all()
+
+
+def test_a_stand_in_that_is_not_there() -> None:
+    model, image, _ = linear.picture()
+    assert replacements(model, model.encode({"image": image})) == ("surroundings", "zero", "minus")
+    with pytest.raises(Refused, match=r"cannot hide parts by 'mask'; it can by: surroundings, zero, minus"):
+        made(model, {"image": image}, "mask")
+    words, _ = linear.text({})
+    with pytest.raises(Refused, match=r"cannot hide parts by 'surroundings'; it can by: zero, minus"):
+        made(words, {"text": linear.TEXT}, "surroundings")
+
+
+def test_large_pictures_have_at_most_64_places_a_side() -> None:
+    model, _, _ = linear.picture()
+    batch = model.encode({"image": np.zeros((224, 150, 3), np.uint8)})
+    places = Places(batch)
+    assert places.shape == (56, 38)
+    values = places.of(np.arange(224.0)[:, None] * np.ones((1, 150)))
+    assert values.reshape(56, 38)[:, 0] == pytest.approx(np.arange(56) * 4 + 1.5)
+    assert places.hidden(np.ones((2, places.count), bool)).all()
+
+
+def test_maps_that_do_not_fit() -> None:
+    model, image, exact = linear.picture()
+    places = Places(model.encode({"image": image}))
+    with pytest.raises(Refused, match=r"the map is \(3, 3\) but this input is \(16, 16\)"):
+        places.of(np.zeros((3, 3)))
+    with pytest.raises(Refused, match="not finite"):
+        places.of(exact * np.nan)
+
+
+def test_brightest_places_speak_for_the_answer() -> None:
+    values = np.array([5.0, -9, 4, 3, 2, 1, 0, 0, 0, 0])
+    assert np.flatnonzero(brightest(values, 0.2)).tolist() == [0, 2]
+    assert not brightest(-np.abs(values), 0.2).any()
+    assert brightest(np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0]), 0.1).sum() == 3  # equals go together
+    assert np.flatnonzero(brightest(np.array([3.0, 1, 1, 1, 0]), 0.4)).tolist() == [0]
+    assert brightest(np.array([3.0, 1, 0, 0, 0]), 0.8).sum() == 2
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 12), (7,)])
+def test_copies_keep_every_value_and_are_not_the_map(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).standard_normal(int(np.prod(shape)))
+    made = copies(values, shape)
+    assert np.array_equal(np.sort(made, 1), np.sort(values)[None].repeat(len(made), 0))
+    assert not (made == values).all(1).any()
+    assert len(made) == {(16, 16): 511, (8, 12): 255}.get(shape, len(made))
+    assert np.array_equal(orders(shape, 3), orders(shape, 3))
+
+
+def test_rank_counts_the_map_itself() -> None:
+    assert rank(1.0, np.array([0.0, 1.0, 2.0])) == pytest.approx(0.75)
+    assert rank(3.0, np.zeros(99)) == pytest.approx(0.01)

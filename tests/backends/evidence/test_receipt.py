@@ -1,0 +1,164 @@
+"""The door: verdicts where the truth is known, the rule in words, JSON, determinism, cost, and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import backends
+from backends.errors import Cancelled, Refused
+from backends.evidence import Line, Receipt, _making, receipt
+from backends.evidence._receipt import OWN
+from tests.backends.evidence import linear
+
+WORTH = {"b": 3.0, "e": 2.0}
+
+
+def test_a_true_map_holds_and_says_so() -> None:
+    model, image, exact = linear.picture()
+    made = receipt(model, linear.result_of(exact, image), target="yes", replacement="zero")
+    assert made.verdict == "holds", made
+    assert made.lines[0].sentence.startswith("Hiding the brightest 6% of the picture drops 'yes' from 1.00 to 0.50;")
+    assert made.rule.startswith("Holds because of “hiding”")
+    assert len(made.lines) <= 5
+    assert {line.verdict for line in made.lines} <= {"holds", "fails", "cannot tell"}
+
+
+@pytest.mark.parametrize("kind", ["noise", "smooth", "inverted", "shifted"])
+def test_a_useless_map_fails(kind: str) -> None:
+    model, image, exact = linear.picture()
+    noise = np.random.default_rng(1).standard_normal(exact.shape)
+    given = {
+        "noise": noise,
+        "smooth": gaussian_filter(noise, 2, mode="wrap"),
+        "inverted": -exact,
+        "shifted": np.roll(exact, 8, (0, 1)),
+    }[kind]
+    made = receipt(model, linear.result_of(given, image), replacement="zero")
+    assert made.verdict == "fails", made
+    assert made.rule.startswith("Fails because")
+
+
+def test_text() -> None:
+    model, exact = linear.text(WORTH, bias=-1.0)
+    made = receipt(model, linear.result_of(exact))
+    assert made.verdict == "holds", made
+    assert "(“b”, “e”) drops 'yes' from 0.98 to 0.27; hiding as many other words leaves it at 0.98." in (
+        made.lines[0].sentence
+    )
+    assert receipt(model, linear.result_of(-exact)).verdict == "fails"
+    assert receipt(model, linear.result_of(exact[::-1].copy())).verdict == "fails"
+
+
+def test_a_network_that_looks_at_nothing_cannot_be_told() -> None:
+    model, _ = linear.text({}, bias=2.0)
+    made = receipt(model, linear.result_of(np.arange(14.0)))
+    assert made.verdict == "cannot tell"
+    assert "nothing that was hidden by “zero” changed the answer" in made.rule
+
+
+def test_a_map_with_nothing_above_zero_fails_in_words() -> None:
+    model, image, exact = linear.picture()
+    made = receipt(model, linear.result_of(-np.abs(exact) - 1, image), replacement="zero")
+    assert made.verdict == "fails"
+    assert "nothing to hide" in made.lines[0].sentence
+
+
+def test_stand_ins_that_disagree_are_said() -> None:
+    model, exact = linear.text(WORTH)
+    model.__class__ = linear.Fooled
+    made = receipt(model, linear.result_of(exact))
+    line = next(line for line in made.lines if line.name == "stand-in")
+    assert line.about["agree"] is False
+    assert "disagree" in line.sentence
+    assert made.rule.endswith("; so with “zero” in the place of what is hidden, but not with “one”.")
+
+
+def test_json_and_back() -> None:
+    model, image, exact = linear.picture()
+    made = receipt(model, linear.result_of(exact, image))
+    plain = json.loads(json.dumps(made.plain(), allow_nan=False))
+    assert Receipt.of(plain) == Receipt.of(made.plain())
+    assert Receipt.of(plain).lines[0] == dataclasses.replace(made.lines[0])
+    assert made.facts["replacements"] == ["surroundings", "zero", "minus"]
+    with pytest.raises(Refused, match="this is no receipt: 'lines'"):
+        Receipt.of({})
+    assert Line("a", None, None, "fails", "").plain()["control"] is None
+
+
+def test_the_same_receipt_each_time_and_cheaper() -> None:
+    model, image, exact = linear.picture()
+    first = receipt(model, linear.result_of(exact, image))
+    again = receipt(model, linear.result_of(exact, image))
+    other = receipt(model, linear.result_of(np.roll(exact, 3, 0), image))
+    assert again.lines == first.lines
+    assert again.facts["forwards"] < other.facts["forwards"] < first.facts["forwards"] / 2
+    fresh, _, _ = linear.picture()
+    assert receipt(fresh, linear.result_of(exact, image)).lines == first.lines
+    assert receipt(model, linear.result_of(exact, image), seed=1).lines != first.lines
+
+
+def test_testing_harder_draws_more() -> None:
+    model, _ = linear.text(WORTH)
+    weight = np.arange(14.0)
+    easy = receipt(model, linear.result_of(weight))
+    assert easy.facts["samples"] == 76
+    assert _making.SAMPLES["text"] == 64
+
+
+def test_a_receipt_can_be_cancelled() -> None:
+    model, image, exact = linear.picture()
+
+    def stop(fraction: float) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        receipt(model, linear.result_of(exact, image), step=stop)
+
+
+def test_what_is_refused() -> None:
+    model, image, exact = linear.picture()
+    given = linear.result_of(exact, image)
+    with pytest.raises(Refused, match="effort must be a whole number from 1 to 8, not '9'"):
+        receipt(model, given, effort=9)
+    with pytest.raises(Refused, match="this picture is not the one on the map"):
+        receipt(model, given, {"image": 255 - image})
+    other = dataclasses.replace(given, arrays={"heat": exact, "image": image}, axes={
+        "heat": ("height", "width"), "image": ("height", "width", "channel"),
+    })  # fmt: skip
+    with pytest.raises(Refused, match="given has no map of its input to test"):
+        receipt(model, other)
+    bare = dataclasses.replace(given, arrays={"attribution": exact}, axes={"attribution": ("height", "width")})
+    with pytest.raises(Refused, match="does not hold its input; give it as `raw`"):
+        receipt(model, bare)
+    text, weight = linear.text(WORTH, words="[CLS] b e [SEP]")
+    with pytest.raises(Refused, match="the input has 2 parts that can be hidden; a test needs at least 4"):
+        receipt(text, linear.result_of(weight, words="[CLS] b e [SEP]"))
+    with pytest.raises(Refused, match="the text given is not the one on the map"):
+        receipt(text, linear.result_of(weight, words="[CLS] b e [SEP]"), {"text": "b e"})
+
+
+@pytest.mark.parametrize(
+    ("name", "method"), [("tiny_bert", "saliency"), ("tiny_vit", "grad_cam"), ("tiny_gpt2", "input_x_gradient")]
+)
+def test_on_networks_as_they_come(name: str, method: str, fresh: Callable[[str], Any], picture: np.ndarray) -> None:
+    from tests.conftest import raw_for
+
+    model = fresh(name)
+    hooks = [len(m._forward_hooks) + len(m._backward_hooks) for m in model.module.modules()]
+    weights = [p.clone() for p in model.module.parameters()]
+    result = backends.run(model, method, raw_for(name, picture))
+    made = receipt(model, result)
+    assert made.lines == receipt(model, result).lines
+    assert hooks == [len(m._forward_hooks) + len(m._backward_hooks) for m in model.module.modules()]
+    assert all((a == b).all() for a, b in zip(weights, model.module.parameters(), strict=True))
+    json.dumps(made.plain(), allow_nan=False)
+    harder = receipt(model, result, effort=2, target=OWN)
+    assert harder.facts["samples"] == 2 * made.facts["samples"]
+    assert harder.lines[-1].name == "weights"
