@@ -1,4 +1,4 @@
-"""create_app() and the command line: serve, run, models, worker."""
+"""create_app() and the command line: serve, run, generate, table, models, worker."""
 
 from __future__ import annotations
 
@@ -134,12 +134,63 @@ def run(args: argparse.Namespace) -> int:
     target: Any = args.target.split("|") if args.target and "|" in args.target else args.target
     if args.sequence:
         target = {"sequence": args.sequence}
-    options = dict(pair.partition("=")[::2] for pair in args.set)
+    if args.corrupted:
+        raw = {"clean": raw, "corrupted": corrupted(model, raw, args.corrupted)}
+    options = circuit(args.circuit) | dict(pair.partition("=")[::2] for pair in args.set)
     result = backends.run(model, args.method, raw, target=target, **options)
     out = Path(args.out)
     result.save(out)
     (out / "figure.html").write_text(export.html(result))
     print(json.dumps({"out": str(out), "target": result.target, "unit": result.unit, "facts": _numbers(result.facts)}))
+    return 0
+
+
+def corrupted(model: Any, raw: Any, given: str) -> Any:
+    """The input called `given`, or one made from `raw` in the way that it names."""
+    import backends
+    from backends.contrast import WAYS
+
+    if given in WAYS:
+        return backends.corrupt(model, raw, given)
+    return {"image": given} if "pixels" in model.offers else given
+
+
+def circuit(path: str | None) -> dict[str, Any]:
+    """The options that replay the circuit in a file: its own JSON, or the result.json that has it."""
+    from backends.methods.circuit import options
+
+    if not path:
+        return {}
+    try:
+        written = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Refused(f"the circuit {path!r} cannot be read: {error}") from None
+    return options(written.get("facts", {}).get("circuit", written) if isinstance(written, dict) else written)
+
+
+def generate(args: argparse.Namespace) -> int:
+    """Continue a text, and print its tokens with their probabilities as JSON."""
+    import backends
+
+    options = dict(pair.partition("=")[::2] for pair in args.set)
+    print(json.dumps(backends.generate(backends.open_model(args.model), args.input, **options), ensure_ascii=False))
+    return 0
+
+
+def table(args: argparse.Namespace) -> int:
+    """Answer every row of a folder of images or a CSV of texts; writes table.csv and table.json."""
+    import backends
+    from backends import datasets
+    from viz import tables
+
+    data = datasets.open_path(args.data)
+    for note in data.notes:
+        print(note, file=sys.stderr)
+    found = backends.table(backends.open_model(args.model), data)
+    tables.write(Path(args.out), data, found)
+    print(
+        json.dumps({"out": args.out, **{n: v for n, v in found["summary"].items() if n not in ("by_class", "answers")}})
+    )
     return 0
 
 
@@ -182,11 +233,24 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("method")
     one.add_argument("--model", required=True, help="bundled/<name>, a hub id or a folder")
     one.add_argument("--input", required=True, help="the text, or the path of the image")
+    one.add_argument("--corrupted", help="the input that this one is compared with; 'swap' or 'resample' makes one")
+    one.add_argument("--circuit", help="the JSON of a circuit whose heads and options are taken")
     one.add_argument("--target", help="a class or token; 'a|b' explains a rather than b; default: what is predicted")
     one.add_argument("--sequence", help="explain this continuation instead of one token")
     one.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method")
     one.add_argument("--out", default="vitrine-out", help="the folder to write")
     one.set_defaults(do=run)
+    one = commands.add_parser("generate", help="let a model continue a text, token by token")
+    one.add_argument("--model", required=True, help="bundled/<name>, a hub id or a folder")
+    one.add_argument("--input", required=True, help="the text")
+    options = "tokens, temperature (none: the most probable), top_k, top_p or seed"
+    one.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help=options)
+    one.set_defaults(do=generate)
+    one = commands.add_parser("table", help="answer every row of your own data, and say how often that is right")
+    one.add_argument("data", help="a folder of images, a CSV or TSV of texts, or a zip")
+    one.add_argument("--model", required=True, help="bundled/<name>, a hub id or a folder")
+    one.add_argument("--out", default="vitrine-out", help="the folder to write")
+    one.set_defaults(do=table)
     commands.add_parser("models", help="list bundled models and methods").set_defaults(do=models)
     one = commands.add_parser("worker", help="work for a dask scheduler")
     one.add_argument("--scheduler", help="tcp://HOST:8786; default: VITRINE_SCHEDULER")
@@ -197,7 +261,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr and exit code 2."""
     words = sys.argv[1:] if words is None else words
-    known = ("serve", "run", "models", "worker", "-h", "--help")
+    known = ("serve", "run", "generate", "table", "models", "worker", "-h", "--help")
     args = parser().parse_args(words if words and words[0] in known else ["serve", *words])
     try:
         return args.do(args)

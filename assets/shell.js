@@ -4,7 +4,7 @@
 
   const MOST_BYTES = 32 * 1024 * 1024;
   const READS = /\.(png|jpe?g|webp|bmp|gif|tiff?)$/i;
-  const CARRIED = ["model", "input", "text", "target", "sequence"];
+  const CARRIED = ["model", "input", "text", "pair", "output", "generated", "step", "target", "sequence"];
   let carried = {};
 
   /* Parameters as a query string; empty ones are left out, and what is not text is written as JSON. */
@@ -38,7 +38,7 @@
       if (address !== window.location.pathname + window.location.search) {
         window.history.replaceState(window.history.state, "", address);
       }
-      carried = first(view.params);
+      if (!view.alone) carried = first(view.params); // a page whose model fits no other keeps it to itself
     } else if (given.model) {
       carried = first(given);
     }
@@ -90,13 +90,28 @@
   document.addEventListener("keydown", function (event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     const area = event.target;
-    if (!(area instanceof HTMLTextAreaElement) || !area.id.endsWith("-text")) return;
-    const button = document.getElementById(area.id.replace(/-text$/, "-apply"));
+    if (!(area instanceof HTMLTextAreaElement) || !/-(text|second)$/.test(area.id)) return;
+    const button = document.getElementById(area.id.replace(/-(text|second)$/, "-apply"));
     if (button) {
       event.preventDefault();
       window.setTimeout(() => button.click(), 0);
     }
   });
+
+  /* What a link carries of an input, as link_of of viz/components/inputs.py has it. */
+  const LONGEST = 600;
+  function input(given) {
+    if (given.generated) return { input: given.digest, generated: given.generated, step: String(given.step) };
+    const texts = {};
+    let length = 0;
+    for (const name of ["text", "pair", "output"]) {
+      if (!given[name]) continue;
+      texts[name] = given[name];
+      length += given[name].length;
+    }
+    const short = texts.text && length <= LONGEST && !given.image && !given.ids && !given.output_ids;
+    return short ? texts : { input: given.digest };
+  }
 
   /* Which example, and which answer, is the one that the page shows. */
   function examples(given, ids) {
@@ -146,6 +161,6 @@
   });
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    shell: { link, query, examples, answers },
+    shell: { link, query, input, examples, answers },
   });
 })();

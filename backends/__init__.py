@@ -8,18 +8,34 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backends import catalog, methods, models, registry
+from backends import catalog, contrast, evidence, methods, models, registry
+from backends.contrast import corrupt
 from backends.errors import Cancelled, Refused
+from backends.generation import generate
 from backends.methods._base import Step, no_step
 from backends.results import VERSION, Result
 
 if TYPE_CHECKING:
     from backends.models._base import Batch, Model
 
-__all__ = ["Cancelled", "Refused", "Result", "methods", "models", "open_model", "prediction", "run"]
+__all__ = [
+    "Cancelled",
+    "Refused",
+    "Result",
+    "corrupt",
+    "evidence",
+    "generate",
+    "methods",
+    "models",
+    "open_model",
+    "prediction",
+    "run",
+    "table",
+]
 
 
 def open_model(name: str) -> Model:
@@ -45,7 +61,8 @@ def run(
 ) -> Result:
     """Compute `method` of `raw`, explaining `target` (None: what the model predicts).
 
-    `raw` is a text, an image (path, bytes, PIL) or a mapping of both. Raises `Refused` on anything
+    `raw` is a text, an image (path, bytes, PIL), a mapping of both, or for methods that intervene
+    `{"clean": …, "corrupted": …}`. Raises `Refused` on anything
     that cannot be done, before long work begins.
     """
     entry = registry.method(method)
@@ -60,10 +77,16 @@ def run(
         )
     built = entry.build(options)
     with model.lock:
-        batch = model.encode(raw)
+        batch = contrast.encode(model, raw)
+        if entry.needs_pair and batch.corrupted is None:
+            raise Refused(
+                f'{entry.title} compares two inputs: give {{"clean": …, "corrupted": …}}; '
+                "backends.corrupt(model, raw) makes a corrupted one"
+            )
         aim = model.target(target, batch) if entry.needs_target else None
         result = built(model, batch, aim, step)
-        facts = {**result.facts, "prediction": prediction(model, batch)}
+        known = "prediction" in result.facts  # of the method's own forward
+        facts = result.facts if known else {**result.facts, "prediction": prediction(model, batch)}
     asked = request or {
         "job": "run",
         "model": model.name,
@@ -75,3 +98,20 @@ def run(
         "version": VERSION,
     }
     return dataclasses.replace(result, facts=facts, request=dict(asked))
+
+
+def table(model: Model, rows: Any, step: Step = no_step) -> dict[str, Any]:
+    """How `model` does on `rows`: its answer to each (`rows`), and accuracy, confusion and the like (`summary`).
+
+    `rows` is the path of a folder of images, of a CSV of texts or of a zip, a `datasets.Dataset`, or mappings with
+    `text` or `image` and, where it is known, `label`. A row that fails says why; it stops no other. Raises `Refused`.
+    """
+    from backends import datasets, tables
+
+    if isinstance(rows, (str, os.PathLike)):
+        rows = datasets.open_path(os.fspath(rows))
+    if isinstance(rows, datasets.Dataset):
+        given = [{"raw": row.raw, "label": row.label, "problem": row.problem} for row in rows.rows]
+    else:
+        given = [{"raw": {k: v for k, v in r.items() if k != "label"}, "label": r.get("label")} for r in rows]
+    return tables.table(model, given, step)

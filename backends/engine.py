@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from backends.errors import Cancelled, Refused
+from backends.errors import Cancelled, Refused, Unsettled
 from backends.results import Result
 from backends.store import Store, key_of
 
@@ -74,13 +74,17 @@ _SETTINGS: dict[str, Any] = {
 class State:
     """How a job stands. `status` is waiting, running, done, failed or cancelled; `message` is for the person.
 
-    `fraction` runs from 0 to 1; `seconds` count from the request to now or to the end.
+    `fraction` runs from 0 to 1; `seconds` count from the request to now or to the end. `again` says of a job that
+    ended without an answer that the same may go well another time; what was refused for itself will be again.
+    `preview` is what a method shows of its answer so far, small plain JSON.
     """
 
     status: str
     fraction: float = 0.0
     message: str = ""
     seconds: float = 0.0
+    again: bool = False
+    preview: Any = None
 
     @property
     def final(self) -> bool:
@@ -246,22 +250,22 @@ class Engine:
         if len(self._jobs) >= MOST:
             over = [key for key, job in self._jobs.items() if job.state.final][: MOST // 4]
             if not over:
-                raise Refused(f"{MOST} jobs are waiting already; try again when some of them are done")
+                raise Unsettled(f"{MOST} jobs are waiting already; try again when some of them are done")
             for key in over:
                 del self._jobs[key]
 
     def _kept(self, key: str) -> State:
         try:
-            return State("done", 1.0) if self.store.has(key) else State("failed", message=GONE)
+            return State("done", 1.0) if self.store.has(key) else State("failed", message=GONE, again=True)
         except Refused as refusal:
             return State("failed", message=str(refusal))
 
-    def _end(self, job: _Job, status: str, message: str = "") -> None:
+    def _end(self, job: _Job, status: str, message: str = "", again: bool = True) -> None:
         with self._lock:
             if not job.state.final:
                 job.ended_at = time.monotonic()
                 fraction = 1.0 if status == "done" else job.state.fraction
-                job.state = State(status, fraction, message, job.ended_at - job.asked)
+                job.state = State(status, fraction, message, job.ended_at - job.asked, again and status != "done")
                 job.ended.set()
 
     def _say(self, job: _Job, message: str) -> None:
@@ -292,7 +296,7 @@ class Engine:
             return
         if outcome["trace"]:
             log.error("job %s (%s) failed\n%s", job.key, _in_short(job.request), outcome["trace"])
-        self._end(job, outcome["status"], outcome["message"])
+        self._end(job, outcome["status"], outcome["message"], bool(outcome.get("again", True)))
 
     def _heard(self, event: tuple[float, Mapping[str, Any]]) -> None:
         """Progress from a worker."""
@@ -306,7 +310,8 @@ class Engine:
             message = "the worker process died; computing it again" if again else job.state.message
             if job.state.status == "waiting":
                 message = ""
-            job.state = State("running", said["fraction"], message)
+            preview = said.get("preview", job.state.preview)
+            job.state = State("running", said["fraction"], said.get("message", message), preview=preview)
 
     # The cluster. Only the thread below starts it and speaks to it, until `close`.
 
@@ -424,7 +429,7 @@ def work_for(address: str) -> None:
         try:
             asyncio.run(serve())
         except (OSError, TimeoutError, RuntimeError):
-            raise Refused(f"no dask scheduler answers at {address}; start `dask scheduler` there first") from None
+            raise Unsettled(f"no dask scheduler answers at {address}; start `dask scheduler` there first") from None
 
 
 def _start() -> tuple[LocalCluster, Client]:
@@ -452,7 +457,7 @@ def _start() -> tuple[LocalCluster, Client]:
             cluster = LocalCluster(**options)
         except Exception as error:
             log.exception("the worker process did not start")
-            raise Refused("the worker process could not be started; the server's log says why") from error
+            raise Unsettled("the worker process could not be started; the server's log says why") from error
         return cluster, Client(cluster, set_as_default=False)
 
 
@@ -478,7 +483,7 @@ def _connect(address: str) -> Client:
     try:
         return Client(address, timeout=CONNECTING, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise Refused(
+        raise Unsettled(
             f"no scheduler answers at {address[:200]} ({type(error).__name__}): start one with `dask scheduler`, "
             "or unset VITRINE_SCHEDULER to compute on this machine"
         ) from error
@@ -535,8 +540,11 @@ def _import(path: str) -> None:
         getattr(module, "preload", lambda: None)()
 
 
-def _work(path: str, request: dict[str, Any], key: str, name: str, root: str, limit: int, topic: str) -> dict[str, str]:
-    """Perform one request and keep its answer; returns status, message and trace rather than raising."""
+def _work(path: str, request: dict[str, Any], key: str, name: str, root: str, limit: int, topic: str) -> dict[str, Any]:
+    """Perform one request and keep its answer; returns status, message and trace rather than raising.
+
+    `again` is False where the request itself was refused: it would be refused another time.
+    """
     store = Store(root, limit)
     try:
         if not store.has(key):  # another engine may have been faster
@@ -551,7 +559,8 @@ def _work(path: str, request: dict[str, Any], key: str, name: str, root: str, li
     except Cancelled:
         return {"status": "cancelled", "message": "cancelled", "trace": ""}
     except Refused as refusal:
-        return {"status": "failed", "message": str(refusal), "trace": ""}
+        again = isinstance(refusal, Unsettled)
+        return {"status": "failed", "message": str(refusal), "trace": "", "again": again}
     except MemoryError:
         message = "memory ran out while computing this; try a shorter input, a smaller model or fewer samples"
         return {"status": "failed", "message": message, "trace": traceback.format_exc()}
@@ -571,8 +580,16 @@ class _Step:
         self.said = 0.0
         self(0.0)
 
+    def say(self, message: str) -> None:
+        """Tell the person what is under way; it stands beside the progress until the end."""
+        self.worker.log_event(self.topic, {**self.event, "fraction": 0.0, "message": message})
+
     def __call__(self, fraction: float) -> None:
         """Report `fraction`; raises `Cancelled` once the job was taken from the cluster."""
+        self.tell(fraction, None)
+
+    def tell(self, fraction: float, preview: Callable[[], Mapping[str, Any]] | None) -> None:
+        """Report `fraction` and, with it, what there is of the answer so far; raises `Cancelled` as a call does."""
         # dask itself tells the worker that a running task is no longer wanted, also when the web process died
         task = self.worker.state.tasks.get(self.name)
         if task is None or task.state == "cancelled":
@@ -580,4 +597,5 @@ class _Step:
         now = time.monotonic()
         if now - self.said >= 0.1:
             self.said = now
-            self.worker.log_event(self.topic, {**self.event, "fraction": min(max(float(fraction), 0.0), 1.0)})
+            said = {**self.event, "fraction": min(max(float(fraction), 0.0), 1.0)}
+            self.worker.log_event(self.topic, said | ({"preview": preview()} if preview else {}))

@@ -1,4 +1,4 @@
-"""The two ways a job can end early that are nobody's bug."""
+"""The ways a job can end early that are nobody's bug."""
 
 
 class Refused(ValueError):
@@ -6,6 +6,10 @@ class Refused(ValueError):
 
     It says what was asked, what was found and what would work.
     """
+
+
+class Unsettled(Refused):
+    """Refused by circumstances that may change, such as a network or a full disk: the same may be asked again."""
 
 
 class Cancelled(Exception):

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.results import Result
 
 LIMIT = 4 * 2**30
@@ -33,6 +33,12 @@ INPUT_LIMIT = 32 * 2**20
 
 TEXTS = ("text", "pair", "output")
 """The texts of an input."""
+
+SIDES = ("clean", "corrupted")
+"""The two inputs that an intervention compares."""
+
+IDS = ("ids", "output_ids")
+"""The exact tokens of an input, where its text could be split otherwise."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _GONE = "is no longer kept here; ask for it again"
@@ -122,12 +128,15 @@ class Store:
         """Keep `{"text": …}`, `{"image": …}` or both, and return the digest that stands for it in requests.
 
         The image is bytes, a file or a PIL image; its file is kept by its own content. Beside a text may stand the
-        `pair` it is compared with, or the `output` that a decoder has given so far.
+        `pair` it is compared with, or the `output` that a decoder has given so far; `ids` and `output_ids` are exact
+        tokens of text and output. Two inputs, `{"clean": …, "corrupted": …}`, are kept as a pair of digests.
         """
-        if not isinstance(raw, Mapping) or not raw or set(raw) - {*TEXTS, "image"}:
+        if isinstance(raw, Mapping) and set(raw) == set(SIDES):
+            return self._put_pair({side: self.put_input(raw[side]) for side in SIDES})
+        if not isinstance(raw, Mapping) or not raw or set(raw) - {*TEXTS, *IDS, "image"}:
             found = sorted(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
             raise Refused(f"an input has a text, an image or both, not {str(found)[:80]}")
-        plain: dict[str, str] = {}
+        plain: dict[str, Any] = {name: _ids(name, raw[name]) for name in IDS if name in raw}
         size = 0
         for name in TEXTS:
             if name in raw:
@@ -142,9 +151,17 @@ class Store:
         self._grew(size, self._input(digest), *([self._image(plain["image"])] if "image" in plain else []))
         return digest
 
+    def _put_pair(self, sides: dict[str, str]) -> str:
+        content = _json(sides).encode()
+        digest = _sha(content)
+        self._grew(self._put_file(self._input(digest), content), *map(self._input, (digest, *sides.values())))
+        return digest
+
     def get_input(self, digest: str) -> dict[str, Any]:
         """The raw input of this digest, its image as the `Path` of the kept file. Raises `Refused` when it is gone."""
         raw = self._read_json(self._input(digest), "this input")
+        if set(raw) == set(SIDES):
+            return {side: self.get_input(raw[side]) for side in SIDES}
         if "image" in raw:
             raw["image"] = self._image(raw["image"])
             if not raw["image"].exists():
@@ -211,7 +228,10 @@ class Store:
         digest = request.get("input")
         if isinstance(digest, str) and _KEY.fullmatch(digest):
             with contextlib.suppress(OSError, ValueError, AttributeError):
-                image = json.loads(self._input(digest).read_text()).get("image")
+                plain = json.loads(self._input(digest).read_text())
+                for side in SIDES:
+                    self._use_input({"input": plain.get(side)})
+                image = plain.get("image")
                 _use(self._input(digest))
                 if image:
                     _use(self._image(image))
@@ -284,7 +304,7 @@ class Store:
             code = _errno(error)
             if code is None:
                 raise
-            raise Refused(_sentence(code, self.root)) from error
+            raise Unsettled(_sentence(code, self.root)) from error
         finally:
             _remove(part)
 
@@ -361,6 +381,14 @@ def _text(text: Any) -> str:
     if size > INPUT_LIMIT:
         raise Refused(f"the text has {_megabytes(size)}; at most {_megabytes(INPUT_LIMIT)} are taken")
     return text
+
+
+def _ids(name: str, ids: Any) -> list[int]:
+    if not isinstance(ids, (list, tuple)) or any(type(i) is not int or not 0 <= i < 2**31 for i in ids):
+        raise Refused(f"{name} of an input must be a list of whole numbers, the tokens' numbers in the vocabulary")
+    if len(ids) > INPUT_LIMIT // 8:
+        raise Refused(f"{name} of an input are {len(ids)} tokens; at most {INPUT_LIMIT // 8} are taken")
+    return list(ids)
 
 
 def _image(image: Any) -> bytes:

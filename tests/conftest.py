@@ -149,3 +149,14 @@ def raw_for(name: str, picture: Any) -> dict[str, Any]:
     if name in IMAGES:
         return {"image": picture}
     return {"text": TEXT.replace("severe", "[MASK]") if name == "tiny_bert_mlm" else TEXT}
+
+
+def other_for(name: str, picture: Any) -> dict[str, Any]:
+    """An input of as many tokens that differs from `raw_for` in one word, or in the lower half of the picture."""
+    import numpy as np
+
+    raw = raw_for(name, picture)
+    if name in IMAGES:
+        noise = np.random.default_rng(4).integers(0, 255, picture.shape, np.uint8)
+        return {"image": np.where(np.arange(32)[:, None, None] < 16, picture, noise)}
+    return {"text": raw["text"].replace("fever", "chart")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -47,7 +48,7 @@ def test_the_pages_open_without_loading_torch(tmp_path: Path) -> None:
 
 def test_pages_are_found_by_file_name_in_their_order() -> None:
     pages = app.page_modules()
-    assert [p.PATH for p in pages] == ["/", "/attention", "/attribution", "/trajectory"]
+    assert [p.PATH for p in pages] == ["/", "/attention", "/attribution", "/trajectory", "/data", "/model"]
     assert all(p.TITLE and p.QUESTION.endswith("?") for p in pages)
 
 
@@ -124,6 +125,22 @@ def test_refusals_are_one_line_and_exit_with_2(capsys: pytest.CaptureFixture[str
     assert "no scheduler named; start `dask scheduler`" in capsys.readouterr().err
 
 
+def test_the_command_line_continues_a_text(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [
+        "generate",
+        "--model",
+        "bundled/names",
+        "--input",
+        "When Mary and John went to the store, John gave a drink to",
+    ]
+    assert app.main([*words, "--set", "tokens=1"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["tokens"], said["stopped"]) == (["Mary"], "tokens")
+    assert said["probability"][0] > 0.9
+    assert app.main([*words, "--set", "temperature=0"]) == 2
+    assert "temperature must be above 0" in capsys.readouterr().err
+
+
 def test_the_command_line_lists_models_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.main(["models"]) == 0
     assert "integrated_gradients" in capsys.readouterr().out
@@ -138,3 +155,36 @@ def test_serve_is_the_default(words: list[str], command: str, monkeypatch: pytes
         monkeypatch.setattr(app, name, lambda args, name=name: done.append(name) or 0)
     assert app.main(words) == 0
     assert done == [command]
+
+
+def test_a_table_from_the_command_line(tmp_path: Path, tiny_bert: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.csv").write_text("text;label\nno fever;routine\n\n=chest pain;maybe\n")
+    words = ["table", str(tmp_path / "notes.csv"), "--model", str(tiny_bert), "--out", str(tmp_path / "out")]
+    assert app.main(words) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["labelled"] == 1
+    assert "1 empty line was skipped" in said.err
+    lines = (tmp_path / "out" / "table.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[2].startswith("2,line 4,'=chest pain,maybe,")
+    assert len(json.loads((tmp_path / "out" / "table.json").read_text())["rows"]) == 2
+    assert app.main(["table", str(tmp_path / "none"), "--model", str(tiny_bert)]) == 2
+    assert "there is nothing at" in capsys.readouterr().err
+
+
+def test_an_intervention_and_a_circuit_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "When Mary and John went to the store, John gave a drink to"
+    given = ["--model", "bundled/names", "--input", text, "--target", "Mary|John", "--corrupted", "swap"]
+    assert app.main(["run", "circuit", *given, "--set", "ablation=resample", "--out", str(tmp_path / "a")]) == 0
+    first = json.loads(capsys.readouterr().out)
+    again = ["--circuit", str(tmp_path / "a" / "result.json"), "--out", str(tmp_path / "b")]
+    assert app.main(["run", "circuit", *given, *again]) == 0
+    assert json.loads(capsys.readouterr().out)["facts"]["faithfulness"] == pytest.approx(first["facts"]["faithfulness"])
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    assert app.main(["run", "circuit", *given, "--circuit", str(broken)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    broken.write_text("[]")
+    assert app.main(["run", "circuit", *given, "--circuit", str(broken)]) == 2
+    assert "this is no circuit" in capsys.readouterr().err

@@ -10,7 +10,7 @@ import pytest
 
 import backends
 from backends import registry
-from tests.conftest import IMAGES, TEXTS, raw_for
+from tests.conftest import IMAGES, TEXTS, other_for, raw_for
 
 METHODS = registry.entries("methods")
 
@@ -51,7 +51,10 @@ def run(model: Any, method: str, raw: Any, **more: Any) -> backends.Result | str
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", [*TEXTS, *IMAGES])
 def test_a_method_keeps_its_promises(fresh, picture, name, method):
-    model, raw, entry = fresh(name), raw_for(name, picture), METHODS[method]
+    model, entry = fresh(name), METHODS[method]
+    raw = raw_for(name, picture)
+    if entry.needs_pair:
+        raw = {"clean": raw, "corrupted": other_for(name, picture)}
     if not entry.needs <= model.offers:
         assert "needs" in run(model, method, raw)
         return
@@ -105,7 +108,7 @@ def test_a_method_says_what_a_page_needs(method):
     assert entry.__doc__
     assert not entry.__doc__.startswith(entry.__name__ + "(")  # a dataclass without its own words
     assert entry.title
-    assert entry.question in ("attention", "attribution", "trajectory")
+    assert entry.question in ("attention", "attribution", "trajectory", "causal", "diffusion")
     assert any(c.isdigit() for c in entry.source), "paper and equation"
     assert entry.build(entry().options()) == entry()
 

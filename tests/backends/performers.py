@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.results import Result
 
 
@@ -40,8 +40,22 @@ def do_sleep(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[
     return {"slept": request["seconds"]}
 
 
+def do_show(request: Mapping[str, Any], step: Any) -> dict[str, Any]:
+    """Rows come in one by one, each a while after the other."""
+    rows: list[int] = []
+    for i in range(200):
+        rows.append(i)
+        step.tell(i / 200, lambda: {"rows": list(rows)})
+        time.sleep(0.02)
+    return {"rows": rows}
+
+
 def do_refuse(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
     raise Refused("no model 'resnet'; there are: a, b")
+
+
+def do_wait(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
+    raise Unsettled("the hub cannot be reached")
 
 
 def do_break(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:

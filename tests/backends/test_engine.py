@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from backends import engine as module
-from backends.engine import FAULT, GONE, LOST, Engine, State
+from backends.engine import FAULT, GONE, LOST, Engine, State, _work
 from backends.errors import Refused
 from backends.store import Store, key_of
 
@@ -87,6 +87,17 @@ def test_progress(engine: Engine) -> None:
     assert fractions == sorted(fractions)
     assert 3 <= len(set(fractions)) <= 8, "about ten a second"
     assert state.status == "done"
+
+
+def test_what_there_is_so_far_reaches_the_page(engine: Engine) -> None:
+    key = engine.submit({"do": "show"}, "tab")
+    until(lambda: engine.state(key).preview)
+    first = list(engine.state(key).preview["rows"])  # dask makes tuples of lists
+    assert first == list(range(len(first)))
+    until(lambda: len(engine.state(key).preview["rows"]) > len(first))
+    engine.cancel(key, "tab")
+    assert engine.state(key).status == "cancelled"
+    assert engine.wait(engine.submit({"do": "answer", "n": "after"}, "tab"), 5).status == "done"
 
 
 def test_thirty_two_ask_the_same(engine: Engine, count: Path) -> None:
@@ -211,6 +222,18 @@ def test_the_timer_sweeps_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lonely.close()
 
 
+def test_only_what_may_go_well_another_time_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backends.engine._Step", lambda *_: lambda fraction: None)  # there is no worker to report to
+
+    def ended(do: str) -> dict[str, Any]:
+        return _work(PERFORM, {"do": do}, "a" * 64, "n", str(tmp_path), 10**9, "t")
+
+    assert ended("refuse")["again"] is False
+    assert ended("wait")["again"] is True
+    assert ended("break").get("again", True)  # a fault of Vitrine's own
+    assert Engine(Store(tmp_path)).state("b" * 64).again  # what is not kept any more
+
+
 def test_a_refusal_reaches_the_person(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     state = ask(engine, do="refuse")
     assert (state.status, state.message) == ("failed", "no model 'resnet'; there are: a, b")
@@ -251,8 +274,8 @@ def test_a_failure_can_be_tried_again(engine: Engine, count: Path) -> None:
 
 
 def test_what_is_neither_computed_nor_kept(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert engine.state("f" * 64) == State("failed", message=GONE)
-    assert engine.wait("f" * 64, 5) == State("failed", message=GONE)
+    assert engine.state("f" * 64) == State("failed", message=GONE, again=True)
+    assert engine.wait("f" * 64, 5) == State("failed", message=GONE, again=True)
     assert "is not a key" in engine.state("../x").message
     ask(engine, do="refuse", n="forgotten")
     key = key_of({"do": "refuse", "n": "forgotten"})
@@ -557,7 +580,7 @@ def test_close_is_quick_and_refuses_what_follows(tmp_path: Path, caplog: pytest.
     show("close with a job running", time.monotonic() - started)
     assert time.monotonic() - started < 5
     assert short.state(key) == State(
-        "cancelled", pytest.approx(0, abs=1), "Vitrine is being stopped", pytest.approx(0, abs=30)
+        "cancelled", pytest.approx(0, abs=1), "Vitrine is being stopped", pytest.approx(0, abs=30), again=True
     )
     assert not psutil.pid_exists(worker)
     with pytest.raises(Refused, match="Vitrine is being stopped"):

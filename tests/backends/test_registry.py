@@ -7,7 +7,7 @@ from backends.errors import Refused
 
 
 def test_unknown_entries_are_sentences_that_name_what_there_is() -> None:
-    with pytest.raises(Refused, match="no method 'telepathy'; there are: attention, "):
+    with pytest.raises(Refused, match="no method 'telepathy'; there are: activation_patching, attention, "):
         registry.method("telepathy")
     with pytest.raises(Refused, match="no model family 'resnet'; there are: "):
         registry.family("resnet")

@@ -346,3 +346,23 @@ def test_the_text_beside_a_text_is_kept(store: Store) -> None:
         assert store.get_input(store.put_input(raw)) == raw
     with pytest.raises(Refused, match="the text of an input must be a text, not int"):
         store.put_input({"text": "a", "pair": 3})
+
+
+def test_exact_tokens_are_kept_beside_their_text(store: Store) -> None:
+    raw = {"text": "no fever", "ids": [7, 8], "output": "the", "output_ids": [3]}
+    digest = store.put_input(raw)
+    assert store.get_input(digest) == raw
+    assert store.put_input({**raw, "ids": (7, 8)}) == digest
+    assert store.put_input({**raw, "ids": [8, 7]}) != digest
+
+
+@pytest.mark.parametrize("ids", ["7 8", [1.5], [True], [-1], [2**31], {"a": 1}])
+def test_exact_tokens_are_whole_numbers(store: Store, ids: object) -> None:
+    with pytest.raises(Refused, match="ids of an input must be a list of whole numbers"):
+        store.put_input({"text": "no fever", "ids": ids})
+
+
+def test_too_many_tokens_are_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backends.store.INPUT_LIMIT", 80)
+    with pytest.raises(Refused, match="ids of an input are 11 tokens; at most 10 are taken"):
+        store.put_input({"text": "no", "ids": [1] * 11})

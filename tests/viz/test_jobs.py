@@ -16,7 +16,7 @@ ONE, TWO = {"job": "run", "n": 1}, {"job": "run", "n": 2}
 def test_what_is_kept_is_answered_at_once(engine: FakeEngine) -> None:
     engine.store.put_document(key_of(ONE), {"a": 1})
     answers, waiting, fraction, words = jobs.progress(engine, {"a": ONE}, {}, "tab", "ask")
-    assert answers == {"asked": {"a": key_of(ONE)}, "keys": {"a": key_of(ONE)}, "sentences": {}}
+    assert answers == {"asked": {"a": key_of(ONE)}, "keys": {"a": key_of(ONE)}, "sentences": {}, "again": []}
     assert (waiting, fraction, words) == (False, 1.0, "")
 
 
@@ -92,3 +92,28 @@ def test_what_a_page_waits_for_goes_before_long_jobs(engine) -> None:
     jobs.progress(engine, {"a": {"job": "check", "model": "m"}}, {}, "tab", "ask", quiet=True)
     opening, predicting, running, checking = engine.priorities
     assert opening > predicting > running > checking
+
+
+def test_trying_again_is_offered_where_it_can_help(engine: FakeEngine) -> None:
+    engine.states = {
+        key_of(ONE): State("failed", message="the text has 200 tokens"),
+        key_of(TWO): State("failed", message="the connection broke off", again=True),
+    }
+    answers, *_ = jobs.progress(engine, {"a": ONE, "b": TWO}, {}, "tab", "ask")
+    assert answers["again"] == ["b"]
+    assert jobs.progress(engine, {"a": ONE, "b": TWO}, answers, "tab", "poll")[0]["again"] == ["b"]
+    assert jobs.progress(engine, {"a": ONE}, answers, "tab", "cancel")[0]["again"] == []  # it ended by itself
+    engine.refusal = "no class 'x'"
+    assert jobs.progress(engine, {"a": ONE}, {}, "tab", "ask")[0]["again"] == []
+
+
+def test_what_was_cancelled_may_be_asked_for_again(engine: FakeEngine) -> None:
+    assert jobs.progress(engine, {"a": ONE}, {"asked": {"a": key_of(ONE)}}, "tab", "cancel")[0]["again"] == ["a"]
+
+
+def test_a_sentence_of_another_slot_is_not_told_twice() -> None:
+    answers = {"sentences": {"a": "too long", "b": "no class 'x'", "c": jobs.CANCELLED}}
+    beside = {"sentences": {"answer": "too long", "other": jobs.CANCELLED}}
+    assert jobs.untold(answers, beside) == {"b": "no class 'x'", "c": jobs.CANCELLED}
+    assert jobs.untold(answers) == answers["sentences"]
+    assert jobs.untold(None, None) == {}

@@ -31,3 +31,12 @@ def test_a_link_leaves_out_what_is_empty() -> None:
     assert query.link("/x", model="bundled/a", text="", options={}) == "/x?model=bundled%2Fa"
     assert query.link("/x", options={"a": 1}) == "/x?options=%7B%22a%22%3A+1%7D"
     assert query.link("/x") == "/x"
+
+
+def test_what_a_link_asks_for_and_is_not_there_is_told() -> None:
+    tabs = {"lens": "Words by layer", "path": "Path"}
+    assert query.unknown({}, "tab", tabs, "lens") == []
+    assert query.unknown({"tab": "path"}, "tab", tabs, "lens") == []
+    told = "The link asks for tab 'maze', which there is not: “Words by layer” is shown instead."
+    assert query.unknown({"tab": "maze"}, "tab", tabs, "lens") == [told]
+    assert query.unknown({"tab": ["a"]}, "tab", tabs, "lens")[0].startswith("The link asks for tab \"['a']\"")

@@ -22,6 +22,7 @@ SQUARES = 8
 UNITS = {
     "logit": "logit: the model's score before it becomes a probability",
     "nat": "nat: the natural logarithm of a probability",
+    "cosine": "cosine: 1 is the same direction, 0 unrelated",
     "share": "share: all parts together are 1",
     "relevance": "relevance: relative, not comparable with scores",
 }
@@ -188,7 +189,7 @@ def _inside(result: Result, model: str, example: Mapping[str, Any], mask: str) -
         if mask not in masks(example):
             return None
         try:
-            picture = open_image(catalog.BUNDLED / model.removeprefix("bundled/") / example["truth"][mask]).convert("L")
+            picture = open_image(catalog.shipped(model) / example["truth"][mask]).convert("L")
         except Refused:
             return None
         return np.asarray(picture.resize((shape[1], shape[0]))) > 127

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from backends.results import Result
+from viz.components import stacks
 from viz.figures._words import token_names, visible
 from viz.figures.logit_lens import token_text
 
@@ -21,12 +22,28 @@ def quoted(word: str) -> str:
 
 def answer_place(result: Result, card: Mapping[str, Any]) -> int:
     """The position at which the model answers: the mask, the last one of a language model, else the first."""
+    return _place(result, card)[0]
+
+
+def answer_words(result: Result, card: Mapping[str, Any]) -> str:
+    """What the position of `answer_place` is."""
+    return _place(result, card)[1]
+
+
+def _place(result: Result, card: Mapping[str, Any]) -> tuple[int, str]:
     count = positions(result)
     tokens = token_names(result, count)
     masks = [i for i, token in enumerate(tokens) if token.lower() in ("[mask]", "<mask>")]
     if masks:
-        return masks[0]
-    return count - 1 if "next_token" in card["offers"] else 0
+        return masks[0], "where it guesses"
+    if causal(result, card):
+        return count - 1, "where it answers"
+    return 0, "where it answers" if "classes" in card["offers"] else "the first one"
+
+
+def causal(result: Result, card: Mapping[str, Any]) -> bool:
+    """Whether each position sees only those before it and answers with the next token: an encoder's do not."""
+    return "next_token" in card["offers"] and result.facts.get("part", "") == card.get("answers", "")
 
 
 def positions(result: Result) -> int:
@@ -135,8 +152,8 @@ def path_summary(result: Result, at: int) -> list[str]:
     return said
 
 
-def not_offered(card: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, str]:
-    """For each method of this page that the model does not allow: why, and what to look at instead."""
+def not_offered(card: Mapping[str, Any], there: Mapping[str, Any], part: str = "") -> dict[str, str]:
+    """For each method of this page that the model, or this part of it, does not allow: why, and what to see instead."""
     why = {}
     withdrawn = card.get("withdrawn", {})
     if PATH not in there:
@@ -144,6 +161,8 @@ def not_offered(card: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, 
             "This network has no residual stream that runs through blocks of one width with a state for each "
             "position (a convolutional network changes size from stage to stage), so there is no path to draw."
         )
+    if LENS in there and not stacks.answers(card, part):
+        why[LENS] = f"The answer is read from the {stacks.usual(card)}: choose it above to see its layers as words."
     if LENS not in there:
         instead = " Paths, similarity and norms show how the states change instead." if PATH in there else ""
         why[LENS] = (

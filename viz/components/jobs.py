@@ -13,12 +13,12 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends.engine import Engine
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.store import key_of
 
 TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
-FIRST = {"open": 20, "predict": 10}
+FIRST = {"forecast": 30, "open": 20, "predict": 10}
 """Short jobs that everything else on a page waits for go before long ones of other pages."""
 PATIENCE = 0.15
 """Seconds a callback waits for the answer before the page polls."""
@@ -35,10 +35,13 @@ class Slot:
 
     `verb` is what the bar says while they run ("Opening the model"). `quiet` slots show neither bar nor
     sentences, and their jobs wait behind all others; without `tell` the page shows the sentences itself.
+    `beside` are the answers of another slot: what is told there, such as that a text is too long, is not told twice.
     """
 
-    def __init__(self, page: str, name: str, verb: str = "", quiet: bool = False, tell: bool = True) -> None:
-        self.verb, self.quiet, self.tell = verb, quiet, tell
+    def __init__(
+        self, page: str, name: str, verb: str = "", quiet: bool = False, tell: bool = True, beside: str = ""
+    ) -> None:
+        self.verb, self.quiet, self.tell, self.beside = verb, quiet, tell, beside
         self.every = 1000 if quiet else 250
         self.requests, self.answers = f"{page}-{name}-requests", f"{page}-{name}-answers"
         self.poll, self.cancel, self.box = f"{page}-{name}-poll", f"{page}-{name}-cancel", f"{page}-{name}-box"
@@ -82,7 +85,6 @@ class Slot:
             Output(self.box, "className"),
             Output(self.bar, "value"),
             Output(self.words, "children"),
-            Output(self.alert, "children"),
             Output(self.again, "className"),
             Output(self.poll, "disabled"),
             Input(self.requests, "data"),
@@ -103,10 +105,20 @@ class Slot:
             )
             same = what != "ask" and all(answers[k] == before.get(k) for k in answers)
             box = "job" if waiting else "job d-none"
-            told = sentences(answers["sentences"])
-            again = f"{BUTTON} mb-2" if told and not waiting else "d-none"
-            shown = told if self.tell else []
-            return no_update if same else answers, box, str(round(100 * fraction)), words, shown, again, not waiting
+            again = f"{BUTTON} mb-2" if answers["again"] and not waiting else "d-none"
+            return no_update if same else answers, box, str(round(100 * fraction)), words, again, not waiting
+
+        others = [Input(self.beside, "data")] if self.beside else []
+
+        @app.callback(Output(self.alert, "children"), Input(self.answers, "data"), *others, prevent_initial_call=True)
+        def tell(answers, *beside):  # type: ignore[no-untyped-def]
+            return sentences(untold(answers, *beside)) if self.tell else []
+
+
+def untold(answers: Any, beside: Any = None) -> dict[str, str]:
+    """The sentences of a slot's answers, without those that the answers of the slot `beside` hold too."""
+    known = set((beside or {}).get("sentences", {}).values()) - {CANCELLED}
+    return {name: why for name, why in (answers or {}).get("sentences", {}).items() if why not in known}
 
 
 def progress(
@@ -120,12 +132,14 @@ def progress(
 ) -> tuple[dict[str, Any], bool, float, str]:
     """Ask for (`ask`), look after (`poll`) or give up (`cancel`) the jobs of one slot.
 
-    Returns the answers so far, whether any job still runs, the fraction done and words for the bar. A poll
-    may arrive before, or instead of, the callback that asks: it asks for what was not asked for yet.
+    Returns the answers so far (`again` names those that may go well another time), whether any job still
+    runs, the fraction done and words for the bar. A poll may arrive before, or instead of, the callback that
+    asks: it asks for what was not asked for yet.
     """
     if not isinstance(requests, Mapping) or len(requests) > MOST:
         raise Refused(f"at most {MOST} jobs are asked for at a time")
     asked, keys, why, fractions, states = {}, {}, {}, [], []
+    again: list[str] = []
     known, failed = set(before.get("asked", {}).values()), before.get("sentences", {})
     patience = PATIENCE if what == "ask" else 0.0
     for name, request in requests.items():
@@ -133,12 +147,14 @@ def progress(
             key = asked[name] = key_of(request)
             if name in failed and key in known and what != "ask":  # the engine forgets how jobs ended
                 why[name] = failed[name]
+                again += [name] if name in before.get("again", ()) else []
             elif what == "cancel":
                 engine.cancel(key, tab)
             elif what == "ask" or key not in known:
                 engine.submit(request, tab, -10 if quiet else FIRST.get(request.get("job"), 0))
         except (Refused, TypeError) as refused:
             why[name] = str(refused)
+            again += [name] if isinstance(refused, Unsettled) else []
             continue
         if name in why:
             continue
@@ -154,11 +170,17 @@ def progress(
             keys[name] = key
         elif state.final or what == "cancel":
             why[name] = CANCELLED if what == "cancel" else state.message or CANCELLED
+            again += [name] if what == "cancel" or state.again else []
     if what == "ask":
         for old in known - set(asked.values()):
             engine.cancel(old, tab)
     waiting = len(keys) + len(why) < len(requests)
-    return {"asked": asked, "keys": keys, "sentences": why}, waiting, _mean(fractions), _words(states, verb)
+    return (
+        {"asked": asked, "keys": keys, "sentences": why, "again": again},
+        waiting,
+        _mean(fractions),
+        _words(states, verb),
+    )
 
 
 def _mean(fractions: list[float]) -> float:

@@ -1,12 +1,11 @@
 """The left side of every analysis page: which model, which input, what it answers, which answer is explained.
 
 A page lists `Workbench(page).layout(query)` and reads `card`, `input` and `aim`, three stores:
-the opened model's card; `{"digest", "text", "example"}` of the input; and the target as the door takes it.
+the opened model's card; the input (see `viz.components.inputs`); and the target as the door takes it.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,22 +15,24 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends import catalog, registry
 from backends.engine import Engine
 from backends.errors import Refused
-from backends.images import FORMATS, MOST_BYTES, open_image
 from backends.results import VERSION
+from viz.components import inputs
 from viz.components import query as link
-from viz.components.jobs import Slot
-from viz.figures._words import visible
+from viz.components.generation import Generation
+from viz.components.inputs import example_image, fits
+from viz.components.jobs import Slot, in_words
+from viz.figures._words import percent, visible
 
 OTHER = "…"
 """The model picker's entry that asks for a hub id or a folder."""
+FITTING = 34
+"""Characters of a title that the picker shows whole."""
 AIMS = (
     ("own", "the model's own answer"),
     ("one", "an answer I choose"),
     ("pair", "one answer rather than another"),
     ("sequence", "a sequence of words"),
 )
-CARRIED = 600
-"""Characters of a text that its link carries itself, so that the link works on another machine too."""
 
 
 class Workbench:
@@ -40,7 +41,8 @@ class Workbench:
     def __init__(self, page: str, targets: bool = True) -> None:
         self.page, self.targets = page, targets
         self.opening = Slot(page, "open", "Opening the model")
-        self.predicting = Slot(page, "predict", "Asking the model")
+        self.predicting = Slot(page, "predict", "Asking the model", tell=False)  # told at the input, see `answered`
+        self.generation = Generation(page)
         self.card, self.input, self.aim = f"{page}-card", f"{page}-input", f"{page}-aim"
         self.prediction = f"{page}-prediction"
 
@@ -51,7 +53,7 @@ class Workbench:
     def layout(self, query: Mapping[str, Any]) -> html.Div:
         """The workbench as the link `query` left it."""
         first, second, kind = _aims(query)
-        linked = {"input": link.digest(query), "text": link.text(query, "text"), "aim": kind != "own"}
+        linked = {**inputs.linked_of(query), "aim": kind != "own"}
         stores = [dcc.Store(id=i) for i in (self.card, self.input, self.prediction, self.aim)]
         return html.Div(
             [
@@ -64,7 +66,7 @@ class Workbench:
                         html.H2("What the model answers"),
                         self.predicting.parts(),
                         html.Div(id=self.id("answers"), className="answers"),
-                        html.Div(self._target_parts(first, second, kind), className="" if self.targets else "d-none"),
+                        html.Div(self._target_parts(first, second, kind), id=self.id("aims"), className="d-none"),
                     ],
                     className="panel",
                     **_named("Answer"),
@@ -74,11 +76,11 @@ class Workbench:
         )
 
     def _model_parts(self, query: Mapping[str, Any]) -> list[Any]:
-        cards = catalog.bundled()
+        cards = [c for c in catalog.bundled() if c["task"] != "text-to-image"]  # those are at /diffusion
         names = [c["name"] for c in cards]
         model = link.text(query, "model", names[0] if names else OTHER, most=300)
-        options = [{"label": c.get("title", c["name"]), "value": c["name"]} for c in cards]
-        options.append({"label": "Another model: hub id or folder …", "value": OTHER})
+        options = [{"label": short_title(c), "value": c["name"], "title": c.get("title", "")} for c in cards]
+        options.append({"label": "Another model …", "value": OTHER})
         known = model in names
         return [
             html.Label("Which model", htmlFor=self.id("model"), className="form-label"),
@@ -102,40 +104,49 @@ class Workbench:
     def _input_parts(self) -> list[Any]:
         return [
             html.Div(id=self.id("examples"), className="examples", role="group", **_named("Examples")),
-            html.Div(
-                [
-                    html.Label("Text", htmlFor=self.id("text"), className="form-label"),
-                    dbc.Textarea(id=self.id("text"), rows=5, spellcheck=False),
-                    html.Div(
-                        [
-                            dbc.Button("Use this text", id=self.id("apply"), size="sm", color="primary"),
-                            html.Span("Ctrl + Enter", className="hint"),
-                            html.Span(id=self.id("length"), className="hint ms-auto"),
-                        ],
-                        className="apply-row",
-                    ),
-                ],
-                id=self.id("text-area"),
-                className="d-none",
-            ),
-            html.Div(
-                [
-                    html.Div(id=self.id("picture"), className="bench-picture"),
-                    dcc.Upload(
-                        html.Span("Choose an image, or drop it here", className="upload-words"),
-                        id=self.id("upload"),
-                        max_size=-1,
-                        accept="image/*",
-                        className="upload",
-                    ),
-                    html.Div("It stays on this machine.", className="hint"),
-                ],
-                id=self.id("image-area"),
-                className="d-none",
-            ),
+            html.Div(self._image_parts(), id=self.id("image-area"), className="d-none"),
+            html.Div(self._text_parts(), id=self.id("text-area"), className="d-none"),
             html.Div(id=self.id("note"), className="note"),
             html.Div(id=self.id("problem"), role="alert", className="problem"),
+            self.generation.parts(),
         ]
+
+    def _image_parts(self) -> list[Any]:
+        return [
+            html.Div(id=self.id("picture"), className="bench-picture"),
+            dcc.Upload(
+                html.Span("Choose an image, or drop it here", className="upload-words"),
+                id=self.id("upload"),
+                max_size=-1,
+                accept="image/*",
+                className="upload",
+            ),
+            html.Div("It stays on this machine.", className="hint"),
+        ]
+
+    def _text_parts(self) -> list[Any]:
+        beside = [
+            html.Label("Second text", id=self.id("second-label"), htmlFor=self.id("second"), className="form-label"),
+            dbc.Textarea(id=self.id("second"), rows=2, spellcheck=False),
+            html.Div(id=self.id("second-hint"), className="hint"),
+        ]
+        return [
+            html.Label("Text", id=self.id("text-label"), htmlFor=self.id("text"), className="form-label"),
+            dbc.Textarea(id=self.id("text"), rows=5, spellcheck=False),
+            html.Div(beside, id=self.id("second-area"), className="d-none"),
+            html.Div(
+                [
+                    dbc.Button("Use this text", id=self.id("apply"), size="sm", color="primary"),
+                    dbc.Button(
+                        "Swap the two", id=self.id("swap"), size="sm", color="secondary", outline=True,
+                        class_name="d-none", title="Explain by the words of the other sentence",
+                    ),
+                    html.Span("Ctrl + Enter", className="hint"),
+                    html.Span(id=self.id("length"), className="hint ms-auto"),
+                ],
+                className="apply-row",
+            ),
+        ]  # fmt: skip
 
     def _target_parts(self, first: str, second: str, kind: str) -> list[Any]:
         def field(part: str, label: str, value: str) -> html.Div:
@@ -166,6 +177,7 @@ class Workbench:
         self._register_model(app, engine)
         self._register_input(app, engine)
         self._register_target(app, engine)
+        self.generation.register(app, engine, self)
 
     def _register_model(self, app: Dash, engine: Engine) -> None:
         @app.callback(
@@ -190,40 +202,44 @@ class Workbench:
             Output(self.card, "data"),
             Output(self.id("about"), "children", allow_duplicate=True),
             Output(self.id("examples"), "children"),
-            Output(self.id("text-area"), "className"),
-            Output(self.id("image-area"), "className"),
+            *[Output(self.id(f"{area}-area"), "className") for area in ("text", "image", "second")],
+            Output(self.id("text-label"), "children"),
+            Output(self.id("second-label"), "children"),
+            Output(self.id("second-hint"), "children"),
+            Output(self.id("swap"), "class_name"),
             Output(self.id("kind"), "options"),
+            Output(self.id("aims"), "className"),
             Input(self.opening.answers, "data"),
             prevent_initial_call=True,
         )
         def opened(answers):  # type: ignore[no-untyped-def]
             key = (answers or {}).get("keys", {}).get("model")
             if not key:
-                return None, *[no_update] * 5
+                return None, *[no_update] * 11
             card = engine.store.get_document(key)
-            pixels = "pixels" in card["offers"]
-            areas = ("d-none", "") if pixels else ("", "d-none")
-            return card, about(card), self.examples(card), *areas, _kinds("next_token" in card["offers"])
+            kinds = _kinds("next_token" in card["offers"])
+            aims = "" if self.targets and takes_target(card) else "d-none"
+            return card, about(card), self.examples(card), *fields(card), kinds, aims
 
     def examples(self, card: Mapping[str, Any]) -> list[Any]:
         """One button an example: a thumbnail, or its short name."""
+        pictures = "image" in inputs.reads(card)
         return [
             html.Button(
-                [html.Img(src=example_image(card, i), alt=""), html.Span(e["name"])]
-                if "image" in card["task"]
-                else e["name"],
+                [html.Img(src=example_image(card, i), alt=""), html.Span(e["name"])] if pictures else e["name"],
                 id={"type": self.id("example"), "index": i},
                 className="example",
                 title=e.get("note", ""),
                 type="button",
             )
-            for i, e in enumerate(examples_of(card))
+            for i, e in enumerate(inputs.examples_of(card))
         ]
 
     def _register_input(self, app: Dash, engine: Engine) -> None:
         @app.callback(
             Output(self.input, "data"),
             Output(self.id("text"), "value"),
+            Output(self.id("second"), "value"),
             Output(self.id("picture"), "children"),
             Output(self.id("note"), "children"),
             Output(self.id("problem"), "children"),
@@ -234,22 +250,22 @@ class Workbench:
             Input(self.card, "data"),
             Input({"type": self.id("example"), "index": ALL}, "n_clicks"),
             Input(self.id("apply"), "n_clicks"),
+            Input(self.id("swap"), "n_clicks"),
             Input(self.id("upload"), "contents"),
             State(self.id("text"), "value"),
+            State(self.id("second"), "value"),
             State(self.id("linked"), "data"),
             State(self.input, "data"),
             prevent_initial_call=True,
         )
-        def give(card, clicks, _apply, upload, typed, linked, before):  # type: ignore[no-untyped-def]
-            if not card:
-                return [no_update] * 9
-            wanted = asked_for(self.page, list(ctx.triggered_prop_ids.values()), clicks)
+        def give(card, clicks, _apply, _swap, upload, typed, beside, linked, before):  # type: ignore[no-untyped-def]
+            wanted = asked_for(self.page, list(ctx.triggered_prop_ids.values()), clicks) if card else None
             if wanted is None:
-                return [no_update] * 9
+                return inputs.Shown()
             try:
-                return given(engine, card, wanted, typed=typed, upload=upload, linked=linked, before=before)
+                return inputs.given(engine, card, wanted, typed, beside, upload, linked, before)
             except Refused as refused:
-                return *[no_update] * 4, alert(str(refused)), *[no_update] * 4
+                return inputs.Shown(problem=alert(str(refused)))
 
         @app.callback(
             Output(self.predicting.requests, "data"),
@@ -274,22 +290,25 @@ class Workbench:
             Output(self.id("known"), "children"),
             Output(self.prediction, "data"),
             Output(self.id("length"), "children"),
+            Output(self.id("problem"), "children", allow_duplicate=True),
             Input(self.predicting.answers, "data"),
             State(self.card, "data"),
+            State(self.input, "data"),
             prevent_initial_call=True,
         )
-        def answered(answers, card):  # type: ignore[no-untyped-def]
+        def answered(answers, card, given):  # type: ignore[no-untyped-def]
             key = (answers or {}).get("keys", {}).get("answer")
             if not key or not card:
-                mute = card and "answer" not in card["offers"]
-                told = html.Div("This model only encodes: it has no answer that could be explained.", className="hint")
-                return told if mute else [], no_update, None, ""
+                why = (answers or {}).get("sentences", {}).get("answer")
+                told = alert(in_words(why)) if why else no_update
+                return unanswered(card, given) if not why else [], no_update, None, "", told
             found = engine.store.get_document(key)
             choices = found["prediction"]
             known = card["labels"] or [c["label"] for c in choices]
             size = len(found.get("tokens") or [])
             length = f"{size} of at most {card['limit']} tokens" if card.get("limit") else f"{size} tokens"
-            return self._bars(choices), [html.Option(value=str(k)) for k in known[:1000]], found, length if size else ""
+            shown = similarity(found) or self._bars(choices) or unanswered(card, given, asked=True)
+            return shown, [html.Option(value=str(k)) for k in known[:1000]], found, length if size else "", no_update
 
         @app.callback(
             Output(self.id("target"), "value", allow_duplicate=True),
@@ -312,13 +331,15 @@ class Workbench:
             Input(self.id("target"), "value"),
             Input(self.id("versus"), "value"),
             Input(self.id("kind"), "value"),
+            Input(self.card, "data"),
             State(self.prediction, "data"),
             prevent_initial_call="initial_duplicate",
         )
-        def aim(target, versus, kind, prediction):  # type: ignore[no-untyped-def]
+        def aim(target, versus, kind, card, prediction):  # type: ignore[no-untyped-def]
             target, versus = proposed(kind, target, versus, prediction)
             shown = ("d-none" if kind == "own" else "mt-2"), ("mt-2" if kind == "pair" else "d-none")
-            return target_of(kind, target, versus), *shown, target, versus
+            wanted = target_of(kind, target, versus) if not card or takes_target(card) else None
+            return wanted, *shown, target, versus
 
         app.clientside_callback(
             ClientsideFunction("shell", "answers"),
@@ -346,142 +367,65 @@ class Workbench:
 
 
 def asked_for(page: str, triggers: list[Any], clicks: list[Any]) -> str | int | None:
-    """Which input the person wants: `text`, `image`, an example by number, or `card` when the model changed."""
+    """Which input the person wants: `text`, `swap`, `image`, an example by number, or `card`: the model changed."""
     examples = [t["index"] for t in triggers if isinstance(t, dict)]
     if examples and any(clicks):
         return examples[0]
-    if f"{page}-apply" in triggers:
-        return "text"
-    if f"{page}-upload" in triggers:
-        return "image"
+    for part, wanted in (("apply", "text"), ("swap", "swap"), ("upload", "image")):
+        if f"{page}-{part}" in triggers:
+            return wanted
     return "card" if f"{page}-card" in triggers else None
 
 
-def given(
-    engine: Engine, card: Mapping[str, Any], wanted: str | int, typed: Any = "", upload: Any = None, linked: Any = None,
-    before: Any = None,
-) -> tuple[Any, ...]:  # fmt: skip
-    """The workbench's outputs for the input that is wanted; nothing typed is lost by what raises `Refused`.
-
-    Input, text, picture, note, problem, target, versus, kind of target, and what is left of the link.
-    """
-    if isinstance(wanted, int):
-        return *_example(engine, card, wanted), None
-    if wanted == "text":
-        return *_shown(card, _text(engine, card, typed)), *[no_update] * 4
-    if wanted == "image":
-        return *_shown(card, _image(engine, card, upload)), *[no_update] * 4
-    linked = linked or {}
-    if linked.get("input") or linked.get("text"):
-        return *_shown(card, _linked(engine, card, linked)), *[no_update] * 3, None
-    if fits(card, before) and _kept(card, before):
-        return *_shown(card, _recognised(engine, card, before)), *[no_update] * 4
-    if examples_of(card):
-        shown = _example(engine, card, card.get("cover", 0))
-        return (*shown[:5], *[no_update] * 3, None) if linked.get("aim") else (*shown, None)
-    return None, no_update, [], [], [], *[no_update] * 3, None
+def fields(card: Mapping[str, Any]) -> list[Any]:
+    """How the input panel suits the model: the classes of three areas, three labels and the class of a button."""
+    wanted, beside = inputs.reads(card), inputs.second(card)
+    areas = [
+        "" if "text" in wanted else "d-none",
+        "" if "image" in wanted else "d-none",
+        "mt-2" if beside else "d-none",
+    ]
+    label = "Captions, one a line" if "image" in wanted else {"pair": "First sentence"}.get(beside, "Text")
+    hint = "What its decoder has written already; empty: it has not begun." if beside == "output" else ""
+    return [*areas, label, inputs.SECOND.get(beside, ""), hint, "" if beside == "pair" else "d-none"]
 
 
-def _example(engine: Engine, card: Mapping[str, Any], index: int) -> tuple[Any, ...]:
-    there = examples_of(card)
-    if not 0 <= index < len(there):
-        raise Refused(f"{card['name']} has {len(there)} examples, not one numbered {index}")
-    example = there[index]
-    chosen: dict[str, Any] = {"digest": _digest(engine, card, example), "example": index}
-    if "image" not in card["task"]:
-        chosen["text"] = example["input"]
-    target = example.get("target")
-    aims = (target[0], target[1], "pair") if isinstance(target, list) and len(target) == 2 else ("", "", "own")
-    return *_shown(card, chosen), *aims
+def takes_target(card: Mapping[str, Any]) -> bool:
+    """Whether the model has answers to choose from: neither an encoder nor a similarity has."""
+    return "answer" in card["offers"] and "pair" not in card["offers"]
 
 
-def _shown(card: Mapping[str, Any], chosen: dict[str, Any]) -> tuple[Any, ...]:
-    """Input, text, picture, note and problem once `chosen` is the input."""
-    picture = [] if "text" in chosen else html.Img(src=f"/inputs/{chosen['digest']}", alt="The input image")
-    return chosen, chosen.get("text", no_update), picture, _note(card, chosen), []
-
-
-def _note(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> list[Any]:
-    """What is known of an example: its truth, and what to look for."""
-    index = chosen.get("example")
-    there = examples_of(card)
-    if index is None or not 0 <= index < len(there):
+def unanswered(card: Any, given: Any, asked: bool = False) -> list[Any]:
+    """A sentence where no answer is shown: what is still to be given, or that the model gives none."""
+    if not card:
         return []
-    example = there[index]
-    truth = [html.Span(["True answer: ", html.B(example["label"]), ". "])] if example.get("label") else []
-    return [*truth, example.get("note", "")]
+    if "answer" not in card["offers"]:
+        told = "This model only encodes: it has no answer that could be explained. Its inside is still there to see."
+    elif asked and "masked_token" in card["offers"]:
+        told = "Put the model's mask, such as [MASK] or <mask>, into the text where it should guess a word."
+    else:
+        told = inputs.guidance(card, given)
+    return [html.Div(told, className="hint")] if told else []
 
 
-def _text(engine: Engine, card: Mapping[str, Any], typed: Any) -> dict[str, Any]:
-    if not isinstance(typed, str) or not typed.strip():
-        raise Refused("the text is empty; type a sentence, or pick an example")
-    limit = card.get("limit")
-    if limit and len(typed) > 200 * limit:
-        raise Refused(f"the text has {len(typed)} characters; {card['name']} reads at most {limit} tokens")
-    return _recognised(engine, card, {"digest": engine.store.put_input({"text": typed}), "text": typed})
-
-
-def _image(engine: Engine, card: Mapping[str, Any], upload: Any) -> dict[str, Any]:
-    if not isinstance(upload, str) or "," not in upload:
-        raise Refused(f"no image came; Vitrine reads {', '.join(FORMATS)} up to {MOST_BYTES >> 20} MB")
-    try:
-        data = base64.b64decode(upload.split(",", 1)[1], validate=True)
-    except ValueError:
-        raise Refused("the upload broke off; try again") from None
-    open_image(data)
-    return _recognised(engine, card, {"digest": engine.store.put_input({"image": data})})
-
-
-def _linked(engine: Engine, card: Mapping[str, Any], linked: Mapping[str, Any]) -> dict[str, Any]:
-    """The input that a link names: its text, an example by its digest, or what is kept on this machine."""
-    if linked.get("text") and "pixels" not in card["offers"]:
-        return _text(engine, card, linked["text"])
-    chosen = _recognised(engine, card, {"digest": linked.get("input")})
-    if "example" in chosen:
-        return chosen
-    try:
-        raw = engine.store.get_input(linked["input"])
-    except Refused:
-        raise Refused("the input of this link is not kept on this machine; pick an example, or give it again") from None
-    if "text" in raw:
-        chosen["text"] = raw["text"]
-    if not fits(card, chosen):
-        raise Refused(f"the input of this link is not one that {card['name']} reads; pick an example, or give another")
-    return chosen
-
-
-def _kept(card: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether an input outlives a change of model: images and own texts do, another model's example text does not."""
-    return "text" not in before or before.get("example") is None or not examples_of(card)
-
-
-def _recognised(engine: Engine, card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """`chosen`, and which example of the model it is, if it is one: then its truth is known."""
-    plain = {k: v for k, v in chosen.items() if k != "example"}
-    for index, example in enumerate(examples_of(card)):
-        if _digest(engine, card, example) == plain["digest"]:
-            return {**plain, "example": index, **({} if "image" in card["task"] else {"text": example["input"]})}
-    return plain
-
-
-def _digest(engine: Engine, card: Mapping[str, Any], example: Mapping[str, Any]) -> str:
-    image = "image" in card["task"]
-    return engine.store.put_input({"image": _bundled(card) / example["input"]} if image else {"text": example["input"]})
-
-
-def _bundled(card: Mapping[str, Any]) -> Any:
-    return catalog.BUNDLED / str(card["name"]).removeprefix("bundled/")
-
-
-def examples_of(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The examples that ship with the model; never those that a browser's copy of the card may claim."""
-    return catalog.card(str(card.get("name"))).get("examples", [])
-
-
-def example_of(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The shipped example that an input is, with its `truth` and `note`; empty for any other input."""
-    index, there = chosen.get("example"), examples_of(card)
-    return there[index] if isinstance(index, int) and 0 <= index < len(there) else {}
+def similarity(found: Mapping[str, Any]) -> list[Any]:
+    """The number that a comparison of two sentences gives; empty for any other answer."""
+    value = found.get("output")
+    if value is None:
+        return []
+    return [
+        html.Div(
+            [
+                html.Span(className="answer-bar", style={"width": f"{100 * max(value, 0):.1f}%"}),
+                html.Span("similarity", className="answer-label"),
+                html.Span(f"{value:.3f}".replace("-", "−"), className="answer-number"),
+            ],
+            className="answer",
+        ),
+        html.Div(
+            "Cosine of the two sentences' vectors: 1 the same direction, 0 unrelated, −1 opposite.", className="hint"
+        ),
+    ]
 
 
 def proposed(kind: Any, target: Any, versus: Any, prediction: Any) -> tuple[Any, Any]:
@@ -507,8 +451,7 @@ def target_of(kind: str | None, target: str | None, versus: str | None) -> Any:
 
 def link_params(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any) -> dict[str, str]:
     """What a link carries of the workbench: model, input (or its text) and target; see `Workbench.layout`."""
-    short = given.get("text") if len(given.get("text") or "") <= CARRIED else None
-    params = {"model": card["name"], **({"text": short} if short else {"input": given["digest"]})}
+    params = {"model": card["name"], **inputs.link_of(given)}
     if isinstance(aim, dict):
         return {**params, "sequence": aim["sequence"]}
     return {**params, **({"target": "|".join(aim) if isinstance(aim, list) else str(aim)} if aim else {})}
@@ -584,34 +527,34 @@ def about(card: Mapping[str, Any]) -> list[Any]:
     """What is to be known of the opened model: its purpose, its size, its limits and its warnings."""
     size = card["parameters"]
     parts = [f"{size / 1e6:.3g} M parameters" if size >= 1e5 else f"{size:,} parameters"]
-    parts += [f"{card['layers']} layers"] if card.get("layers") else []
+    stacks = [f"{p['layers']} in its {name}" for name, p in card.get("parts", {}).items() if name != "cross"]
+    layers = f"layers: {', '.join(stacks)}" if stacks else f"{card.get('layers')} layers"
+    parts += [layers] if card.get("layers") else []
     parts += [f"{card['heads']} heads"] if card.get("heads") else []
     lines = [html.Div(card["summary"])] if card.get("summary") else []
     lines.append(html.Div(" · ".join([card["name"], *parts, f"on {card['device']}"]), className="hint"))
+    inside = dcc.Link("What is inside it, and what was checked", href=link.link("/model", model=card["name"]))
+    lines.append(html.Div(inside, className="hint"))
+    if "denoising" in card["offers"]:
+        lines.append(dcc.Link("It draws pictures from words: see where each word went", href=drawing_link(card)))
     lines += [html.Div(text, className="hint") for text in card.get("limits", [])[:1]]
     return lines + [alert(w) for w in card.get("warnings", [])]
+
+
+def drawing_link(card: Mapping[str, Any]) -> str:
+    """The page of a model that draws."""
+    return link.link("/diffusion", model=card["name"])
+
+
+def short_title(card: Mapping[str, Any]) -> str:
+    """A title that fits the picker: the part before its colon where all of it is too long."""
+    title = str(card.get("title", card["name"]))
+    return title if len(title) <= FITTING else title.partition(":")[0]
 
 
 def alert(sentence: str) -> dbc.Alert:
     """A sentence to the person, as text."""
     return dbc.Alert(sentence, color="warning", class_name="told")
-
-
-def percent(probability: float) -> str:
-    """A probability as a person reads it; never 100 % for what is not certain."""
-    if 0.9995 <= probability < 1:
-        return "> 99.9 %"
-    return f"{100 * probability:.1f} %" if probability >= 0.001 else "< 0.1 %"
-
-
-def example_image(card: Mapping[str, Any], index: int) -> str:
-    """The address of an example's picture."""
-    return f"/examples/{str(card['name']).removeprefix('bundled/')}/{index}"
-
-
-def fits(card: Any, given: Any) -> bool:
-    """Whether there is an input of the kind that the model reads."""
-    return bool(card and given and given.get("digest")) and ("text" in given) != ("pixels" in card["offers"])
 
 
 def _named(name: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,21 +13,18 @@ from backends import registry
 from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import GROUPINGS, Result, regroup
-from viz.components import explained, heat_canvas, option_form, query, workbench
+from viz.components import explained, heat_canvas, inputs, option_form, query, workbench
 from viz.components.coloured_text import coloured_text, legend, sides
 from viz.components.exports import copy_link, exports
 from viz.components.jobs import Slot, in_words
+from viz.components.method_choice import MOST, choices, chosen_for, help_for, nothing, other_methods
 from viz.components.shell import LINK
-from viz.figures import comparison
+from viz.components.side_by_side import common_sentence, headline, keys, results, shared
 
 PATH, TITLE, ORDER = "/attribution", "Attribution", 2
 QUESTION = "What drove this answer?"
 
 PAGE = "attribution"
-MOST = 4
-"""Methods that stand side by side."""
-FIRST = ("integrated_gradients", "occlusion", "grad_cam", "relevancy", "feature_ablation", "saliency")
-"""What is shown when nobody chose: the first two of these that the model can have."""
 VIEW = ("opacity", "threshold", "colours")
 """What is set on the pictures themselves and lives in the browser and the link."""
 
@@ -45,7 +41,7 @@ def part(name: str, i: int | None = None) -> str:
 
 def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
-    methods = [m for m in query.values(link, "methods", MOST) if m in registry.entries("methods")]
+    methods = query.values(link, "methods", 2 * MOST)
     view = {name: link[name] for name in VIEW if isinstance(link.get(name), str)}
     return html.Div(
         [
@@ -67,8 +63,13 @@ def layout(**link: Any) -> html.Div:
                     dcc.Store(id=part("view"), data=view),
                     dcc.Store(id=part("refused")),
                     dcc.Store(id=part("arranged")),
-                    html.Section(_pickers(), className="panel", **{"aria-label": "Methods"}),
-                    html.Div(_views(link), className="panel view-row"),
+                    dcc.Store(id=part("linked-mask"), data=query.text(link, "mask", most=40)),
+                    html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
+                    html.Div(id=part("instead"), role="status"),
+                    html.Div(id=part("no-mask"), role="status"),
+                    html.Div(id=part("nothing")),
+                    html.Section(_pickers(), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
+                    html.Div(_views(link), id=part("views"), className="panel view-row"),
                     html.Div(id=part("headline"), className="headline", role="status"),
                     html.Div([_card(i) for i in range(MOST)], className="results"),
                 ],
@@ -77,6 +78,14 @@ def layout(**link: Any) -> html.Div:
         ],
         className="page attribution",
     )
+
+
+def unknown(link: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that a link asks for and this page has not; methods wait for the model."""
+    said = query.unknown(link, "by", {name: f"by {name}" for name in GROUPINGS}, "word")
+    if link.get("options") and not linked_options(link):
+        said.append("The link sets options that cannot be read; the usual ones are used instead.")
+    return said
 
 
 def linked_options(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -180,13 +189,22 @@ def _register_methods(app: Dash, engine: Engine) -> None:
     @app.callback(
         Output(part("methods"), "value"),
         Output(part("wanted"), "data"),
+        Output(part("instead"), "children"),
+        Output(part("nothing"), "children"),
+        Output(part("pickers"), "className"),
+        Output(part("views"), "className"),
         Input(BENCH.card, "data"),
         State(part("methods"), "value"),
         State(part("wanted"), "data"),
         prevent_initial_call=True,
     )
     def choose(card, chosen, wanted):  # type: ignore[no-untyped-def]
-        return (chosen_for(card, wanted or chosen), None) if card else (no_update, no_update)
+        if not card:
+            return [no_update] * 6
+        there = workbench.offered(card, PAGE)
+        told = other_methods(card, wanted or chosen) if there else ""
+        classes = ("panel", "panel view-row") if there else ("d-none", "d-none")
+        return chosen_for(card, wanted or chosen), None, workbench.alert(told) if told else "", nothing(card), *classes
 
     @app.callback(
         Output(part("methods"), "options"),
@@ -243,31 +261,6 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         return no_update if after == before else after
 
 
-def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
-    """The methods to show on the model: those wanted that it can have, else two that suit it."""
-    there = workbench.offered(card, PAGE)
-    kept = [m for m in wanted or [] if m in there][:MOST]
-    if kept:
-        return kept
-    first = [m for m in FIRST if m in there] or list(there)
-    return (first if "tokens" in card["offers"] else sorted(first, key=lambda m: m not in ("occlusion", "grad_cam")))[
-        :2
-    ]
-
-
-def choices(card: Mapping[str, Any], chosen: Sequence[str], failed: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The check boxes: one a method that the model can have; more than `MOST`, and failed ones, cannot be added."""
-    full = len(chosen) >= MOST
-    return [
-        {
-            "label": html.Span(entry.title, title=question(name)),
-            "value": name,
-            "disabled": name not in chosen and (full or name in failed),
-        }
-        for name, entry in workbench.offered(card, PAGE).items()
-    ]
-
-
 def verdicts(engine: Engine, answers: Any) -> dict[str, dict[str, Any]]:
     """What the validity checks found so far, by method."""
     found = {}
@@ -282,18 +275,6 @@ def verdicts(engine: Engine, answers: Any) -> dict[str, dict[str, Any]]:
 def failures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The methods that failed their check, and why."""
     return {m: v["sentence"] for m, v in found.items() if not v["holds"]}
-
-
-def question(method: str) -> str:
-    """A method's help in one sentence: the first paragraph of its docstring."""
-    return " ".join((inspect.getdoc(registry.method(method)) or "").split("\n\n")[0].split())
-
-
-def help_for(method: str) -> list[Any]:
-    """A method's help text with its source."""
-    entry = registry.method(method)
-    paragraphs = [" ".join(p.split()) for p in (inspect.getdoc(entry) or "").split("\n\n")]
-    return [*[html.P(p) for p in paragraphs], html.P(["Source: ", html.Cite(entry.source)], className="hint")]
 
 
 def form_for(card: Mapping[str, Any], method: str, values: Any) -> html.Div:
@@ -335,7 +316,7 @@ def _register_jobs(app: Dash) -> None:
 
 def asked(card: Any, given: Any, aim: Any, chosen: Any, options: Any) -> tuple[dict[str, Any], dict[str, str]]:
     """The jobs for what is chosen, by method, and the sentences for those whose options cannot be."""
-    if not workbench.fits(card, given):
+    if not workbench.fits(card, given) or inputs.guidance(card, given):
         return {}, {}
     requests, refused = {}, {}
     there = workbench.offered(card, PAGE)
@@ -361,18 +342,25 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         Output(part("mask-area"), "className"),
         Output(part("mask"), "options"),
         Output(part("mask"), "value"),
+        Output(part("no-mask"), "children"),
+        Output(part("linked-mask"), "data"),
         Input(BENCH.card, "data"),
         Input(BENCH.input, "data"),
         State(part("mask"), "value"),
+        State(part("linked-mask"), "data"),
         prevent_initial_call=True,
     )
-    def suit(card, given, mask):  # type: ignore[no-untyped-def]
+    def suit(card, given, mask, linked):  # type: ignore[no-untyped-def]
         if not workbench.fits(card, given):
-            return no_update, no_update, no_update, no_update
-        there = explained.masks(workbench.example_of(card, given))
+            return [no_update] * 6
+        there = explained.masks(inputs.example_of(card, given))
         options = [{"label": f"the {m}", "value": m} for m in there] + [{"label": "nothing", "value": ""}]
         kept = mask if mask in there else (there[0] if there else "")
-        return "" if "text" in given else "d-none", "" if there else "d-none", options, kept
+        instead = f"the {kept} is outlined instead" if kept else "nothing is outlined"
+        told = f"The link asks to outline {linked!r}, which is not known of this input; {instead}."
+        told = workbench.alert(told) if linked and linked not in there else ""
+        by = "d-none" if "pixels" in card["offers"] else ""
+        return by, "" if there else "d-none", options, kept, told, ""
 
     sides = {"class": "className", "area": "className", "spec": "data"}
     ids = {"class": "card", "spec": "heat"}
@@ -393,18 +381,20 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         Input(part("mask"), "value"),
         Input(part("same"), "value"),
         Input(part("methods"), "value"),
+        Input(BENCH.predicting.answers, "data"),
         State(BENCH.card, "data"),
         State(BENCH.input, "data"),
         State(part("view"), "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, refused, checks, by, mask, same, chosen, card, given, view):  # type: ignore[no-untyped-def]
+    def draw(answers, refused, checks, by, mask, same, chosen, beside, card, given, view):  # type: ignore[no-untyped-def]
         found, why = results(engine, answers)
         why = {**why, **(refused or {})}
         found = {m: r for m, r in found.items() if m in (chosen or [])}
         scales, note = shared(list(found.values()), by, bool(same))
         known = verdicts(engine, checks)
-        common = common_sentence(chosen or [], why)
+        elsewhere = set((beside or {}).get("sentences", {}).values())
+        common = inputs.guidance(card, given) or common_sentence(chosen or [], why, elsewhere)
         rows = []
         for i in range(MOST):
             method: Any = chosen[i] if card and not common and i < len(chosen or []) else None
@@ -412,61 +402,9 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
                 i, method, found.get(method), why.get(method, ""), known.get(method), scales.get(method),
                 keys(answers).get(method, ""), card, given, by, mask, view or {},
             )  # fmt: skip
-        return workbench.alert(in_words(common)) if common else headline(found), note, *rows
-
-
-def keys(answers: Any) -> dict[str, str]:
-    """The keys of what is computed, by method."""
-    return (answers or {}).get("keys", {})
-
-
-def results(engine: Engine, answers: Any) -> tuple[dict[str, Result], dict[str, str]]:
-    """The results that are there, by method, and a sentence for those that cannot be."""
-    found, why = {}, dict((answers or {}).get("sentences", {}))
-    for method, key in keys(answers).items():
-        try:
-            found[method] = engine.store.get_result(key)
-        except Refused as refused:
-            why[method] = str(refused)
-    return found, why
-
-
-def common_sentence(chosen: Sequence[str], why: Mapping[str, str]) -> str:
-    """The sentence that several methods share, such as on the text or the target; empty when they differ.
-
-    A single method's sentence stays in its card, beside the options that may mend it.
-    """
-    told = {why.get(m, "") for m in chosen}
-    return told.pop() if len(chosen) > 1 and len(told) == 1 else ""
-
-
-def shared(found: Sequence[Result], by: str, same: bool) -> tuple[dict[str, tuple[float, float]], str]:
-    """The colour scale of each method's picture, and a sentence on which of them can be compared."""
-    drawn = [regroup(r, by) if r.arrays["attribution"].ndim == 1 else r for r in found]
-    groups, note = explained.comparable(drawn)
-    if not same:
-        return {}, "Each picture has its own scale: colours cannot be compared between them." if len(drawn) > 1 else ""
-    scales = {r.method: comparison.shared_scale(some) for some in groups.values() for r in some}
-    if len(drawn) < 2:
-        return scales, ""
-    if note:
-        return scales, note + "Those of one unit share a scale."
-    return scales, f"One scale for all, in {drawn[0].unit or 'no unit'}: equal colours are equal numbers."
-
-
-def headline(found: Mapping[str, Result]) -> list[Any]:
-    """What the model answers, how surely, and which answer the pictures explain."""
-    first = next((r for r in found.values() if r.facts.get("prediction")), None)
-    if first is None:
-        return []
-    best = first.facts["prediction"][0]
-    target = next((r.target for r in found.values() if r.target), "")
-    said: list[Any] = [
-        "The model answers ",
-        html.B(workbench.visible(best["label"])),
-        f" ({workbench.percent(best['probability'])}).",
-    ]
-    return said + (["  Explained here: ", html.B(workbench.visible(target, 120)), "."] if target else [])
+        if common:
+            return [] if common in elsewhere or not chosen else workbench.alert(in_words(common)), note, *rows
+        return headline(found, card) if card else [], note, *rows
 
 
 def shown(
@@ -483,7 +421,7 @@ def shown(
     if result is None:
         told = workbench.alert(in_words(why)) if why else html.Div("…", className="waiting")
         return [*head, told, [], "d-none", None, [], [], []]
-    example = workbench.example_of(card, given or {})
+    example = inputs.example_of(card, given or {})
     truth = explained.verdict(result, card["name"], example, mask)
     said = [html.P(truth, className="truth-said")] if truth else []
     facts = explained.facts_list(result)
@@ -514,8 +452,8 @@ def image_spec(
 ) -> dict[str, Any]:  # fmt: skip
     """What the canvas of card `i` draws: the map over the image, with the outline of what is true."""
     title = registry.method(result.method).title
-    there = explained.masks(workbench.example_of(card, given))
-    outline = f"{workbench.example_image(card, given['example'])}/{mask}" if mask in there else None
+    there = explained.masks(inputs.example_of(card, given))
+    outline = f"{inputs.example_image(card, given['example'])}/{mask}" if mask in there else None
     return heat_canvas.spec(
         part("heat", i),
         f"{title} for {result.target or 'any answer'}",
@@ -584,7 +522,7 @@ def link_view(
         except Refused:
             continue
     params["options"] = {m: o for m, o in differing.items() if o}
-    params["by"] = by if "text" in given and by != "word" else ""
-    params["mask"] = mask if mask and mask != next(iter(explained.masks(workbench.example_of(card, given))), "") else ""
+    params["by"] = by if "pixels" not in card["offers"] and by != "word" else ""
+    params["mask"] = mask if mask and mask != next(iter(explained.masks(inputs.example_of(card, given))), "") else ""
     params["same"] = "" if same else "0"
     return {"path": PATH, "params": params, "keep": list(VIEW)}

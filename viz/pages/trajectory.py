@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,15 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 
 from backends.engine import Engine
 from backends.errors import Refused
-from viz.components import depth, formed, lens_table, query
+from viz.components import depth, following, formed, inputs, lens_table, query, stacks
 from viz.components.exports import exports
+from viz.components.following import followed, followed_of, token_name
 from viz.components.jobs import Slot
 from viz.components.picture import picture
+from viz.components.places import AUTO, no_position, place, position_options
 from viz.components.shell import LINK
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, fits, link_params, offered, run_request
+from viz.components.workbench import Workbench, alert, fits, link_params, offered, run_request
 
 if TYPE_CHECKING:
     from backends.results import Result
@@ -29,8 +30,8 @@ ORDER = 3
 
 PAGE = "trajectory"
 BENCH = Workbench(PAGE)
-LENS = Slot(PAGE, "lens", "Reading the layers as words")
-STATES = Slot(PAGE, "states", "Recording the states")
+LENS = Slot(PAGE, "lens", "Reading the layers as words", beside=BENCH.predicting.answers)
+STATES = Slot(PAGE, "states", "Recording the states", beside=BENCH.predicting.answers)
 
 TABS = {
     "lens": "Words by layer",
@@ -76,13 +77,12 @@ COLOURS = {
 }
 KINDS = {"cka": "CKA", "cosine": "cosine"}
 SPREADS = {"one": "the chosen position", "all": "all positions"}
-AUTO = "auto"
 
 
 def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
     tab = query.choice(link, "tab", tuple(TABS), "lens")
-    position = str(number) if (number := query.number(link, "position", -1)) >= 0 else AUTO
+    position = query.text(link, "position", AUTO, most=12)
     return html.Div(
         [
             html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
@@ -99,12 +99,17 @@ def layout(**link: Any) -> html.Div:
                     dcc.Store(id="trajectory-dark"),
                     dcc.Store(id="trajectory-opened"),
                     dcc.Store(id="trajectory-of"),
+                    dcc.Store(id="trajectory-linked-part", data=query.text(link, "part", most=40)),
+                    html.Div([alert(told) for told in unknown(link)], id="trajectory-unknown"),
+                    html.Div(id="trajectory-no-part"),
                     html.Div(id="trajectory-summary", className="panel formed", role="status"),
                     LENS.parts(),
                     STATES.parts(),
                     html.Div(
                         [
+                            stacks.picker(PAGE, query.text(link, "part", most=40)),
                             _position(position),
+                            html.Div(id="trajectory-no-position", role="status"),
                             tabs(PAGE, "Views of the layers", TABS, _panels(link), tab),
                         ],
                         id="trajectory-views",
@@ -145,7 +150,7 @@ def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
             dbc.Button("As a figure, to save", id="trajectory-figure", size="sm", color="secondary", outline=True),
             _shown("lens"),
         ],
-        "curves": [_followed_controls(), _shown("curves")],
+        "curves": [following.controls(PAGE), _shown("curves")],
         "path": [
             _choices("Draw", "trajectory-paths", SPREADS, spread),
             dbc.Checkbox(
@@ -180,19 +185,6 @@ def _choices(legend: str, id: str, titles: Mapping[str, str], value: str) -> htm
     )
 
 
-def _followed_controls() -> html.Div:
-    return html.Div(
-        [
-            html.Label("Follow another word", htmlFor="trajectory-word", className="form-label mb-0"),
-            dbc.Input(id="trajectory-word", placeholder="a word of the vocabulary", maxLength=60, autoComplete="off"),
-            dbc.Button("Follow", id="trajectory-follow", size="sm", color="primary", outline=True),
-            html.Div(id="trajectory-followed", className="followed"),
-            html.Div(id="trajectory-too-many", role="alert", className="form-text"),
-        ],
-        className="follow",
-    )
-
-
 def register(app: Dash, engine: Engine) -> None:
     """Connect the page: requests, answers, pictures, the link."""
     BENCH.register(app, engine)
@@ -212,10 +204,11 @@ def _register_requests(app: Dash) -> None:
         Input(BENCH.input, "data"),
         Input(BENCH.aim, "data"),
         Input("trajectory-tokens", "data"),
+        Input("trajectory-part", "value"),
         prevent_initial_call=True,
     )
-    def ask_lens(card, given, aim, tokens):  # type: ignore[no-untyped-def]
-        return lens_requests(card, given, aim, tokens)
+    def ask_lens(card, given, aim, tokens, part):  # type: ignore[no-untyped-def]
+        return lens_requests(card, given, aim, tokens, part)
 
     @app.callback(
         Output(STATES.requests, "data"),
@@ -223,11 +216,12 @@ def _register_requests(app: Dash) -> None:
         Input(BENCH.input, "data"),
         Input("trajectory-tab", "data"),
         Input("trajectory-unit", "value"),
+        Input("trajectory-part", "value"),
         State(STATES.requests, "data"),
         prevent_initial_call=True,
     )
-    def ask_states(card, given, tab, unit, before):  # type: ignore[no-untyped-def]
-        asked = state_requests(card, given, tab, bool(unit))
+    def ask_states(card, given, tab, unit, part, before):  # type: ignore[no-untyped-def]
+        asked = state_requests(card, given, tab, bool(unit), part)
         if ctx.triggered_id == "trajectory-tab" and (not asked or asked == before):
             return no_update
         return asked
@@ -237,9 +231,10 @@ def _register_requests(app: Dash) -> None:
         *[Output(f"trajectory-view-{name}", "className") for name in TABS],
         Output("trajectory-views", "className"),
         Input(BENCH.card, "data"),
+        Input("trajectory-part", "value"),
     )
-    def explain(card):  # type: ignore[no-untyped-def]
-        why = missing(card) if card else {}
+    def explain(card, part):  # type: ignore[no-untyped-def]
+        why = missing(card, part) if card else {}
         told = [dbc.Alert(why[name], color="light") if name in why else "" for name in TABS]
         shown = ["d-none" if name in why else "" for name in TABS]
         return *told, *shown, "d-none" if len(why) == len(TABS) else "panel"
@@ -254,8 +249,31 @@ def _register_requests(app: Dash) -> None:
 
 def _register_controls(app: Dash, engine: Engine) -> None:
     @app.callback(
+        Output("trajectory-part", "options"),
+        Output("trajectory-part", "value"),
+        Output("trajectory-part-area", "className"),
+        Output("trajectory-no-part", "children"),
+        Output("trajectory-linked-part", "data"),
+        Input(BENCH.card, "data"),
+        State("trajectory-part", "value"),
+        State("trajectory-linked-part", "data"),
+        prevent_initial_call=True,
+    )
+    def parts(card, part, linked):  # type: ignore[no-untyped-def]
+        if not card:
+            return [no_update] * 5
+        told = stacks.unknown(card, linked)
+        shown = "position-picker" if len(stacks.stacks(card)) > 1 else "d-none"
+        return stacks.options(card), stacks.chosen(card, part), shown, alert(told) if told else "", ""
+
+    @app.callback(Output("trajectory-part-words", "children"), Input("trajectory-part", "value"))
+    def about_part(part):  # type: ignore[no-untyped-def]
+        return stacks.ABOUT.get(part, "")
+
+    @app.callback(
         Output("trajectory-position", "options"),
         Output("trajectory-position", "value"),
+        Output("trajectory-no-position", "children"),
         Input(LENS.answers, "data"),
         Input(STATES.answers, "data"),
         Input("trajectory-pick", "data"),
@@ -265,12 +283,22 @@ def _register_controls(app: Dash, engine: Engine) -> None:
     )
     def places(lens, states, pick, card, value):  # type: ignore[no-untyped-def]
         if ctx.triggered_id == "trajectory-pick":
-            return no_update, str(int(pick["position"])) if pick else no_update
+            return no_update, str(int(pick["position"])) if pick else no_update, ""
         result = answer(engine, lens, formed.LENS) or answer(engine, states, formed.PATH)
         if result is None or not card:
-            return no_update, no_update
-        known = place_number(value, formed.positions(result)) is not None
-        return position_options(result, card), value if known else AUTO
+            return no_update, no_update, no_update
+        told = no_position(value, result, card)
+        return position_options(result, card), AUTO if told else value, alert(told) if told else no_update
+
+    @app.callback(
+        Output("trajectory-no-position", "children", allow_duplicate=True),
+        Input("trajectory-position", "value"),
+        Input(BENCH.input, "data"),
+        prevent_initial_call=True,
+    )
+    def chosen(position, _input):  # type: ignore[no-untyped-def]
+        reset = position == AUTO and "trajectory-position" in ctx.triggered_prop_ids.values()  # maybe with a new input
+        return no_update if reset else ""
 
     @app.callback(
         Output("trajectory-tokens", "data"),
@@ -311,22 +339,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         found = [answer(engine, answers, token_name(t)) for t in tokens or []]
         words = [formed.followed(r, "target") if r is not None else None for r in found]
         each = zip(tokens or [], words, strict=True)
-        return [_chip(i, token, word, token_name(token) in why) for i, (token, word) in enumerate(each)]
-
-
-def _chip(index: int, token: int | str, word: str | None, failed: bool) -> html.Button:
-    shown = formed.quoted(word if word is not None else f"#{token}" if isinstance(token, int) else token)
-    return html.Button(
-        [
-            shown + (" (not in the vocabulary)" if failed else ""),
-            html.Span("×", className="chip-x", **{"aria-hidden": "true"}),
-        ],
-        id={"type": "trajectory-drop", "index": index},
-        type="button",
-        className="chip chip-failed" if failed else "chip",
-        title="stop following this word",
-        **{"aria-label": f"Stop following {shown}"},
-    )
+        return [following.chip(PAGE, i, t, word, token_name(t) in why) for i, (t, word) in enumerate(each)]
 
 
 def _register_words(app: Dash, engine: Engine) -> None:
@@ -336,9 +349,11 @@ def _register_words(app: Dash, engine: Engine) -> None:
         Input(STATES.answers, "data"),
         Input("trajectory-position", "value"),
         State(BENCH.card, "data"),
+        State(BENCH.input, "data"),
     )
-    def summarise(lens, states, position, card):  # type: ignore[no-untyped-def]
-        return summary(answer(engine, lens, formed.LENS), answer(engine, states, formed.PATH), position, card)
+    def summarise(lens, states, position, card, given):  # type: ignore[no-untyped-def]
+        found = answer(engine, lens, formed.LENS), answer(engine, states, formed.PATH)
+        return summary(*found, position, card, given)
 
     @app.callback(
         Output("trajectory-table", "data"),
@@ -415,7 +430,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
             return [[]] * len(STATE_PICTURES)
         if tab in STATE_PICTURES:
             at = place(position, result, card)
-            view = {"kind": kind, "spread": spread, "causal": "next_token" in card["offers"], "dark": bool(dark)}
+            view = {"kind": kind, "spread": spread, "causal": formed.causal(result, card), "dark": bool(dark)}
             shown[STATE_PICTURES.index(tab)] = state_picture(result, tab, at, **view)
         return shown
 
@@ -433,9 +448,10 @@ def _register_link(app: Dash) -> None:
         Input("trajectory-paths", "value"),
         Input("trajectory-unit", "value"),
         Input("trajectory-tokens", "data"),
+        Input("trajectory-part", "value"),
         prevent_initial_call=True,
     )
-    def link(card, given, aim, tab, position, colour, kind, spread, unit, tokens):  # type: ignore[no-untyped-def]
+    def link(card, given, aim, tab, position, colour, kind, spread, unit, tokens, part):  # type: ignore[no-untyped-def]
         if not card or not given:
             return no_update
         view = {
@@ -445,6 +461,7 @@ def _register_link(app: Dash) -> None:
             "similarity": kind,
             "paths": spread,
             "unit": "1" if unit else "",
+            "part": "" if stacks.answers(card, part) else part,
         }
         return {"path": PATH, "params": link_params(card, given, aim) | view_params(view, tokens)}
 
@@ -466,53 +483,44 @@ def _register_link(app: Dash) -> None:
 STATE_PICTURES = ("path", "similarity", "norms", "dimension")
 
 
-def token_name(token: int | str) -> str:
-    """The name of the job that follows one more token."""
-    return f"token {token}" if isinstance(token, int) else f"word {token}"
+def unknown(link: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that a link asks for and this page has not."""
+    said = [
+        *query.unknown(link, "tab", TABS, "lens"),
+        *query.unknown(link, "colour", COLOURS, "probability"),
+        *query.unknown(link, "similarity", KINDS, "cka"),
+        *query.unknown(link, "paths", SPREADS, "all"),
+    ]
+    if link.get("tokens") and not followed_of(link):
+        said.append("The link asks to follow words, but names none that can be read; none is followed.")
+    return said
 
 
-def followed_of(link: Mapping[str, Any]) -> list[int | str]:
-    """The tokens that a link follows besides the target; what is not a token is left out."""
-    try:
-        found = json.loads(query.text(link, "tokens", "[]"))
-    except ValueError:
-        return []
-    kept: list[int | str] = []
-    for token in found if isinstance(found, list) else []:
-        if (isinstance(token, int) and not isinstance(token, bool) and token >= 0) or (
-            isinstance(token, str) and token.strip()
-        ):
-            kept.append(token[:60] if isinstance(token, str) else token)
-    return kept[: depth.MOST]
-
-
-def lens_requests(card: Any, given: Any, aim: Any, tokens: Sequence[int | str] | None) -> dict[str, Any]:
-    """The lens of the target, and of each followed token; empty where the model has no lens."""
-    if not fits(card, given) or formed.LENS not in offered(card, PAGE):
+def lens_requests(
+    card: Any, given: Any, aim: Any, tokens: Sequence[int | str] | None, part: Any = ""
+) -> dict[str, Any]:
+    """The lens of the target, and of each followed token; empty where the model, or this part of it, has no lens."""
+    if not fits(card, given) or formed.LENS not in offered(card, PAGE) or not stacks.answers(card, part):
         return {}
     asked = {formed.LENS: run_request(card, given, formed.LENS, {}, aim)}
     return asked | {token_name(t): run_request(card, given, formed.LENS, {}, t) for t in followed(aim, tokens)}
 
 
-def followed(aim: Any, tokens: Sequence[int | str] | None) -> list[int | str]:
-    """The tokens with a lens of their own: the other side of a pair, and those the person chose."""
-    rather = [aim[1]] if isinstance(aim, list) and len(aim) == 2 else []
-    return [*rather, *[t for t in tokens or [] if t not in rather]]
-
-
-def state_requests(card: Any, given: Any, tab: str, unit: bool = False) -> dict[str, Any]:
+def state_requests(card: Any, given: Any, tab: str, unit: bool = False, part: Any = "") -> dict[str, Any]:
     """The states of all layers, asked for when a tab shows them or when there is no lens to show."""
     if not fits(card, given):
         return {}
     there = offered(card, PAGE)
-    if formed.PATH not in there or (tab in LENS_TABS and formed.LENS in there):
+    lens = formed.LENS in there and stacks.answers(card, part)
+    if formed.PATH not in there or (tab in LENS_TABS and lens):
         return {}
-    return {formed.PATH: run_request(card, given, formed.PATH, {"unit_length": unit}, None)}
+    options = {"unit_length": unit, "part": stacks.chosen(card, part)}
+    return {formed.PATH: run_request(card, given, formed.PATH, options, None)}
 
 
-def missing(card: Mapping[str, Any]) -> dict[str, str]:
-    """For each tab that this model cannot fill, the sentence that says why."""
-    why = formed.not_offered(card, offered(card, PAGE))
+def missing(card: Mapping[str, Any], part: Any = "") -> dict[str, str]:
+    """For each tab that this model, or this part of it, cannot fill, the sentence that says why."""
+    why = formed.not_offered(card, offered(card, PAGE), part)
     return {name: why[method] for name in TABS if (method := formed.LENS if name in LENS_TABS else formed.PATH) in why}
 
 
@@ -522,27 +530,10 @@ def answer(engine: Engine, answers: Any, name: str) -> Result | None:
     return engine.store.get_result(key) if key else None
 
 
-def place_number(value: Any, count: int) -> int | None:
-    """A position from its control, None when it is none of `count`."""
-    return int(value) if isinstance(value, str) and value.isdecimal() and int(value) < count else None
-
-
-def place(value: Any, result: Result, card: Mapping[str, Any]) -> int:
-    """The position that is looked at: the chosen one, else where the model answers."""
-    found = place_number(value, formed.positions(result))
-    return formed.answer_place(result, card) if found is None else found
-
-
-def position_options(result: Result, card: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Every position by number and token; the first choice follows the place where the model answers."""
-    tokens = depth.tokens(result)
-    at = formed.answer_place(result, card)
-    auto = {"label": f"where it answers: {at} {formed.quoted(tokens[at])}", "value": AUTO}
-    return [auto, *[{"label": f"{i} {formed.quoted(token)}", "value": str(i)} for i, token in enumerate(tokens)]]
-
-
-def summary(lens: Result | None, states: Result | None, position: Any, card: Mapping[str, Any] | None) -> list[Any]:
-    """In plain words: when the answer appeared, or where the states changed most."""
+def summary(
+    lens: Result | None, states: Result | None, position: Any, card: Mapping[str, Any] | None, given: Any = None
+) -> list[Any]:
+    """In plain words: when the answer appeared, or where the states changed most; or what is still to be given."""
     if not card:
         return []
     if lens is not None:
@@ -559,6 +550,8 @@ def summary(lens: Result | None, states: Result | None, position: Any, card: Map
         more = dcc.Link("What drove its answer?", href=query.link("/attribution", model=card["name"]))
         return [html.P([*said, " ", more], className="mb-0")]
     else:
+        said = [told] if not fits(card, given) and (told := inputs.guidance(card, given)) else []
+    if not said:
         return []
     return [html.P(" ".join(said), className="mb-0")]
 
@@ -580,7 +573,15 @@ def state_picture(result: Result, tab: str, at: int, kind: str, spread: str, cau
     return [picture(f"trajectory-graph-{tab}", figure, f"{TABS[tab]} of the states, layer by layer", f"vitrine-{tab}")]
 
 
-USUAL = {"tab": "lens", "position": AUTO, "colour": "probability", "similarity": "cka", "paths": "all", "unit": ""}
+USUAL = {
+    "tab": "lens",
+    "position": AUTO,
+    "colour": "probability",
+    "similarity": "cka",
+    "paths": "all",
+    "unit": "",
+    "part": "",
+}
 
 
 def view_params(view: Mapping[str, Any], tokens: Sequence[int | str] | None) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import pytest
 from backends.results import Result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.test_explained import text_result
-from viz.components import workbench
+from tests.viz.test_inputs import CLIP, PAIR, SEQ2SEQ
+from viz.components import method_choice, workbench
 from viz.pages import attribution
 
 GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
@@ -42,7 +43,7 @@ def test_every_id_is_there_once(shipped: Path) -> None:
     ids = [str(c.id) for c in made._traverse() if getattr(c, "id", None)]
     assert len(ids) == len(set(ids))
     stores = {c.id: c.data for c in made._traverse() if type(c).__name__ == "Store" and hasattr(c, "data")}
-    assert stores["attribution-wanted"] == ["occlusion"]
+    assert stores["attribution-wanted"] == ["occlusion", "nonsense"]  # told once the model is there
     assert stores["attribution-options"] == {"occlusion": {"size": 3}}
 
 
@@ -129,6 +130,7 @@ def test_a_sentence_that_holds_for_all_is_told_once() -> None:
     assert attribution.common_sentence(["a", "b"], why) == "too long"
     assert attribution.common_sentence(["a", "b", "c"], why) == ""
     assert attribution.common_sentence(["a"], why) == ""
+    assert attribution.common_sentence(["a"], why, {"too long"}) == "too long"  # told at the input: not here again
     assert attribution.common_sentence([], {}) == ""
 
 
@@ -146,10 +148,57 @@ def test_one_scale_for_results_of_one_unit() -> None:
 
 def test_the_headline_names_answer_and_target() -> None:
     result = text_result(facts={"text": "", "prediction": [{"label": "urgent", "probability": 0.991}]})
-    said = str(attribution.headline({"integrated_gradients": result}))
+    said = str(attribution.headline({"integrated_gradients": result}, TRIAGE))
     assert "urgent" in said
     assert "99.1 %" in said
-    assert attribution.headline({}) == []
+    assert attribution.headline({}, TRIAGE) == []
+
+
+def test_the_headline_says_what_is_explained_of_two_things() -> None:
+    told = {"facts": {"text": "", "prediction": [{"label": "Haus", "probability": 0.5}]}}
+    found = {"integrated_gradients": text_result(**told)}
+    assert "the answer so far stays as it is" in str(attribution.headline(found, SEQ2SEQ))
+    assert "the captions stay as they are" in str(attribution.headline(found, CLIP))
+    similar = {"integrated_gradients": text_result(facts={"text": "", "prediction": [], "output": 0.832})}
+    said = str(attribution.headline(similar, PAIR))
+    assert "0.832" in said
+    assert "words of the first" in said
+    encoder = {**FILM, "offers": ["attention", "pixels"]}
+    assert "names no answers" in str(attribution.headline({"attention_rollout": film_result()}, encoder))
+
+
+def test_methods_that_a_link_asks_for_and_are_not_shown_are_told() -> None:
+    told = attribution.other_methods(TRIAGE, ["<b>", "guided_grad_cam", "saliency"])
+    assert "“<b>” (there is no such method), Guided Grad-CAM (not available for this model)" in told
+    assert told.endswith("Shown: Saliency.")
+    assert attribution.other_methods(TRIAGE, ["saliency"]) == ""
+    assert attribution.other_methods(TRIAGE, None) == ""
+    every = list(workbench.offered(TRIAGE, "attribution"))[:5]
+    assert "(at most 4 stand side by side)" in attribution.other_methods(TRIAGE, every)
+
+
+def test_what_a_link_asks_for_and_the_page_has_not_is_told(shipped: Path) -> None:
+    assert attribution.unknown({}) == []
+    told = " ".join(attribution.unknown({"by": "letter", "options": "["}))
+    assert "by 'letter', which there is not: “by word” is shown instead" in told
+    assert "options that cannot be read" in told
+    assert "letter" in str(attribution.layout(by="letter"))
+
+
+def test_a_model_that_no_method_fits_gets_a_sentence_and_doors() -> None:
+    encoder = {**FILM, "name": "someone/cnn", "offers": ["pixels", "residual"]}
+    said = str(attribution.nothing(encoder))
+    assert "only encodes" in said
+    assert "/trajectory?model=someone%2Fcnn" in said
+    assert "/attention" not in said
+    assert attribution.nothing(TRIAGE) == ""
+
+
+def test_nothing_is_asked_for_before_all_is_given() -> None:
+    alone = {"digest": "d" * 64, "text": "a cat"}
+    assert attribution.asked(PAIR, alone, None, ["saliency"], {}) == ({}, {})
+    assert list(attribution.asked(PAIR, {**alone, "pair": "a dog"}, None, ["saliency"], {})[0]) == ["saliency"]
+    assert attribution.asked(CLIP, {"digest": "d" * 64, "image": True}, None, ["saliency"], {}) == ({}, {})
 
 
 def test_results_that_are_gone_are_sentences(engine: FakeEngine) -> None:
@@ -174,7 +223,7 @@ def test_the_link_restores_everything_that_differs(shipped: Path) -> None:
 
 def test_every_method_of_the_page_explains_itself() -> None:
     for name in workbench.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
-        assert len(attribution.question(name)) > 20
+        assert len(method_choice.question(name)) > 20
         assert "Source: " in str(attribution.help_for(name))
 
 

@@ -12,7 +12,7 @@ import pytest
 from backends.errors import Refused
 from backends.results import Result
 from tests.viz import samples
-from viz.components import depth, formed, lens_table, picture
+from viz.components import depth, formed, lens_table, picture, stacks
 from viz.pages import trajectory as page
 
 LM = {
@@ -24,6 +24,14 @@ LM = {
 }
 ENCODER = {**LM, "name": "bundled/triage", "task": "text-classification", "offers": ["residual", "tokens"]}
 CNN = {**LM, "name": "bundled/radiograph", "task": "image-classification", "offers": ["channels", "pixels"]}
+T5 = {
+    **LM, "name": "someone/t5", "offers": [*LM["offers"], "output"], "answers": "decoder",
+    "parts": {"encoder": {"layers": 3}, "decoder": {"layers": 2}, "cross": {"layers": 2}},
+}  # fmt: skip
+CLIP = {
+    **CNN, "name": "someone/clip", "offers": ["captions", "pixels", "residual"], "answers": "",
+    "parts": {"image": {"layers": 3}, "text": {"layers": 2}},
+}  # fmt: skip
 GIVEN = {"digest": "a" * 64, "text": "When Mary"}
 
 
@@ -93,6 +101,8 @@ def test_summary_follows_the_position_and_a_result_of_states() -> None:
     assert "least alike neighbours" in states
     assert "At “When” the state's length goes from" in states
     assert page.summary(None, None, "auto", None) == []
+    assert page.summary(None, None, "auto", LM, GIVEN) == []
+    assert "Type a text" in str(page.summary(None, None, "auto", LM, None))
 
 
 def test_answer_place_is_the_last_the_mask_or_the_first() -> None:
@@ -110,6 +120,7 @@ def test_what_is_not_offered_says_why() -> None:
     assert "Paths, similarity and norms" in page.missing(ENCODER)["lens"]
     assert set(page.missing(CNN)) == set(page.TABS)
     assert "no residual stream" in page.missing(CNN)["path"]
+    assert page.AUTO == "auto"
     assert "/attribution?model=bundled%2Fradiograph" in str(page.summary(None, None, "auto", CNN))
     withdrawn = {**CNN, "withdrawn": {"residual": "its windows have streams of their own"}}
     assert page.missing(withdrawn)["path"] == "its windows have streams of their own"
@@ -122,6 +133,55 @@ def test_requests_of_the_lens_follow_target_pair_and_chosen_words() -> None:
     assert asked["token 7"]["target"] == 7
     assert page.lens_requests(ENCODER, GIVEN, None, []) == {}
     assert page.lens_requests(LM, None, None, []) == {}
+
+
+def test_the_lens_is_of_the_stack_that_answers() -> None:
+    given = {**GIVEN, "output": "Das"}
+    assert "logit_lens" in page.lens_requests(T5, given, None, [], "decoder")
+    assert page.lens_requests(T5, given, None, [], "encoder") == {}
+    assert page.state_requests(T5, given, "lens", part="decoder") == {}
+    asked = page.state_requests(T5, given, "lens", part="encoder")["residual_trajectory"]
+    assert asked["options"]["part"] == "encoder"
+    assert (
+        page.state_requests(T5, given, "path", part="nonsense")["residual_trajectory"]["options"]["part"] == "decoder"
+    )
+    assert page.state_requests(ENCODER, GIVEN, "path", part="decoder")["residual_trajectory"]["options"]["part"] == ""
+    assert "read from the decoder: choose it above" in page.missing(T5, "encoder")["lens"]
+    assert page.missing(T5, "decoder") == {}
+
+
+def test_which_stacks_there_are_and_which_is_first() -> None:
+    assert stacks.stacks(T5) == ["encoder", "decoder"]
+    assert (stacks.usual(T5), stacks.usual(CLIP), stacks.usual(LM)) == ("decoder", "image", "")
+    assert stacks.options(CLIP)[1] == {"label": "text (2 layers)", "value": "text"}
+    lost = {**CLIP, "parts": {"image": {"layers": 3, "withdrawn": {"residual": "no"}}, "text": {"layers": 2}}}
+    assert stacks.stacks(lost) == ["text"]
+    assert stacks.unknown(T5, "encoder") == stacks.unknown(T5, "") == ""
+    assert "asks for the part 'x' of someone/t5; it has encoder, decoder: decoder is shown" in stacks.unknown(T5, "x")
+    assert "which is one stack" in stacks.unknown(LM, "decoder")
+
+
+def test_only_the_decoder_sees_just_what_came_before() -> None:
+    decoder, encoder = (samples.trajectory(), samples.trajectory())
+    decoder = dataclasses.replace(decoder, facts={**decoder.facts, "part": "decoder"})
+    encoder = dataclasses.replace(encoder, facts={**encoder.facts, "part": "encoder"})
+    assert formed.causal(decoder, T5)
+    assert not formed.causal(encoder, T5)
+    assert (formed.answer_place(decoder, T5), formed.answer_place(encoder, T5)) == (5, 0)
+    assert page.position_options(encoder, T5)[0]["label"].startswith("the first one: 0")
+    assert formed.causal(samples.trajectory(), LM)
+    assert not formed.causal(samples.trajectory(), ENCODER)
+
+
+def test_what_a_link_asks_for_and_is_not_there_is_told() -> None:
+    assert page.unknown({}) == []
+    told = page.unknown({"tab": "maze", "colour": "red", "similarity": "x", "paths": "y", "tokens": "{"})
+    assert len(told) == 5
+    assert told[0] == "The link asks for tab 'maze', which there is not: “Words by layer” is shown instead."
+    assert "maze" in str(page.layout(tab="maze"))
+    said = page.no_position("99", lens([1, 1]), LM)
+    assert said == "There is no position '99' here, positions go from 0 to 1: where it answers is shown."
+    assert page.no_position("1", lens([1, 1]), LM) == page.no_position("auto", lens([1, 1]), LM) == ""
 
 
 def test_states_are_asked_for_when_they_are_looked_at() -> None:
@@ -153,7 +213,7 @@ def test_nonsense_in_the_link_is_left_out(nonsense: str) -> None:
         c.id: c for c in page.layout(tab=nonsense, position=nonsense, colour=nonsense)._traverse() if hasattr(c, "id")
     }
     assert found["trajectory-tab"].data == "lens"
-    assert found["trajectory-position"].value in (page.AUTO, "7")
+    assert page.place(found["trajectory-position"].value, lens([1, 1]), LM) == 1
     assert found["trajectory-colour"].value == "probability"
 
 

@@ -1,0 +1,88 @@
+"""Which attribution methods are shown: those asked for that the model can have, else two that suit it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import dcc, html
+
+from backends import registry
+from viz.components import query
+from viz.components.workbench import offered
+
+QUESTION = "attribution"
+MOST = 4
+"""Methods that stand side by side."""
+FIRST = ("integrated_gradients", "occlusion", "grad_cam", "relevancy", "feature_ablation", "saliency")
+"""What is shown when nobody chose: the first two of these that the model can have."""
+
+
+def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
+    """The methods to show on the model: those wanted that it can have, else two that suit it."""
+    there = offered(card, QUESTION)
+    kept = [m for m in wanted or [] if m in there][:MOST]
+    if kept:
+        return kept
+    first = [m for m in FIRST if m in there] or list(there)
+    return (first if "tokens" in card["offers"] else sorted(first, key=lambda m: m not in ("occlusion", "grad_cam")))[
+        :2
+    ]
+
+
+def other_methods(card: Mapping[str, Any], wanted: Any) -> str:
+    """The sentence for methods that were asked for and are not shown, and what is shown instead."""
+    shown, every = chosen_for(card, wanted), registry.entries("methods")
+    missing = [m for m in wanted or [] if m not in shown]
+    if not missing:
+        return ""
+    there = offered(card, QUESTION)
+    told = [f"“{str(m)[:40]}” (there is no such method)" for m in missing if m not in every]
+    for method in [m for m in missing if m in every]:
+        why = f"at most {MOST} stand side by side" if method in there else "not available for this model"
+        told.append(f"{every[method].title} ({why})")
+    return f"Asked for and not shown: {', '.join(told)}. Shown: {', '.join(every[m].title for m in shown)}."
+
+
+def nothing(card: Mapping[str, Any]) -> Any:
+    """Why no method of this page fits the model, and where there is something to see; empty where one fits."""
+    if offered(card, QUESTION):
+        return ""
+    why = (
+        "This model only encodes what it is given: it names no answer, so nothing drives one."
+        if "answer" not in card["offers"]
+        else "No method of this page fits this model."
+    )
+    doors = (("attention", "What attends to what?"), ("trajectory", "How do its states form?"))
+    links = [
+        dcc.Link(title, href=query.link(f"/{page}", model=card["name"]), className="me-3")
+        for page, title in doors
+        if offered(card, page)
+    ]
+    return html.Div([html.P(why, className="mb-1"), *links], className="panel")
+
+
+def choices(card: Mapping[str, Any], chosen: Sequence[str], failed: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The check boxes: one a method that the model can have; more than `MOST`, and failed ones, cannot be added."""
+    full = len(chosen) >= MOST
+    return [
+        {
+            "label": html.Span(entry.title, title=question(name)),
+            "value": name,
+            "disabled": name not in chosen and (full or name in failed),
+        }
+        for name, entry in offered(card, QUESTION).items()
+    ]
+
+
+def question(method: str) -> str:
+    """A method's help in one sentence: the first paragraph of its docstring."""
+    return " ".join((inspect.getdoc(registry.method(method)) or "").split("\n\n")[0].split())
+
+
+def help_for(method: str) -> list[Any]:
+    """A method's help text with its source."""
+    entry = registry.method(method)
+    paragraphs = [" ".join(p.split()) for p in (inspect.getdoc(entry) or "").split("\n\n")]
+    return [*[html.P(p) for p in paragraphs], html.P(["Source: ", html.Cite(entry.source)], className="hint")]
