@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 2**24
 """Numbers of one layer's logits that are held at once."""
+LOWEST = -1e30
+"""Stands for the logarithm of nothing, so that nothing times it is nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class LogitLens(Method):
         at_once = min(max(MOST // outputs, 1), size.tokens) * outputs
         return Cost(
             flops=2 * states * size.width * outputs,
-            numbers=10 * states * outputs,
+            numbers=15 * states * outputs,
             bytes=8 * states * size.width + 20 * at_once,
         )
 
@@ -94,20 +96,24 @@ class LogitLens(Method):
         import torch
 
         sites: Any = model.stack(model.answers)
-        final = last.float().log_softmax(-1)
+        final = last.float().log_softmax(-1).clamp_(min=LOWEST)
+        sure = final.exp()
+        certain, ordered = torch.linalg.vecdot(sure, final), final.sort(-1).values
         k = min(self.k, final.shape[-1])
         layers: list[dict[str, Tensor]] = []
         for index, states in enumerate(stream):
             is_last = index == len(stream) - 1
-            log = final if is_last else capture.read(model.module, sites, states).float().log_softmax(-1)
-            top = log.topk(k)
+            log = final
+            if not is_last:
+                log = capture.read(model.module, sites, states).float().log_softmax(-1).clamp_(min=LOWEST)
+            share, top = sure if is_last else log.exp(), log.topk(k)
             found = {
                 "probability": top.values.exp(),
-                "rank": _rank(log, top.indices),
+                "rank": (top.values[:, None] > top.values[..., None]).sum(-1) + 1,  # what is greater is listed too
                 "token": top.indices,
-                "final_rank": _rank(final, top.indices),
-                "entropy": -torch.xlogy(log.exp(), log.exp()).sum(-1),
-                "kl": torch.nn.functional.kl_div(log, final, reduction="none", log_target=True).sum(-1),
+                "final_rank": _place(ordered, final.gather(-1, top.indices)),
+                "entropy": -torch.linalg.vecdot(share, log),
+                "kl": (certain - torch.linalg.vecdot(sure, log)).clamp(min=0),
             }
             for name, token in followed.items():
                 found[f"{name}_rank"] = _rank(log, torch.full_like(top.indices[:, :1], token))[:, 0]
@@ -115,6 +121,13 @@ class LogitLens(Method):
             layers.append({name: value.cpu() for name, value in found.items()})
         stacked = {name: torch.stack([layer[name] for layer in layers]).numpy() for name in layers[0]}
         return {name: a.astype(np.float32 if a.dtype.kind == "f" else np.int32) for name, a in stacked.items()}
+
+
+def _place(ordered: Tensor, values: Tensor) -> Tensor:
+    """The rank of each of `values` (position, k) among the numbers of its row, sorted upwards."""
+    import torch
+
+    return ordered.shape[-1] - torch.searchsorted(ordered, values, right=True) + 1
 
 
 def _rank(log: Tensor, tokens: Tensor) -> Tensor:
