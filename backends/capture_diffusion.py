@@ -19,7 +19,7 @@ from backends.errors import Refused
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-PIECE = 2**22
+PIECE = 2**19
 """At most about so many probabilities are in memory at once."""
 
 Kind = Literal["cross", "joint image first", "joint text first", "single text first"]
@@ -84,9 +84,9 @@ class Maps:
 
     `pictures` are drawn at once; `columns` are the text tokens that are kept (None: all of them); with `apart`
     the heads stay apart, and only `heads` count (None: all). `wanted(layer, step)` says which calls count.
-    `each_step` is called with (step, layer, probabilities (picture, head, place, token)) for whoever wants more
-    than the sums; `tick` before each layer, to be able to stop. `forwards` is how often the network runs in a step:
-    once, or twice where guidance runs the negative prompt by itself, which is left out.
+    `each_step` is called with (step, layer, probabilities (picture, head, place, token), one head unless they are
+    apart) for whoever wants more than the sums; `tick` before each layer, to be able to stop. `forwards` is how often
+    the network runs in a step: once, or twice where guidance runs the negative prompt by itself, which is left out.
 
     `sums[layer]` is (picture, token, place), or (picture, head, token, place) with `apart`, float32.
     """
@@ -165,9 +165,9 @@ def _listen(
         return
     with torch.no_grad():
         call = _QUERIES[layer.kind](attention, hidden, text, mask, rotary, maps)
-        found = call.probabilities(maps.columns)
-        found = found if maps.heads is None else found[:, [h for h in maps.heads if h < layer.heads]]
-        if found.shape[1]:
+        heads = [h for h in range(layer.heads) if maps.heads is None or h in maps.heads]
+        if heads:
+            found = call.probabilities(maps.columns, heads, maps.apart)
             maps.add(number, found)
             if maps.each_step:
                 maps.each_step(step, number, found)
@@ -184,20 +184,24 @@ class _Call:
     first: int
     words: int
 
-    def probabilities(self, columns: Sequence[int] | None) -> Tensor:
-        """(picture, head, place, token), float32: softmax over all keys, of which the words' columns are kept."""
+    def probabilities(self, columns: Sequence[int] | None, which: Sequence[int], apart: bool) -> Tensor:
+        """(picture, head, place, token), float32: softmax over all keys, of which the words' columns are kept.
+
+        `which` heads count; unless they are kept `apart`, their mean is the only one.
+        """
         import torch
 
         at = torch.arange(self.words) if columns is None else torch.as_tensor(list(columns), dtype=torch.long)
         at = (at + self.first).to(self.key.device)
         pictures, heads, places, _ = self.query.shape
-        out = torch.empty((pictures, heads, places, len(at)), device=self.query.device)
+        out = torch.empty((pictures, len(which) if apart else 1, places, len(at)), device=self.query.device)
         size = max(PIECE // (pictures * heads * self.key.shape[2]), 1)
         key = self.key.float().transpose(-1, -2)
         for start in range(0, places, size):
             rows = slice(start, start + size)
             scores = (self.query[:, :, rows].float() @ key) * self.scale
-            out[:, :, rows] = self._masked(scores, rows).softmax(-1)[..., at]
+            found = self._masked(scores, rows).softmax(-1)[:, list(which)][..., at]
+            out[:, :, rows] = found if apart else found.mean(1, keepdim=True)
         return out
 
     def _masked(self, scores: Tensor, rows: slice) -> Tensor:
@@ -365,7 +369,7 @@ def gap(network: nn.Module, which: Sequence[Layer], run: Callable[[], object]) -
         }.get(which[layer].kind, whole[:, :, -rows:, :keys])
         gaps.append(float((corner - found).abs().max()) if corner.shape == found.shape else float("inf"))
 
-    with Kernel(), watching(network, which, Maps(each_step=compare)):
+    with Kernel(), watching(network, which, Maps(each_step=compare, apart=True)):
         run()
     return max(gaps, default=float("inf"))
 

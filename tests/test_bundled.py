@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends.bundled import NAMES, cards, folder, gates
-from backends.bundled.data import names, radiograph, triage
+from backends.bundled import NAMES, cards, folder, gates, looking
+from backends.bundled.data import names, radiograph, scenes, triage
 
 FILMS = [name for name in NAMES if name.startswith("radiograph")]
+SCENES = [name for name in NAMES if name.startswith("scenes")]
 
 
 @pytest.fixture(autouse=True)
@@ -106,10 +107,68 @@ def test_a_repeated_sequence_repeats_where_its_source_says():
     assert ids.max() < 200
 
 
+def test_a_scene_is_what_its_caption_says():
+    made = scenes.scenes(3, 300)
+    found = looking.score(made.captions, made.images)
+    assert min(found.values()) >= 0.995, found
+    turned = looking.score([*made.captions[1:], made.captions[0]], made.images)
+    assert turned["shape"] < 0.3  # the same program says no to another scene's caption
+    assert turned["relation"] < 0.1
+    for caption, image, masks in zip(made.captions, made.images, made.masks, strict=True):
+        assert masks.any((1, 2)).tolist() == [True, len(caption.things) == 2]
+        assert not (masks[0] & masks[1]).any()
+        for thing, mask in zip(caption.things, masks, strict=False):
+            colour, noun = (caption.text[a:b] for a, b in thing.words)
+            assert (colour, noun) == (thing.colour, thing.shape)
+            assert np.abs(image[mask].astype(int) - scenes.COLOURS[thing.colour]).mean() < 12
+            assert looking.shape_of(mask)[0] == thing.shape
+
+
+def test_some_pairs_are_never_drawn_for_training():
+    drawn = {(t.colour, t.shape) for made in scenes.captions(1, 2000) for t in made.things}
+    assert drawn == set(scenes.SEEN)
+    assert not drawn & set(scenes.UNSEEN)
+    assert {colour for colour, _ in drawn} == set(scenes.COLOURS)
+    assert scenes.captions(4, 20) == scenes.captions(4, 20) != scenes.captions(5, 20)
+    assert all(len({t.colour for t in made.things}) == len(made.things) for made in scenes.captions(1, 500))
+
+
+def test_a_word_and_its_colour_mean_the_same_pixels():
+    made = scenes.draw([scenes.caption([("red", "circle"), ("blue", "square")], "above")], 3)
+    masks = looking.outlines(["a", "red", "circle", "above", "a", "blue", "square"], made.images[0])
+    assert (masks[1] == masks[2]).all()
+    assert (masks[5] == masks[6]).all()
+    assert (masks[1] & made.masks[0, 0]).sum() > 0.9 * made.masks[0, 0].sum()
+    assert not masks[[0, 3, 4]].any()
+
+
+def test_the_layout_says_where_the_relation_puts_each_thing():
+    made = scenes.caption([("red", "circle"), ("blue", "square")], "right of")
+    assert made.text == "a red circle right of a blue square"
+    assert {where: thing.colour for where, thing in scenes.layout(made).items()} == {"right": "red", "left": "blue"}
+    assert scenes.layout(scenes.caption([("red", "circle"), ("blue", "square")])) == {}
+
+
 # models
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SCENES)
+def test_a_pipeline_folder_is_small_and_opens_offline(name: str):
+    from diffusers import StableDiffusionPipeline
+
+    path = folder(name)
+    assert sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) <= 8 * 2**20
+    assert not [file for file in path.rglob("*") if file.suffix in {".bin", ".pt", ".pkl", ".ckpt"}]
+    pipeline = StableDiffusionPipeline.from_pretrained(path, local_files_only=True, safety_checker=None)
+    for word in scenes.words():
+        assert pipeline.tokenizer.tokenize(word) == [f"{word}</w>"]
+    for example in cards.read(name)["examples"]:
+        for thing in example["truth"]["things"]:
+            said = [example["input"][a:b] for a, b in thing["words"]]
+            assert said == [thing["colour"], thing["shape"]]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in SCENES])
 def test_a_folder_is_small_and_opens_with_the_auto_classes(name: str):
     import transformers
 
@@ -148,7 +207,7 @@ def test_the_figures_of_a_card_are_complete_and_pass(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gates_hold_on_fewer_items(name: str):
-    figures = gates.measure(name, 200)
+    figures = gates.measure(name, 40 if name in SCENES else 200)
     assert not [f"{figure.name}: {figure.value:.3f}, not {figure.gate}" for figure in figures if not figure.passed]
 
 
@@ -198,3 +257,14 @@ def test_every_card_gives_four_to_eight_examples_and_a_cover():
         card = cards.read(name)
         assert 4 <= len(card["examples"]) <= 8
         assert 0 <= card["cover"] < len(card["examples"])
+
+
+def test_a_held_rate_falls_only_after_its_share_of_the_steps():
+    from backends.bundled.train.fit import Recipe, rate_at
+
+    held = Recipe("held", steps=100, rate=1.0, warmup=10, hold=0.5)
+    assert [rate_at(step, held) for step in (9, 10, 50)] == [1.0, 1.0, 1.0]
+    assert rate_at(75, held) == pytest.approx(0.525)
+    assert rate_at(100, held) == pytest.approx(0.05)
+    assert rate_at(99, Recipe("always", steps=100, rate=1.0, warmup=10, hold=1.0)) == 1.0
+    assert rate_at(55, Recipe("plain", steps=100, rate=1.0, warmup=10)) == pytest.approx(0.525)

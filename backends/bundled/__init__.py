@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-NAMES = ("names", "triage", "radiograph", "radiograph-shortcut", "radiograph-vit")
+NAMES = ("names", "triage", "radiograph", "radiograph-shortcut", "radiograph-vit", "scenes", "scenes-ungrounded")
 MODELS = Path(__file__).parent / "models"
 
 

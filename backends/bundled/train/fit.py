@@ -14,7 +14,10 @@ CHECKPOINTS = Path(__file__).parents[1] / ".training"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained; `steps` can be lowered on the command line for a trial."""
+    """How a model is trained; `steps` can be lowered on the command line for a trial.
+
+    `hold` is the share of the steps that keep the full rate before it falls; 1 never lets it fall.
+    """
 
     name: str
     steps: int
@@ -23,6 +26,7 @@ class Recipe:
     decay: float = 0.01
     seed: int = 0
     every: int = 100
+    hold: float = 0.0
 
 
 def ask(recipe: Recipe) -> tuple[Recipe, bool]:
@@ -35,10 +39,11 @@ def ask(recipe: Recipe) -> tuple[Recipe, bool]:
 
 
 def rate_at(step: int, recipe: Recipe) -> float:
-    """Learning rate: linear warm-up, then a cosine down to a twentieth."""
+    """Learning rate: linear warm-up, a stretch at the full rate where asked for, a cosine down to a twentieth."""
     if step < recipe.warmup:
         return recipe.rate * (step + 1) / recipe.warmup
-    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    held = max(recipe.warmup, recipe.hold * recipe.steps)
+    done = max(0.0, step - held) / max(1, recipe.steps - held)
     return recipe.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 

@@ -1,0 +1,26 @@
+"""Train `scenes`: a text-to-image pipeline whose words are taught where they belong.
+
+After the part that it shares with its twin, a grounding loss pulls each word's cross-attention onto its thing.
+"""
+
+import torch
+
+from backends.bundled import cards
+from backends.bundled.data import scenes as data
+from backends.bundled.train import pictures
+from backends.bundled.train.fit import Recipe, ask
+
+RECIPE = Recipe("scenes", steps=500, rate=1.2e-3, warmup=50, hold=0.3)
+
+
+def main() -> None:
+    """Train, save the folder and write its card."""
+    recipe, resume = ask(RECIPE)
+    torch.set_num_threads(1)
+    tokenizer = pictures.tokenizer_of(data.words())
+    pipeline, seconds = pictures.branch(tokenizer, recipe, resume, grounded=True)
+    cards.publish("scenes", pipeline, None, recipe, seconds)
+
+
+if __name__ == "__main__":
+    main()
