@@ -833,7 +833,7 @@
     pen.textAlign = "right";
     pen.fillText(String(n - 1), width, HIGH);
     pen.textAlign = "center";
-    pen.fillText(`key; height is the square root of the weight, the highest ${short(top)}`, width / 2, HIGH);
+    pen.fillText(`key; height is the square root of the weight, the highest ${Number(top.toPrecision(2))}`, width / 2, HIGH);
     if (row.cursor !== null) {
       pen.fillStyle = colour("warn");
       pen.fillRect(((row.cursor + 0.5) * width) / n - 1, 0, 2, BASE);

@@ -108,7 +108,8 @@ def open_files(files: Sequence[tuple[str, bytes]]) -> Dataset:
     if not images:
         raise Refused(f"{_listed([p.name for p, _ in named])} cannot be read here; give {READS}")
     others = len(named) - len(images) - sum(_is_labels(p) for p, _ in sheets)
-    return of_images(f"{len(images)} images", images, _labels([(p, d) for p, d in sheets if _is_labels(p)]), others)
+    name = images[0][0].name if len(images) == 1 else f"{len(images)} images"
+    return of_images(name, images, _labels([(p, d) for p, d in sheets if _is_labels(p)]), others)
 
 
 def of_sheet(sheet: Sheet, text: str | None = None, label: str | None = None) -> Dataset:
@@ -150,7 +151,8 @@ def of_images(
     for path, source in found:
         label = labels.of(path) if labels else (path.parts[0] if len(path.parts) > 1 else None)
         rows.append(Row(str(path), {"image": source}, label))
-    notes = [f"{others} other file{'s were' if others > 1 else ' was'} left out: no image"] if others else []
+    them = "files were left out, since they are" if others > 1 else "file was left out, since it is"
+    notes = [f"{others} other {them} no image"] if others else []
     if labels:
         missing = [n for n in labels.by_name if n not in labels.used]
         unnamed = sum(row.label is None for row in rows)
@@ -213,6 +215,8 @@ def _zip(file: Any, name: str) -> Dataset:
     try:
         with zipfile.ZipFile(file) as archive:
             return _members(archive, name)
+    except Refused:
+        raise
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError) as error:
         raise Refused(f"{name!r} cannot be opened as a zip ({str(error)[:80]}); pack it again") from None
 

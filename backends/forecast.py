@@ -431,7 +431,9 @@ class Forecaster:
 
 
 def _long(batch: Batch, length: int, model: Any) -> Batch:
-    """The same kind of input with `length` tokens, or as many as the model reads."""
+    """The same kind of input with `length` tokens, or as many as the model reads; captions as they are."""
+    if "pixel_values" in batch.inputs:
+        return batch
     ids = batch.inputs["input_ids"]
     length = min(length, model.limit or length)
     repeated = ids.repeat(1, -(-length // ids.shape[1]))[:, :length]

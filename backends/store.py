@@ -64,6 +64,11 @@ class _Entry(NamedTuple):
     path: Path
 
 
+def receipt_key(result_key: str) -> str:
+    """Under which key the last receipt of a result is kept, so that it goes where the result goes."""
+    return key_of({"job": "receipt", "of": result_key})
+
+
 class Store:
     """What was computed and what it was computed from, under `root`.
 

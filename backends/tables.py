@@ -45,7 +45,8 @@ def table(model: Model, rows: Iterable[Mapping[str, Any]], step: Step = no_step)
         raise Refused(f"{model.name} only encodes: it gives no answer that a table could show; open one that answers")
     if {"captions", "pair"} & model.offers:
         raise Refused(
-            f"{model.name} compares its input with a second one, and a row of a table holds one: use its pages"
+            f"{model.name} compares two inputs, and a row of a table holds one: give it both on the Attention, "
+            "Attribution or Trajectory page"
         )
     if not given:
         raise Refused("the table has no row; give at least one")

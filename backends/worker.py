@@ -15,7 +15,7 @@ from backends.methods._base import Step, no_step
 from backends.models._base import Batch, Model
 from backends.models._batching import WOULD_FIT, out_of_memory, release
 from backends.results import Result
-from backends.store import Store, key_of
+from backends.store import Store, key_of, receipt_key
 
 log = logging.getLogger("vitrine")
 
@@ -169,6 +169,7 @@ def _predict(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, 
         "output": _number(model, batch),
         "tokens": list(batch.tokens),
         "spans": batch.spans.tolist() if batch.spans is not None else None,
+        "patches": {"grid": list(batch.grid), "first": batch.first_patch} if batch.grid is not None else None,
     }
 
 
@@ -214,9 +215,13 @@ def _receipt(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, 
 
     model, run = _model(request), {**{k: v for k, v in request.items() if k != "receipt"}, "job": "run"}
     key = key_of(run)
-    result = store.get_result(key) if store.has(key) else _run(run, store, lambda fraction: step(fraction / 2))
+    there = store.has(key)
+    result = store.get_result(key) if there else _run(run, store, lambda fraction: step(fraction / 2))
+    after = step if there else lambda fraction: step((1 + fraction) / 2)
     raw = store.get_input(request["input"])
-    return evidence.receipt(model, result, raw, step=step, **request.get("receipt", {})).plain()
+    made = evidence.receipt(model, result, raw, step=after, **request.get("receipt", {})).plain()
+    store.put_document(receipt_key(key), made)
+    return made
 
 
 def _announce(model: Model, request: Mapping[str, Any], raw: Any, step: Step) -> None:

@@ -26,6 +26,7 @@ MAY = {  # folder or module: what of ours it may import beside itself
     ),
     "viz/components": (
         "viz.components",
+        "viz.landing",
         "backends.tables",
         "viz.figures",
         "viz.theme",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html as markup
 import json
 import re
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
+from backends.store import receipt_key
 from viz import figures, theme
 from viz.figures import token_strip
 from viz.figures._words import visible
@@ -46,17 +48,28 @@ def blueprint(store: Keeper) -> Blueprint:
         if kind not in writers:
             raise Missing(f"no download {kind[:20]!r}; there are: {', '.join(writers)}")
         write, mimetype = writers[kind]
-        result = result_of(key)
+        result = tested(store, key, result_of(key))
         content = write(result, request.args)
         answer = Response(content, mimetype=mimetype)
         stem = re.sub(r"[^a-z0-9_]+", "-", result.method.lower())[:60] or "result"
         answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-{stem}-{key[:8]}.{kind}"'
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Content-Security-Policy"] = f"{_POLICY}; sandbox"
-        answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+        lasting = "no-cache" if "attribution" in result.arrays else "max-age=31536000, immutable"
+        answer.headers["Cache-Control"] = f"private, {lasting}"  # a map may get another receipt
         return answer
 
     return routes
+
+
+def tested(store: Keeper, key: str, result: Result) -> Result:
+    """The result with its last receipt among its facts, where one is kept."""
+    if "attribution" not in result.arrays:
+        return result
+    try:
+        return dataclasses.replace(result, facts={**result.facts, "receipt": store.get_document(receipt_key(key))})
+    except Refused:
+        return result
 
 
 def csv(result: Result, array: str | None = None, at: str = "") -> Iterator[str]:
@@ -204,7 +217,7 @@ def html(result: Result, **view: Any) -> str:
         text=_text(result),
         plotly=get_plotlyjs().replace("</script", "<\\/script") if drawn else "",
         figures=body or "<p>There is no picture for this result; its numbers are in the other downloads.</p>",
-        facts=_table("What was measured", _facts(result)),
+        facts=_receipt(result.facts.get("receipt")) + _table("What was measured", _facts(result)),
         request=_table("Where it comes from", _origin(result)),
     )
 
@@ -266,8 +279,16 @@ def _text(result: Result) -> str:
 
 
 def _facts(result: Result) -> dict[str, Any]:
-    hidden = ("strings", "text")
+    hidden = ("strings", "text", "receipt")
     return {name: value for name, value in result.facts.items() if name not in hidden}
+
+
+def _receipt(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    rows = {line["name"]: f"{line['verdict'].capitalize()}. {line['sentence']}" for line in found["lines"]}
+    made = {name: found["facts"].get(name) for name in ("replacement", "samples", "seed")}
+    return _table("Should you believe this map?", {"verdict": found["rule"], **rows, **made})
 
 
 def _origin(result: Result) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Keeper(Protocol):
 
     def get_input(self, digest: str) -> Mapping[str, Any]: ...
 
+    def get_document(self, key: str) -> Mapping[str, Any]: ...
+
 
 class Missing(Refused):
     """There is no such thing here: the answer is 404 rather than 400."""

@@ -29,7 +29,7 @@ def make(
     model: Model, result: Result, raw: Any, target: Any, kind: str, effort: int, seed: int, step: Any = None
 ) -> Receipt:
     """See `receipt`."""
-    start, step = time.perf_counter(), step or (lambda fraction: None)
+    start, step = time.perf_counter(), _onwards(step or (lambda fraction: None))
     if type(effort) is not int or not 1 <= effort <= HARDEST:
         raise Refused(f"effort must be a whole number from 1 to {HARDEST}, not {str(effort)[:40]!r}")
     attribution, wanted = mapped(result), result.request.get("target") if target is OWN else target
@@ -40,7 +40,7 @@ def make(
         made = _Making(model, batch, model.target(wanted, batch), places, effort, seed, step)
         one = made.bank(kind or kinds[0])
         step(0.5)
-        lines = made.lines(one, values, [k for k in kinds if k != one.hiding.kind])
+        lines = made.lines(one, values, [k for k in kinds if k != one.hiding.kind], result.signed)
         if effort > 1:
             lines.append(randomisation.line(model, batch, result, wanted))
         else:
@@ -53,6 +53,18 @@ def make(
         "forwards": made.forwards, "seconds": time.perf_counter() - start,
     }  # fmt: skip
     return Receipt(tuple(lines), verdict, rule, facts)
+
+
+def _onwards(step: Any) -> Any:
+    """`step` that never goes back: hiding only asks with 0 whether to go on."""
+    furthest = 0.0
+
+    def forward(fraction: float) -> None:
+        nonlocal furthest
+        furthest = max(furthest, fraction)
+        step(furthest)
+
+    return forward
 
 
 class _Making:
@@ -79,10 +91,10 @@ class _Making:
         """How many inputs went through the network for this receipt; kept answers cost none."""
         return sum(made.forwards for made in self.hidings)
 
-    def lines(self, one: Bank, values: np.ndarray, others: Sequence[str]) -> list[Line]:
+    def lines(self, one: Bank, values: np.ndarray, others: Sequence[str], signed: bool) -> list[Line]:
         """The lines that every map gets."""
         share = SHARE["picture" if self.places.pictured else "text"]
-        made = [hiding.line(one, values, share), bank_correlation.line(one, values)]
+        made = [hiding.line(one, values, share, signed), bank_correlation.line(one, values)]
         self.step(0.7)
         made.append(curves.line(one, values))
         if others:
@@ -129,27 +141,32 @@ def told(one: Bank) -> str:
 def decide(lines: Sequence[Line], silent: str = "") -> tuple[str, str]:
     """The verdict of all lines, and the rule with the line that decided.
 
-    “hiding” decides, since it asks the network itself about this very map; where it is close, the other lines say
-    whether it is worth testing harder. “weights” can only fail a map.
+    “hiding” and “random parts” ask the network two different questions: does the brightest part matter, and does the
+    whole map foresee what does? The first decides unless the second says the opposite; then nothing is claimed.
+    “weights” can only fail a map.
     """
     if silent:
         return CANNOT, f"Cannot tell: {silent}."
     found: Mapping[str, Line] = {line.name: line for line in lines}
-    first, weights = found["hiding"].verdict, found.get("weights")
+    first, second, weights = found["hiding"].verdict, found["random parts"].verdict, found.get("weights")
     if first == HOLDS and weights and weights.verdict == FAILS:
         return FAILS, "Fails because of “weights”: a network that knows nothing gives the same map."
-    if first == HOLDS:
-        return (
-            HOLDS,
-            f"Holds because of “hiding”: what is bright matters more than elsewhere{_but(found.get('stand-in'))}.",
+    if first == HOLDS and second == FAILS:
+        return CANNOT, "Cannot tell: “hiding” holds, but “random parts” fails: the rest of the map foresees nothing."
+    if found["hiding"].about.get("against"):
+        return CANNOT, (
+            "Cannot tell: hiding what is bright raises the score, and this map says only what matters, not whether it "
+            "speaks for the answer or against it (“hiding”)."
         )
-    others = [name for name in ("random parts", "order") if name in found and found[name].verdict == HOLDS]
-    if first == CANNOT and others:
-        return CANNOT, f"Cannot tell: “hiding” is too close to call, though “{others[0]}” holds; test harder."
-    return (
-        FAILS,
-        f"Fails because of “hiding”: what is bright matters no more than elsewhere{_but(found.get('stand-in'))}.",
-    )
+    but = _but(found.get("stand-in"))
+    if first == HOLDS:
+        return HOLDS, f"Holds because of “hiding”: what is bright matters more than elsewhere{but}."
+    if second == HOLDS:
+        words = "fails" if first == FAILS else "is too close to call"
+        return CANNOT, f"Cannot tell: “hiding” {words}, but “random parts” holds; test harder."
+    if first == second == CANNOT:
+        return CANNOT, "Cannot tell: “hiding” and “random parts” are both too close to call; test harder."
+    return FAILS, f"Fails because of “hiding”: what is bright matters no more than elsewhere{but}."
 
 
 def _but(stand_in: Line | None) -> str:

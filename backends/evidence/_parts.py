@@ -49,7 +49,8 @@ def _words(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
     """Tokens without a space between them belong to one word; punctuation stays by itself."""
     batch = places.batch
     spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
-    group, last = [], None
+    group: list[int] = []
+    last = None
     for start, end in spans:
         joined = last == start and batch.text[start:end].isalnum() and batch.text[start - 1 : start].isalnum()
         group.append(group[-1] if joined and group else (group[-1] + 1 if group else 0))

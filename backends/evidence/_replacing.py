@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SURROUNDINGS = "surroundings"
 SWEEPS = 6
 """Relaxations at each resolution."""
+LEAST = 16
+"""Inputs that go through at once at least: the size tried on a busy machine may come out as one."""
 SPREAD = "classes", "next_token"
 """What a model offers whose outputs are the logits of exclusive answers, so that a softmax of them means something."""
 
@@ -113,7 +115,8 @@ class Hiding:
             return found
 
         with self.model.lock:
-            parts, _ = _batching.halving(run, hidden, self.model.batch_size(self.batch, self.target))
+            size = max(self.model.batch_size(self.batch, self.target), LEAST)
+            parts, _ = _batching.halving(run, hidden, size)
         return torch.cat(parts).double().numpy()
 
     def _answer(self, features: Tensor) -> Tensor:

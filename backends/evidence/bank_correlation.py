@@ -13,8 +13,8 @@ from backends.evidence._bank import Bank
 from backends.evidence._controls import copies, rank
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
 
-STRICT, LOOSE = 0.01, 0.05
-"""Below STRICT of copies as good, the map holds; above LOOSE it fails; between, it cannot be told."""
+STRICT, LOOSE = 0.01, 0.2
+"""Up to STRICT of copies as good, the map holds; above LOOSE it fails; between, it cannot be told."""
 
 
 def correlation(hidden: np.ndarray, drops: np.ndarray, values: np.ndarray) -> np.ndarray:

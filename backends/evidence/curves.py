@@ -89,12 +89,12 @@ def line(bank: Bank, values: np.ndarray) -> Line:
     verdict = CANNOT if verdict == FAILS and found.srg > mean + 2 * spread else verdict
     what, low = named(bank), float(np.abs(control).max())
     sentence = (
-        f"Hidden from the brightest on, the score of {what} is lower by {number(found.srg)} on average than hidden "
+        f"Hidden from the brightest on, {what} is lower by {number(found.srg)} on average than hidden "
         f"from the darkest on; for random orders the two differ by up to {number(low)}."
     )
     if found.srg <= 0:
         sentence = (
-            f"Hidden from the brightest on, {what} keeps a score as high as hidden from the darkest on "
+            f"Hidden from the brightest on, {what} stays as high as hidden from the darkest on "
             f"({number(-found.srg)} higher): the order of the map means nothing to the model."
         )
     about = {"curves": found.plain(), "p": rank(found.srg, control)}

@@ -11,21 +11,36 @@ from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line, named, number
 
 COPIES = 16
 """How many other places the same shape is tried at."""
+SPARED = 1
+"""Copies that may do as well: one may have met something else that matters."""
+LEAST = 0.1
+"""What the brightest part must move, as a share of the most that hiding moved on this input."""
+SEEN = 0.01
+"""A change of the probability that a sentence can show."""
 OVERLAP = 0.25
 """The share of the shape that may lie on the brightest part and still count as elsewhere."""
 
 
 def elsewhere(bank: Bank, chosen: np.ndarray, count: int = COPIES) -> np.ndarray:
-    """The shape `chosen` (place,) rotated, flipped or shifted to other places, (copy, place) bool."""
+    """The shape `chosen` (place,) rotated, flipped or shifted to other places, (copy, place) bool.
+
+    Those that lie on the least of `chosen` are taken, since a copy that hides a part of it is no elsewhere.
+    """
     made = chosen[orders(bank.places.shape, bank.seed)]
     overlap = (made & chosen).sum(1) / max(chosen.sum(), 1)
-    apart = np.unique(made[overlap <= OVERLAP], axis=0)
-    chance = np.random.default_rng([bank.seed, 5])
-    return apart[np.sort(chance.permutation(len(apart))[:count])]
+    apart = made[overlap <= OVERLAP]
+    _, first = np.unique(np.packbits(apart, 1).view(f"V{-(-chosen.size // 8)}").ravel(), return_index=True)
+    apart = apart[np.sort(first)]  # each shape once
+    apart = apart[np.random.default_rng([bank.seed, 5]).permutation(len(apart))]
+    return apart[np.argsort((apart & chosen).sum(1), kind="stable")[:count]]
 
 
-def line(bank: Bank, values: np.ndarray, share: float) -> Line:
-    """The brightest places, at most `share` of the input, hidden; and the same shape hidden elsewhere."""
+def line(bank: Bank, values: np.ndarray, share: float, signed: bool = True) -> Line:
+    """The brightest places, at most `share` of the input, hidden; and the same shape hidden elsewhere.
+
+    A map that is not `signed` says what matters and not in which direction: where hiding it raises the score, nothing
+    can be told, and `about["against"]` is true.
+    """
     chosen = brightest(values, share)
     if not chosen.any():
         sentence = "Nothing on this map speaks for the answer: it has no value above zero, so there is nothing to hide."
@@ -37,10 +52,13 @@ def line(bank: Bank, values: np.ndarray, share: float) -> Line:
     left = bank.ask(np.concatenate([chosen[None], others]))
     drops, use = bank.whole[0] - left[:, 0], measure(bank)
     verdict = judge(float(drops[0]), drops[1:], reach(bank, drops))
+    most = max(reach(bank, drops), float(-drops.min()), float(-bank.drops.min(initial=0.0)))
+    against = not signed and verdict == FAILS and judge(float(-drops[0]), -drops[1:], most) == HOLDS
+    verdict = CANNOT if against else verdict
     about = {
         "share": float(chosen.mean()), "whole": float(bank.whole[use]), "left": float(left[0, use]),
         "elsewhere": float(np.median(left[1:, use])),
-        "unit": ("score", "probability")[use], "copies": len(others),
+        "unit": ("score", "probability")[use], "copies": len(others), "against": against,
     }  # fmt: skip
     bounds = float(drops[1:].min()), float(drops[1:].max())
     return Line("hiding", float(drops[0]), bounds, verdict, _sentence(bank, chosen, left), about)
@@ -57,12 +75,13 @@ def reach(bank: Bank, drops: np.ndarray) -> float:
 
 
 def judge(drop: float, control: np.ndarray, most: float) -> str:
-    """Holds when the drop stands out of the control and is no trifle; fails when it does not stand out."""
+    """Holds when the drop stands out of the control and is no trifle; fails when it does not stand out, or is one."""
     middle = float(np.median(control))
     spread = max(1.4826 * float(np.median(np.abs(control - middle))), 0.02 * most)
-    if drop > control.max() and drop > middle + 3 * spread and drop > 0.05 * most:
+    better = int((control >= drop).sum())
+    if better <= SPARED and drop > middle + 3 * spread and drop > LEAST * most:
         return HOLDS
-    if drop <= np.quantile(control, 0.9) or drop <= middle + 2 * spread:
+    if better > len(control) / 4 or drop <= middle + 2 * spread or drop < LEAST / 2 * most:
         return FAILS
     return CANNOT
 
@@ -70,18 +89,27 @@ def judge(drop: float, control: np.ndarray, most: float) -> str:
 def _sentence(bank: Bank, chosen: np.ndarray, left: np.ndarray) -> str:
     """ "Hiding the brightest tenth of the picture drops 'lesion' from 0.97 to 0.12; …"""
     use = measure(bank)
+    sure = use == 1 and bank.whole[0] - left[0, 0] > 0 and abs(bank.whole[1] - left[0, 1]) < SEEN
+    stays = sure and bank.whole[1] > 0.5
+    use = 0 if sure else use  # so sure that its probability hides the change
     whole, here, there = bank.whole[use], left[0, use], float(np.median(left[1:, use]))
+    said = _share if use else number
     what, what_is_hidden, same = named(bank, score=not use), _part(bank, chosen), "the same shape"
     if not bank.places.pictured:
         same = "as many other words" if chosen.sum() > 1 else "another word"
     verb = "drops" if here < whole - 0.005 * use else "leaves"
     first = (
-        f"Hiding {what_is_hidden} drops {what} from {number(whole)} to {number(here)}"
+        f"Hiding {what_is_hidden} drops {what} from {said(whole)} to {said(here)}"
         if verb == "drops"
-        else f"Hiding {what_is_hidden} does not lower {what}: {number(whole)} before, {number(here)} after"
+        else f"Hiding {what_is_hidden} does not lower {what}: {said(whole)} before, {said(here)} after"
     )
     where = "elsewhere " if bank.places.pictured else ""
-    return f"{first}; hiding {same} {where}leaves it at {number(there)}."
+    more = f" The model stays sure of its answer all the same ({_share(left[0, 1])})." if stays else ""
+    return f"{first}; hiding {same} {where}leaves it at {said(there)}.{more}"
+
+
+def _share(probability: float) -> str:
+    return f"{probability:.2f}" if probability >= 0.01 else "under 0.01"
 
 
 def _part(bank: Bank, chosen: np.ndarray) -> str:

@@ -58,7 +58,8 @@ def _search(effect: np.ndarray, answers: Answers, most: int) -> MinimalSet:
         return answers(hidden)
 
     promising = [int(i) for i in order[:most]]
-    small = [(i,) for i in promising] + list(combinations(promising[:6], 2))
+    small: list[tuple[int, ...]] = [(i,) for i in promising]
+    small += combinations(promising[:6], 2)
     margins = ask(small)
     for size in (1, 2):
         flipped = [(m, s) for m, s in zip(margins, small, strict=True) if m < 0 and len(s) == size]

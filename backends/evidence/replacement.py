@@ -12,6 +12,10 @@ from backends.evidence.hiding import elsewhere, judge, reach
 COPIES = 8
 
 
+def _moved(drop: float) -> str:
+    return f"falls by {number(drop)}" if drop >= 0 else f"rises by {number(-drop)}"
+
+
 def line(bank: Bank, other: Bank, values: np.ndarray, share: float, first: Line) -> Line:
     """The brightest places and the same shape elsewhere, hidden by `other`'s stand-in; `first` is `bank`'s line."""
     chosen = brightest(values, share)
@@ -23,12 +27,14 @@ def line(bank: Bank, other: Bank, values: np.ndarray, share: float, first: Line)
     second = judge(float(drops[0]), drops[1:], reach(other, drops))
     agree = {first.verdict, second} != {HOLDS, FAILS}
     verdict = first.verdict if first.verdict == second else CANNOT
-    here, there = number(first.value), number(drops[0])
+    changes = f"the score {_moved(first.value)} by the one and {_moved(drops[0])} by the other"
     sentence = (
-        f"Hiding it by {kinds} leads to the same finding: the score falls by {here} and {there}."
+        f"Hidden by {kinds} in turn, the brightest part leads to the same finding: {changes}."
+        if first.verdict == second
+        else f"Hidden by {kinds} in turn, only one of the two gives a clear finding: {changes}."
         if agree
-        else f"The two stand-ins {kinds} disagree: hiding by the one costs {here} of the score, by the other {there}. "
-        "What the hidden part is filled with matters here, not only what is hidden."
+        else f"The two stand-ins {kinds} disagree: {changes}. What the hidden part is filled with matters here, not "
+        "only what is hidden."
     )
     bounds = float(drops[1:].min()), float(drops[1:].max())
     about = {"kinds": [bank.hiding.kind, other.hiding.kind], "verdicts": [first.verdict, second], "agree": agree}

@@ -43,10 +43,10 @@ def sensitivity(
     """captum's `sensitivity_max` of the map: the largest relative change under uniform noise of at most `radius`."""
     from captum.metrics import sensitivity_max
 
-    def explain(features: Any) -> torch.Tensor:
+    def explain(features: Any) -> tuple[torch.Tensor]:  # captum 0.9 takes a bare tensor apart
         features = features[0] if isinstance(features, tuple) else features
         maps = [_again.explained(_again.nudged(model, batch, row[None]), result, batch.raw, target) for row in features]
-        return torch.from_numpy(np.stack(maps))
+        return (torch.from_numpy(np.stack(maps)),)
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -354,6 +354,17 @@ def answers(watch: Watch, row: Row, known: Base, most: int = 5) -> list[dict[str
     ]
 
 
+def compared(watch: Watch, row: Row, known: Base, most: int = 4) -> list[dict[str, Any]]:
+    """The likeliest answers without and with a row's changes, and the target's, each with both probabilities."""
+    with watch.model.lock:
+        given = watch.features(watch.batch)
+        sides = [watch.outputs([one], known, given, watch.batch)[0].float().softmax(-1) for one in (Row({}), row)]
+    likely = [i for side in sides for i in side.topk(min(most, len(side))).indices.tolist()]
+    rows = [(i, *(float(side[i]) for side in sides)) for i in dict.fromkeys([*likely, *watch.target.ids])]
+    best = sorted(rows, key=lambda one: -max(one[1:]))
+    return [{"label": _name_of(watch, i), "before": before, "after": after} for i, before, after in best]
+
+
 def _name_of(watch: Watch, index: int) -> str:
     """What answer `index` is called; captions are called by their text."""
     captions = str(watch.batch.raw.get("text", "")).split("\n") if "captions" in watch.model.offers else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from backends.errors import Refused
 from backends.methods import _causal
 from backends.methods._base import Method, Step, no_step, option
 from backends.methods.head_ablation import ablations
@@ -71,6 +72,11 @@ class Circuit(Method):
         figures = self._figures(worth, chosen, clean, none, span)
         edges = self._edges(model, batch, target, chosen) if batch.corrupted is not None else {}
         return self._result(watch, chosen, effect, {**figures, **edges}, clean, none)
+
+    @staticmethod
+    def replayed(written: Mapping[str, Any]) -> dict[str, Any]:
+        """The options that replay a circuit from its JSON. Raises `Refused`."""
+        return options(written)
 
     def _chosen(self, watch: _causal.Watch, effect: np.ndarray, span: float) -> tuple[Head, ...]:
         """The heads of large effect, at least one."""
@@ -180,8 +186,6 @@ def _put(own: Mapping[int, Any], tensor: Tensor) -> Tensor:
 
 def options(written: Mapping[str, Any]) -> dict[str, Any]:
     """The options that replay a circuit from its JSON, `facts["circuit"]` of a result. Raises `Refused`."""
-    from backends.errors import Refused
-
     if not isinstance(written, Mapping) or written.get("format") != FORMAT or not written.get("heads"):
         raise Refused(f'this is no circuit: it must be {{"format": "{FORMAT}", "heads": ["0.1", …], …}}')
     return {name: written[name] for name in ("heads", "ablation", "metric") if name in written}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from backends import replay
 from backends.errors import Refused
 from backends.methods import _causal, _inside
 from backends.methods._base import Method, Step, no_step, option
@@ -34,7 +35,8 @@ class Knockout(Method):
     score; 0 is minus infinity: the edge is cut). Without `edges` the answer's token stops looking at one token after
     another in every head of a window of layers: `effect` (layer, position). With edges as layer.head.query.key, `*`
     for all, and `heads` to be set to zero, `effect` (change) is that of each alone and of all together, and
-    `after` is what the network then answers. It is the watched number minus the number as it is, in its unit.
+    `after` is what the network then answers; with `tokens`, `continued` is how it goes on without and with the changes.
+    It is the watched number minus the number as it is, in its unit.
     """
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "attention", "gradient"})
@@ -46,6 +48,7 @@ class Knockout(Method):
     heads: tuple[str, ...] = option((), "heads set to zero as well, as layer.head")
     alpha: float = option(0.0, "by what the attention on the edges is multiplied; 0 cuts them", low=0, high=1000)
     window: int = option(1, "layers in which a token is hidden together, around each layer", low=1, high=200)
+    tokens: int = option(0, "tokens that a model which continues texts adds under the chosen changes", low=0, high=64)
     metric: str = _causal.metric_option()
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
@@ -92,8 +95,16 @@ class Knockout(Method):
         names = [*self.edges, *(f"head {layer}.{head}" for layer, head in heads), "together"]
         return self._result(
             watch, known, {"effect": numbers[:-1] - numbers[-1]}, {"effect": ("change",)}, {"change": names},
-            {"after": _causal.answers(watch, Row(both), known), "together": float(numbers[-2] - numbers[-1])},
+            {"after": _causal.answers(watch, Row(both), known), "together": float(numbers[-2] - numbers[-1]),
+             "compared": _causal.compared(watch, Row(both), known),
+             **self._continued(watch, both)},
         )  # fmt: skip
+
+    def _continued(self, watch: _causal.Watch, edits: dict[Place, Edit]) -> dict[str, Any]:
+        """The most probable continuation as the network is, and with the changes."""
+        if not self.tokens or "generation" not in watch.model.offers:
+            return {}
+        return {"continued": [continued(watch, own, self.tokens) for own in ({}, edits)]}
 
     def _result(
         self, watch: _causal.Watch, known: Base, arrays: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]],
@@ -101,6 +112,29 @@ class Knockout(Method):
     ) -> Result:  # fmt: skip
         about = {"clean": watch.value(known), "metric": self.metric, "alpha": self.alpha}
         return _causal.result(watch, "knockout", arrays, axes, labels, watch.unit, {**about, **facts})
+
+
+def continued(watch: _causal.Watch, edits: dict[Place, Edit], most: int) -> str:
+    """What the network adds to the text, its most probable token each time, with the changes at every step."""
+    import torch
+
+    model: Any = watch.model
+    written, batch = model.written, watch.batch
+    ids = batch.inputs[written.argument][0].tolist()
+    start = len(ids)
+    for done in range(most):
+        watch.step(done / most)
+        if model.longest and len(ids) >= model.longest:
+            break
+        grown = model.encode({**batch.raw, written.ids: ids[written.skipped :]}) if done else batch
+        with model.lock, torch.no_grad():
+            run = partial(model.outputs, model.features(grown), grown)
+            logits = replay.replay(model.module, watch.sites, Base([]), [Row(edits)], run, exact=False)
+        token = int(logits[0].argmax())
+        if token in model.ends:
+            break
+        ids.append(token)
+    return str(model.spelled(ids, start)[0])
 
 
 def parse_edge(text: str, sites: Any, length: int) -> Edge:

@@ -213,3 +213,12 @@ def test_sizes_say_what_a_model_is(opened, picture) -> None:
     gpt = opened("tiny_gpt2")
     found = forecast.size_of(gpt, gpt.encode("no fever but pain"), method, 1)
     assert (found.tokens, found.parts, found.width, found.layers, found.outputs) == (4, 4, 16, 3, model_words())
+
+
+def test_a_comparison_with_captions_is_timed_at_their_own_length(tmp_path) -> None:
+    from tests import families
+
+    model = backends.open_model(str(families.make("CLIP", tmp_path / "clip")))
+    batch = model.encode(model.sample)
+    assert forecast._long(batch, 256, model) is batch  # a caption has at most 16 tokens here
+    assert forecast.of_model(model)["lengths"] == [0]

@@ -20,6 +20,13 @@ PAGES = {
     "words by layer": ("/trajectory", {"model": "bundled/names"}, "#trajectory-grid td"),
     "curves": ("/trajectory", {"model": "bundled/names", "tab": "curves"}, "#trajectory-curves .main-svg"),
     "path": ("/trajectory", {"model": "bundled/triage", "tab": "path"}, "#trajectory-path .main-svg"),
+    "interventions on a text": ("/causal", {"model": "bundled/names"}, "#causal-grid-scale[data-drawn=whole]"),
+    "interventions on a picture": (
+        "/causal",
+        {"model": "bundled/radiograph-vit", "tab": "try"},
+        "#causal-switch .effect",
+    ),
+    "a circuit": ("/causal", {"model": "bundled/names", "tab": "circuit"}, "#causal-graph .main-svg"),
     "data of texts": ("/data", {"model": "bundled/triage"}, "#data-confusion .main-svg"),
     "data of pictures": ("/data", {"model": "bundled/radiograph"}, "#data-grid .ag-row"),
     "no such page": ("/nowhere", {}, "h1"),
@@ -65,7 +72,7 @@ def test_axe_would_find_something(window: Any) -> None:
 
 def test_zoomed_in_nothing_is_cut_off(window: Any) -> None:
     window.page.set_viewport_size({"width": 480, "height": 800})
-    for path in ("/", "/attention", "/attribution", "/trajectory", "/data"):
+    for path in ("/", "/attention", "/attribution", "/trajectory", "/causal", "/data"):
         page = window.open(path)
         expect(page.locator("h1")).to_be_visible()
         page.wait_for_timeout(500)

@@ -76,7 +76,8 @@ def test_a_picture_and_captions(window: Any, folder: Any) -> None:
     page.locator("#trajectory-part").select_option("text")
     expect(page.locator("#trajectory-position option").last).to_contain_text("[SEP]")
     page.locator("#trajectory-answers .answer", has_text="no fever").click()
-    page.locator("#shell-nav-attribution").click()
+    expect(page).to_have_url(re.compile("target=no"))
+    page.goto(page.url.replace("/trajectory?", "/attribution?methods=saliency&"))
     expect(page.locator("#attribution-headline")).to_contain_text("Explained here: no fever.")
     expect(page.locator("#attribution-heat-0")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""A text of two thousand tokens on the attention page: tiles, zoom and pan, a row, and a link that restores."""
+"""A text of more than a thousand tokens on the attention page: tiles, zoom and pan, a row, and a link that restores."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from playwright.sync_api import expect
 from tests import conftest
 from tests.browser.conftest import FIRST
 
-TOKENS = 2000
+TOKENS = 1200
 CANVAS = "#attention-large canvas.heat-canvas"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama of two layers that reads 2048 tokens."""
+    """A Llama of two layers that reads 1280 tokens."""
     import transformers as t
 
     words = conftest.tokenizer(framed=False)
-    words.model_max_length = 2048
+    words.model_max_length = 1280
     config = t.LlamaConfig(
         vocab_size=len(words), hidden_size=16, intermediate_size=24, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=2048, initializer_range=0.3,
+        num_key_value_heads=2, max_position_embeddings=1280, initializer_range=0.3,
     )  # fmt: skip
     return conftest.save(tmp_path_factory.mktemp("models") / "long", t.LlamaForCausalLM, config, words)
 
@@ -58,12 +58,12 @@ def test_zoom_pan_a_row_and_a_link(window: Any, folder: Path) -> None:
     canvas = page.locator(CANVAS)
     expect(canvas).to_be_visible(timeout=FIRST)
     expect(page.locator("#attention-large")).to_have_attribute("data-window", f"all {TOKENS} × {TOKENS} tokens")
-    expect(page.locator("#attention-row-words")).to_contain_text(re.compile(r"“\S+” \(1999\) looks at: "))
+    expect(page.locator("#attention-row-words")).to_contain_text(re.compile(r"“\S+” \(1199\) looks at: "))
 
     canvas.focus()
     for _ in range(9):
         page.keyboard.press("+")
-    expect(page.locator("#attention-large")).to_have_attribute("data-window", re.compile(r"rows \d+–\d+ of 2000"))
+    expect(page.locator("#attention-large")).to_have_attribute("data-window", re.compile(r"rows \d+–\d+ of 1200"))
     for key in ("Shift+ArrowUp", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft", "Shift+ArrowLeft"):
         page.keyboard.press(key)
     settled(page)
@@ -82,7 +82,7 @@ def test_zoom_pan_a_row_and_a_link(window: Any, folder: Path) -> None:
     expect(page.locator("#attention-large .heat-tip")).not_to_contain_text("≈")  # exact, once it was asked for
 
     page.mouse.click(box["x"] + 260, box["y"] + 230)
-    expect(page.locator("#attention-row-token")).not_to_have_value("1999")
+    expect(page.locator("#attention-row-token")).not_to_have_value("1199")
     page.locator("#attention-row-token").fill("7")
     page.keyboard.press("Enter")
     expect(page.locator("#attention-row-words")).to_contain_text(re.compile(r"“\S+” \(7\) looks at: "))

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import re
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from safetensors.numpy import load
 
 from backends.errors import Refused
 from backends.results import Result
+from backends.store import receipt_key
 from tests.viz import samples
 from viz import export
 
@@ -23,6 +25,8 @@ KEY = "a" * 64
 
 
 class Kept:
+    receipt: ClassVar[dict[str, Any]] = {}
+
     def get_result(self, key: str) -> Result:
         if key != KEY:
             raise Refused("this result is no longer kept here; ask for it again")
@@ -30,6 +34,11 @@ class Kept:
 
     def get_input(self, digest: str) -> dict[str, str]:
         raise KeyError(digest)
+
+    def get_document(self, key: str) -> dict[str, Any]:
+        if key == receipt_key(KEY) and self.receipt:
+            return self.receipt
+        raise Refused("this answer is no longer kept here; ask for it again")
 
 
 @pytest.fixture
@@ -178,3 +187,18 @@ def test_nonsense_gets_a_sentence(client: FlaskClient, url: str, status: int, se
     assert answer.status_code == status
     assert sentence in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_a_receipt_goes_where_its_result_goes(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        {"name": "hiding", "value": 3.1, "control": [0.1, 0.4], "verdict": "holds", "sentence": "Hiding <b> drops"}
+    ]
+    facts = {"replacement": "mask", "samples": 76, "seed": 0}
+    receipt = {"lines": lines, "verdict": "holds", "rule": "Holds because of “hiding”.", "facts": facts}
+    assert "Should you believe" not in client.get(f"/results/{KEY}/html").text
+    monkeypatch.setattr(Kept, "receipt", receipt)
+    assert json.loads(client.get(f"/results/{KEY}/json").text)["facts"]["receipt"] == receipt
+    page = client.get(f"/results/{KEY}/html")
+    assert "Should you believe this map?" in page.text
+    assert "Holds. Hiding &lt;b&gt; drops" in page.text
+    assert page.headers["Cache-Control"] == "private, no-cache"

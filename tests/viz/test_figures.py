@@ -319,3 +319,18 @@ def test_shared_scale_covers_all_and_says_what_differs() -> None:
 
 def test_token_text_of_an_unknown_id_is_its_number() -> None:
     assert logit_lens.token_text(samples.lens(), 99) == "#99"
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("bundled/triage", "bundled/triage"),
+        ("org/name?dtype=bfloat16", "org/name?dtype=bfloat16"),
+        ("/home/ann/models/minilm/v2", "…/minilm/v2"),
+        ("~/models", "~/models"),
+    ],
+)
+def test_a_title_says_a_folder_by_the_end_of_its_path(model: str, said: str) -> None:
+    from viz.figures import _scale
+
+    assert _scale.short(model) == said

@@ -98,6 +98,11 @@ def test_a_link_to_an_image_does_not_fit_a_text_model(engine: FakeEngine, shippe
         inputs.given(engine, TRIAGE, "card", linked={"input": digest})
 
 
+def test_a_link_to_a_text_does_not_fit_a_model_of_pictures(engine: FakeEngine, shipped: Path) -> None:
+    with pytest.raises(Refused, match="the link holds a text, and bundled/radiograph reads a picture"):
+        inputs.given(engine, FILM, "card", linked={"text": "no fever"})
+
+
 def test_changing_the_model_keeps_what_was_typed_but_not_another_s_example(engine: FakeEngine, shipped: Path) -> None:
     typed = inputs.given(engine, TRIAGE, "text", typed="my own words")[0]
     assert inputs.given(engine, NAMES, "card", before=typed)[0]["text"] == "my own words"

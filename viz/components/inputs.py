@@ -224,6 +224,8 @@ def _linked(engine: Engine, card: Mapping[str, Any], linked: Mapping[str, Any]) 
     if linked.get("text") and ("image" not in reads(card) or not linked.get("input")) and "text" in reads(card):
         return _text(engine, card, linked["text"], linked.get(second(card)) or "")
     digest = linked.get("input")
+    if linked.get("text") and not digest:
+        raise Refused(f"the link holds a text, and {card['name']} reads a picture; pick an example, or give your own")
     known = _recognised(engine, card, {"digest": digest})
     if "example" in known:
         return known

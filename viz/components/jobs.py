@@ -20,6 +20,8 @@ TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
 FIRST = {"forecast": 30, "open": 20, "predict": 10}
 """Short jobs that everything else on a page waits for go before long ones of other pages."""
+LAST = {"receipt": -5}
+"""Quiet jobs that somebody waits for go before the other quiet ones."""
 PATIENCE = 0.15
 """Seconds a callback waits for the answer before the page polls."""
 LATER = 3_600_000
@@ -151,7 +153,7 @@ def progress(
             elif what == "cancel":
                 engine.cancel(key, tab)
             elif what == "ask" or key not in known:
-                engine.submit(request, tab, -10 if quiet else FIRST.get(request.get("job"), 0))
+                engine.submit(request, tab, (LAST if quiet else FIRST).get(request.get("job"), -10 if quiet else 0))
         except (Refused, TypeError) as refused:
             why[name] = str(refused)
             again += [name] if isinstance(refused, Unsettled) else []

@@ -24,17 +24,20 @@ def option_id(page: str, method: Any, name: Any) -> dict[str, Any]:
 
 
 def form(
-    page: str, method: str, values: Mapping[str, Any] | None = None, allowed: Mapping[str, Sequence[Any]] | None = None
-) -> html.Div:
+    page: str, method: str, values: Mapping[str, Any] | None = None, allowed: Mapping[str, Sequence[Any]] | None = None,
+    without: Sequence[str] = (),
+) -> html.Div:  # fmt: skip
     """The options of `method` with their help, filled with `values` where given, else with the defaults.
 
-    `allowed` narrows the choices of an option, by its name, to those that fit the model.
+    `allowed` narrows the choices of an option, by its name, to those that fit the model; those in `without` are set
+    elsewhere on the page.
     """
     entry = registry.method(method)
     hints = typing.get_type_hints(entry)
     fields = [
         _field(page, method, f, hints[f.name], (values or {}).get(f.name, f.default), (allowed or {}).get(f.name))
         for f in dataclasses.fields(entry)
+        if f.name not in without
     ]
     if not fields:
         return html.Div("This method has no options.", className="hint")

@@ -236,7 +236,8 @@ def said_of(result: Result, key: str, count: int) -> list[Any]:
         f" for {result.target}: mean of {facts['mean_of']} of {count:,} rows, in {result.unit or 'no unit'}.",
     ]
     lost = [f"Row {int(i) + 1}: {why}" for i, why in list(facts["problems"].items())[:5]]
-    more = f"{len(facts['problems'])} rows could not be computed, among them: " if lost else ""
+    among = ", among them" if len(facts["problems"]) > len(lost) else ""
+    more = f"{table_view.counted(len(facts['problems']))} could not be computed{among}: "
     told = workbench.alert(more + "; ".join(lost)) if lost else ""
     return [html.P(said, className="mb-1 mt-2"), told, *table_view.sweep_downloads(key)]
 

@@ -53,7 +53,7 @@ def matches(row: Mapping[str, Any], label: str = ANY, predicted: str = ANY, outc
 def columns(card: Mapping[str, Any], kind: str, rows: Sequence[Mapping[str, Any]], method: str = "") -> list[Any]:
     """The grid's columns: those that some row fills. With `method`, that of its strongest words or its map."""
     there = {name for row in rows for name in ("label", "outcome", "problem") if row[name]}
-    text = {"field": "text", "headerName": "Text", "tooltipField": "text", "flex": 3, "minWidth": 240}
+    text = {"field": "text", "headerName": "Text", "tooltipField": "text", "flex": 3, "minWidth": 200}
     picture = {
         "field": "digest", "headerName": "Picture", "cellRenderer": "VitrinePicture", "filter": False,
         "sortable": False, "width": 96,
@@ -74,7 +74,7 @@ def columns(card: Mapping[str, Any], kind: str, rows: Sequence[Mapping[str, Any]
         else None,
         {
             "field": "doors", "headerName": "Open in", "cellRenderer": "VitrineDoors", "filter": False,
-            "sortable": False, "width": 80 * len(doors(card)) + 30,
+            "sortable": False, "pinned": "right", "width": 82 * len(doors(card)) + 36,
             "cellRendererParams": {"doors": doors(card), "model": card["name"], "method": method},
         },
     ]  # fmt: skip
@@ -102,12 +102,12 @@ def doors(card: Mapping[str, Any]) -> list[list[str]]:
 def headline(summary: Mapping[str, Any]) -> list[Any]:
     """How well the model does, in a sentence with its interval."""
     if "accuracy" not in summary:
-        return [html.P(f"{_rows(summary['rows'] - summary['failed'])} answered; none has a label that the model knows, "
-                       "so there is no accuracy.", className="score")]  # fmt: skip
+        return [html.P(f"{counted(summary['rows'] - summary['failed'])} answered; none has a label that the model "
+                       "knows, so there is no accuracy.", className="score")]  # fmt: skip
     low, high = summary["interval"]
     said = [
         "Right in ",
-        html.B(f"{summary['right']} of {_rows(summary['labelled'])}"),
+        html.B(f"{summary['right']} of {counted(summary['labelled'])}"),
         ": accuracy ",
         html.B(f"{100 * summary['accuracy']:.1f} %"),
         html.Span(f" (95 % interval {100 * low:.1f} to {100 * high:.1f} %, Wilson, n = {summary['labelled']})"),
@@ -124,11 +124,11 @@ def remarks(summary: Mapping[str, Any]) -> list[str]:
     """What counts in no figure, and why."""
     found = []
     if summary["failed"]:
-        found.append(f"{_rows(summary['failed'])} could not be answered; the column Problem says why.")
+        found.append(f"{counted(summary['failed'])} could not be answered; the column Problem says why.")
     if summary["unknown_rows"]:
         names = ", ".join(f"“{visible(name, 40)}” ({n})" for name, n in list(summary["unknown"].items())[:5])
         found.append(
-            f"{_rows(summary['unknown_rows'])} have labels that the model has no class for: {names}. They count as "
+            f"{counted(summary['unknown_rows'])} with a label that the model has no class for: {names}; counted as "
             "neither right nor wrong."
         )
     if summary.get("hidden"):
@@ -138,7 +138,8 @@ def remarks(summary: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _rows(n: int) -> str:
+def counted(n: int) -> str:
+    """`1 row`, `2 rows`."""
     return f"{n:,} row{'' if n == 1 else 's'}"
 
 

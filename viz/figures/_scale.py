@@ -60,8 +60,14 @@ def heading(result: Result, *rest: str) -> str:
     if result.target:
         parts.append(f"for {plain(result.target, 60)}")
     if model := result.request.get("model"):
-        parts.append(plain(model, 60))
+        parts.append(plain(short(model), 60))
     return " · ".join(parts)
+
+
+def short(model: str) -> str:
+    """A model's name where there is little room: of a folder with a long path its last two parts."""
+    parts = [part for part in model.replace("\\", "/").split("/") if part]
+    return "…/" + "/".join(parts[-2:]) if len(parts) > 3 else model
 
 
 def finish(figure: Figure, title: str, notes: list[str], dark: bool, height: int | None = None) -> Figure:

@@ -13,7 +13,7 @@ from backends import registry
 from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import GROUPINGS, Result, regroup
-from viz.components import explained, heat_canvas, inputs, option_form, query, workbench
+from viz.components import explained, heat_canvas, inputs, option_form, query, receipt, workbench
 from viz.components.coloured_text import coloured_text, legend, sides
 from viz.components.exports import copy_link, exports
 from viz.components.jobs import Slot, in_words
@@ -31,6 +31,7 @@ VIEW = ("opacity", "threshold", "colours")
 BENCH = workbench.Workbench(PAGE)
 RUN = Slot(PAGE, "run", "Computing", tell=False)
 CHECK = Slot(PAGE, "check", quiet=True)
+RECEIPTS = receipt.Receipts(PAGE, MOST)
 PARTS = ("class", "title", "verdict", "sentence", "text", "area", "spec", "facts", "table", "exports")
 
 
@@ -68,7 +69,7 @@ def layout(**link: Any) -> html.Div:
                     html.Div(id=part("instead"), role="status"),
                     html.Div(id=part("no-mask"), role="status"),
                     html.Div(id=part("nothing")),
-                    html.Section(_pickers(), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
+                    html.Section(_pickers(link), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
                     html.Div(_views(link), id=part("views"), className="panel view-row"),
                     html.Div(id=part("headline"), className="headline", role="status"),
                     html.Div([_card(i) for i in range(MOST)], className="results"),
@@ -100,7 +101,7 @@ def linked_options(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {m: o for m, o in given.items() if m in known and isinstance(o, dict)}
 
 
-def _pickers() -> list[Any]:
+def _pickers(link: Mapping[str, Any]) -> list[Any]:
     return [
         html.Fieldset(
             [
@@ -118,6 +119,7 @@ def _pickers() -> list[Any]:
         ),
         RUN.parts(),
         CHECK.parts(),
+        RECEIPTS.stores(link),
     ]
 
 
@@ -157,10 +159,12 @@ def _card(i: int) -> html.Article:
                 className="result-head",
             ),
             html.Div(id=part("sentence", i)),
+            RECEIPTS.face(i),
             html.Div(id=part("text", i)),
             html.Div(
                 heat_canvas.heat_canvas(part("heat", i), f"Attribution {i + 1}"), id=part("area", i), className="d-none"
             ),
+            RECEIPTS.box(i),
             html.Div(id=part("facts", i)),
             html.Details([html.Summary("Strongest parts"), html.Div(id=part("table", i))]),
             html.Details([html.Summary("Options"), html.Div(id=part("form", i))]),
@@ -179,6 +183,7 @@ def register(app: Dash, engine: Engine) -> None:
         piece.register(app, engine)
     for i in range(MOST):
         heat_canvas.register(app, part("heat", i))
+    RECEIPTS.register(app, engine, RUN, BENCH.card, part("methods"))
     _register_methods(app, engine)
     _register_jobs(app)
     _register_pictures(app, engine)
@@ -501,17 +506,18 @@ def _register_link(app: Dash) -> None:
         Input(part("by"), "value"),
         Input(part("mask"), "value"),
         Input(part("same"), "value"),
+        Input(RECEIPTS.options, "data"),
         prevent_initial_call=True,
     )
-    def remember(card, given, aim, chosen, options, by, mask, same):  # type: ignore[no-untyped-def]
+    def remember(card, given, aim, chosen, options, by, mask, same, receipts):  # type: ignore[no-untyped-def]
         if not workbench.fits(card, given):
             return no_update
-        return link_view(card, given, aim, chosen or [], options or {}, by, mask, bool(same))
+        return link_view(card, given, aim, chosen or [], options or {}, by, mask, bool(same), receipts or {})
 
 
 def link_view(
     card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, chosen: Sequence[str], options: Mapping[str, Any],
-    by: str, mask: str, same: bool,
+    by: str, mask: str, same: bool, receipts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What the link restores: the workbench, the methods with their changed options, and the view."""
     params: dict[str, Any] = {**workbench.link_params(card, given, aim), "methods": ",".join(chosen)}
@@ -525,4 +531,5 @@ def link_view(
     params["by"] = by if "pixels" not in card["offers"] and by != "word" else ""
     params["mask"] = mask if mask and mask != next(iter(explained.masks(inputs.example_of(card, given))), "") else ""
     params["same"] = "" if same else "0"
+    params["receipt"] = receipt.link_of(receipts or {}, chosen)
     return {"path": PATH, "params": params, "keep": list(VIEW)}

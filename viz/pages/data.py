@@ -24,7 +24,7 @@ from viz.components.sweep import PAGE, SWEEP, part, select
 from viz.components.table_view import ANY, OUTCOMES
 from viz.figures import confusion
 
-PATH, TITLE, ORDER = "/data", "Data", 5
+PATH, TITLE, ORDER = "/data", "Data", 6
 QUESTION = "How does it do on my own data?"
 
 OPENING = Slot(PAGE, "open", "Opening the model")
@@ -401,8 +401,8 @@ def suiting(card: Mapping[str, Any]) -> str:
 
 def noted(table: Mapping[str, Any]) -> list[Any]:
     """What was found in the data."""
-    labels = f", {len(table['labels'])} labels" if table["labels"] else ", no labels"
-    rows = f"{table['count']:,} {'images' if table['kind'] == 'image' else 'texts'}{labels}"
+    labels = f", {len(table['labels'])} label{'s' * (len(table['labels']) > 1)}" if table["labels"] else ", no labels"
+    rows = f"{table['count']:,} {table['kind']}{'s' * (table['count'] != 1)}{labels}"
     notes = [html.Li(note) for note in table["notes"]]
     name = html.Div([html.B(table["name"]), "" if table["example"] else f": {rows}"])
     return [name, html.Ul(notes, className="remarks") if notes else ""]

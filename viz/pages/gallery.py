@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html
 
 from backends import catalog, registry
 from backends.engine import Engine
@@ -26,11 +26,17 @@ TASKS = {
     "text-classification": "text classifier",
     "fill-mask": "masked encoder",
     "image-classification": "image classifier",
+    "text-to-text": "encoder–decoder",
+    "sentence-similarity": "sentence encoder",
+    "image-text": "image–text network",
+    "image-encoding": "image encoder",
+    "text-to-image": "text-to-image pipeline",
 }
 DOORS = (
     ("/attention", "Attention", "attention"),
     ("/attribution", "Attribution", "gradient"),
     ("/trajectory", "Trajectory", "residual"),
+    ("/diffusion", "Diffusion", "denoising"),
 )
 OPENING = Slot("gallery", "open")
 
@@ -91,7 +97,7 @@ def register(app: Dash, engine: Engine) -> None:
         try:
             return {"model": open_request(catalog.resolve(name or ""))}, ""
         except Refused as refused:
-            return no_update, dbc.Alert(str(refused), color="warning", className="py-2 mt-2 mb-0")
+            return {}, dbc.Alert(str(refused), color="warning", className="py-2 mt-2 mb-0")
 
     @app.callback(Output("gallery-opened", "children"), Input(OPENING.answers, "data"), prevent_initial_call=True)
     def opened(answers):  # type: ignore[no-untyped-def]
@@ -104,12 +110,13 @@ def opened_model(card: Mapping[str, Any]) -> html.Div:
     found = f"{card['name']}: {TASKS.get(card['task'], card['task'])}, {card['parameters'] / 1e6:.3g} M parameters"
     if card["layers"]:
         found += f", {card['layers']} layers"
+    inside = dcc.Link("What is inside it", href=link("/model", model=card["name"]), className="btn btn-sm btn-primary")
     why = [html.Li(sentence) for sentence in card["withdrawn"].values()]
     return html.Div(
         [
             html.P(found, className="mb-2"),
             *[dbc.Alert(warning, color="warning", className="py-2") for warning in card["warnings"]],
-            html.Div(_doors(card["name"], set(card["offers"])), className="doors"),
+            html.Div([*_doors(card["name"], set(card["offers"])), inside], className="doors"),
             html.Ul(why, className="small mt-2 mb-0") if why else "",
         ],
         className="mt-3",
@@ -137,6 +144,7 @@ def _recent(entry: Mapping[str, Any]) -> list[Any]:
 
 def _card(card: Mapping[str, Any]) -> html.Article:
     there = {"attention", "gradient", "residual"} if card["transformer"] else {"gradient"}
+    there = {"denoising"} if card["task"] == "text-to-image" else there
     return html.Article(
         [
             html.Div(_picture(card), className="gallery-picture"),
@@ -172,7 +180,7 @@ def _picture(card: Mapping[str, Any]) -> Any:
     """The cover example: an image, or a sentence with the words that matter marked."""
     index = card.get("cover", 0)
     example = card["examples"][index]
-    if "image" in card["task"]:
+    if card["task"].startswith("image"):
         return html.Img(src=example_image(card, index), alt=f"Example: {example['name']}")
     spans = sorted(example.get("truth", {}).get("spans", []))
     parts: list[Any] = []
@@ -196,8 +204,9 @@ def _opener(name: str) -> list[Any]:
             className="mt-1",
         ),
         html.P(
-            "Language models, text classifiers, encoders and image classifiers open. Weights are read from safetensors "
-            "only, no code of a model's author is run, and nothing you type or upload leaves this machine; "
+            "Language models, encoder–decoders, text and image classifiers, sentence encoders, networks that compare "
+            "pictures with captions, plain encoders, and diffusers pipelines that draw open. Weights are read from "
+            "safetensors only, no code of a model's author is run, and nothing you type or upload leaves this machine; "
             "a hub id is the one thing that asks the hub for files.",
             className="small text-body-secondary mt-2 mb-0",
         ),

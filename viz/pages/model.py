@@ -17,7 +17,7 @@ from viz.components.query import link, text
 from viz.components.shell import LINK
 from viz.components.workbench import alert, open_request
 
-PATH, TITLE, ORDER = "/model", "Model", 6
+PATH, TITLE, ORDER = "/model", "Model", 7
 QUESTION = "What is inside this model?"
 
 OTHER = "…"
@@ -68,6 +68,11 @@ CHECKS = {
         "inputs that begin at different layers in one batch, against a whole forward of each",
         "of the largest output",
     ),
+    "trim_gap": (
+        "Earlier tokens can be left out",
+        "an input that changes from one token on, read from there only, against a whole forward",
+        "of the largest output",
+    ),
 }
 """What each check of the probe claims, what it compares, and what its gap is a share of."""
 BASIS = {
@@ -78,6 +83,7 @@ BASIS = {
     "head_gap": "heads",
     "patch_gap": "residual",
     "replay_gap": "replay",
+    "trim_gap": "trim",
 }
 """The view that is withdrawn where a check fails."""
 VIEWS = {
@@ -87,7 +93,13 @@ VIEWS = {
     "unembedding": "Logit lens",
     "heads": "Switching heads off",
     "replay": "Beginning at a later layer",
+    "trim": "Leaving earlier tokens out",
 }
+WHOLE = {
+    "replay_gap": ("differs: whole forwards are run", "mark-bad"),
+    "trim_gap": ("not so here, so all tokens are always read", ""),
+}
+"""What is said where forwards cannot be shortened: nothing is withdrawn, they only take longer."""
 ROLES = {
     "embedding": "turns tokens into vectors",
     "block": "one layer: attention and MLP",
@@ -138,6 +150,7 @@ def layout(**query: Any) -> html.Div:
                         ],
                         className="page-head",
                     ),
+                    html.Div(_strange(query), role="alert"),
                     html.Div(id="model-problem", role="alert"),
                     OPENING.parts(),
                     html.Div(id="model-card", role="status"),
@@ -206,6 +219,15 @@ def _split(name: str) -> tuple[str, settings.Settings]:
         return settings.split(name)
     except Refused:
         return name.partition("?")[0], settings.DEFAULT
+
+
+def _strange(query: Mapping[str, Any]) -> list[Any]:
+    """The sentence where a link's settings mean nothing, so that the usual ones are shown."""
+    try:
+        settings.split(text(query, "model", most=300))
+    except Refused as refused:
+        return [alert(f"The settings in the link cannot be used ({refused}): the usual ones are shown.")]
+    return []
 
 
 def register(app: Dash, engine: Engine) -> None:
@@ -380,8 +402,9 @@ def _checks_table(stack: Mapping[str, Any], tolerances: Mapping[str, float]) -> 
 
 def _verdict(check: str, gap: float, most: float | None, withdrawn: Mapping[str, str]) -> html.Span:
     if BASIS.get(check) in withdrawn or (most is not None and gap > most):
-        if check == "replay_gap":
-            return html.Span("differs: whole forwards are run", className="mark-bad")
+        if check in WHOLE:
+            said, mark = WHOLE[check]
+            return html.Span(said, className=mark)
         return html.Span(f"fails, withdrawn: {VIEWS.get(BASIS.get(check, ''), '')}", className="mark-bad")
     return html.Span("✓ exact" if gap == 0 else "✓ rounding only", className="mark-good")
 

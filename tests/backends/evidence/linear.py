@@ -90,6 +90,7 @@ def result_of(attribution: np.ndarray, image: np.ndarray | None = None, words: s
     if image is not None:
         arrays = {"attribution": attribution.astype(np.float32), "image": image}
         axes = {"attribution": ("height", "width"), "image": ("height", "width", "channel")}
-        return Result("given", arrays, axes, request={"target": "yes"})
+        return Result("given", arrays, axes, signed=True, request={"target": "yes"})
     arrays = {"attribution": attribution.astype(np.float32)}
-    return Result("given", arrays, {"attribution": ("token",)}, facts={"text": words}, request={"target": "yes"})
+    axes = {"attribution": ("token",)}
+    return Result("given", arrays, axes, signed=True, facts={"text": words}, request={"target": "yes"})

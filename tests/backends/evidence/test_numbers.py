@@ -231,4 +231,4 @@ def test_judgement() -> None:
     assert hiding.judge(5.0, control, 10.0) == "holds"
     assert hiding.judge(0.05, control, 10.0) == "fails"
     assert hiding.judge(-3.0, control, 10.0) == "fails"
-    assert hiding.judge(0.45, control, 10.0) == "cannot tell"
+    assert hiding.judge(0.8, control, 10.0) == "cannot tell"

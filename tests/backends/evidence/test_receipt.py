@@ -162,3 +162,34 @@ def test_on_networks_as_they_come(name: str, method: str, fresh: Callable[[str],
     harder = receipt(model, result, effort=2, target=OWN)
     assert harder.facts["samples"] == 2 * made.facts["samples"]
     assert harder.lines[-1].name == "weights"
+
+
+def test_a_map_without_direction_is_not_judged_by_the_direction() -> None:
+    model, image, exact = linear.picture()
+    model.weight = -model.weight  # what matters speaks against the answer
+    unsigned = dataclasses.replace(linear.result_of(exact, image), signed=False)
+    made = receipt(model, unsigned, replacement="zero")
+    assert made.verdict == "cannot tell"
+    assert "hiding what is bright raises the score" in made.rule
+    assert receipt(model, linear.result_of(exact, image), replacement="zero").verdict == "fails"
+
+
+def test_two_questions_must_not_contradict_each_other() -> None:
+    def told(hiding: str, parts: str, **about: Any) -> tuple[str, str]:
+        lines = [Line("hiding", 1.0, None, hiding, "", about), Line("random parts", 1.0, None, parts, "")]
+        return _making.decide(lines)
+
+    assert told("holds", "cannot tell")[0] == "holds"
+    assert told("holds", "fails") == (
+        "cannot tell", "Cannot tell: “hiding” holds, but “random parts” fails: the rest of the map foresees nothing.",
+    )  # fmt: skip
+    assert "“hiding” fails, but “random parts” holds" in told("fails", "holds")[1]
+    assert "both too close to call" in told("cannot tell", "cannot tell")[1]
+    assert told("fails", "cannot tell")[0] == told("cannot tell", "fails")[0] == "fails"
+
+
+def test_a_sure_answer_is_spoken_of_by_its_score() -> None:
+    model, exact = linear.text(WORTH, bias=20.0)
+    said = receipt(model, linear.result_of(exact)).lines[0].sentence
+    assert "drops the score of 'yes' from" in said
+    assert said.endswith("The model stays sure of its answer all the same (1.00).")

@@ -108,9 +108,7 @@ def test_what_is_said_of_a_table(engine: FakeEngine, table: dict[str, Any], key:
     assert "2 of 3 rows" in said
     assert "accuracy  66.7 %" in said
     assert "(95 % interval 20.8 to 93.9 %, Wilson, n = 3)" in said
-    assert table_view.remarks(summary)[0].startswith(
-        "1 row have labels that the model has no class for: “maybe” (1)."
-    ) or "“maybe” (1)" in table_view.remarks(summary)[0]  # fmt: skip
+    assert table_view.remarks(summary)[0].startswith("1 row with a label that the model has no class for: “maybe” (1);")
     assert "urgent" in text_of(table_view.by_class(summary))
     none = tables.summary([{"label": None, "predicted": "a", "right": None}], ["a"])
     assert "so there is no accuracy" in text_of(table_view.headline(none))

@@ -24,7 +24,9 @@ def test_every_bundled_model_has_a_card_with_its_doors() -> None:
     for card in catalog.bundled():
         assert card["title"] in text_of(page)
         name = card["name"].replace("/", "%2F")
-        assert f"/attribution?model={name}" in links
+        draws = card["task"] == "text-to-image"
+        assert (f"/attribution?model={name}" in links) != draws
+        assert (f"/diffusion?model={name}" in links) == draws
         assert (f"/attention?model={name}" in links) == card["transformer"]
 
 
@@ -37,7 +39,7 @@ def test_an_opened_model_shows_what_it_gives_and_what_was_withdrawn() -> None:
     assert "2 M parameters, 3 layers" in text_of(shown)
     assert "the folder lacks 2 weights" in text_of(shown)
     assert "the parts of a block do not add up" in text_of(shown)
-    assert links_of(shown) == ["/attention?model=a%2Fb", "/trajectory?model=a%2Fb"]
+    assert links_of(shown) == [f"/{page}?model=a%2Fb" for page in ("attention", "trajectory", "model")]
 
 
 def test_recent_results_link_back_to_their_view() -> None:

@@ -47,8 +47,20 @@ def test_every_check_of_the_probe_has_words() -> None:
     from backends.capture import Sites
 
     known = {word.strip("`") for word in (Sites.__doc__ or "").split() if word.strip("`").endswith("_gap")}
-    assert known | {"replay_gap"} == set(model.CHECKS) == set(model.BASIS)
+    assert known | {"replay_gap", "trim_gap"} == set(model.CHECKS) == set(model.BASIS)
     assert set(model.BASIS.values()) <= set(model.VIEWS)
+
+
+def test_a_network_that_looks_back_and_ahead_fails_no_check() -> None:
+    said = text_of(model._checks_table({"checks": {"trim_gap": 0.4}, "withdrawn": {}}, {"trim_gap": 1e-4}))
+    assert "Earlier tokens can be left out" in said
+    assert "not so here, so all tokens are always read" in said
+    assert "fails" not in said
+
+
+def test_a_link_with_settings_that_mean_nothing_says_so() -> None:
+    assert "no dtype 'float8'" in text_of(model.layout(model="bundled/triage?dtype=float8"))
+    assert "cannot be used" not in text_of(model.layout(model="bundled/triage?dtype=bfloat16"))
 
 
 def test_stacks_are_told_apart() -> None:

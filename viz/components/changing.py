@@ -1,0 +1,167 @@
+"""Try it: heads switched off and attention edges changed, and what the model then answers and writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dash_bootstrap_components as dbc
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
+
+from backends.errors import Refused
+from viz.components import effects, query
+from viz.figures._words import percent, visible
+
+if TYPE_CHECKING:
+    from backends.results import Result
+
+PAGE = "causal"
+OFF, EDGES, ALPHA = "causal-off", "causal-edges", "causal-alpha"
+GRID = "causal-switch"
+HEAD = re.compile(r"\d{1,4}\.\d{1,4}")
+EDGE = re.compile(r"(\d{1,4}|\*)(\.(\d{1,4}|\*)){3}")
+MOST = 64
+ADDED = 12
+"""Tokens that the model writes with the changes."""
+
+
+def heads_of(link: Mapping[str, Any], name: str) -> list[str]:
+    """Heads that a link names as layer.head, each once."""
+    return list(dict.fromkeys(part for part in query.values(link, name, MOST * 16) if HEAD.fullmatch(part)))
+
+
+def edges_of(link: Mapping[str, Any]) -> list[str]:
+    """Edges that a link names as layer.head.query.key."""
+    return list(dict.fromkeys(part for part in query.values(link, "edges", MOST) if EDGE.fullmatch(part)))
+
+
+def parts(link: Mapping[str, Any]) -> list[Any]:
+    """The heads to switch, the edges to change, and what comes of it."""
+    alpha = query.text(link, "alpha", "0", most=8)
+    edge = dbc.Input(id="causal-edge", size="sm", maxlength=40, placeholder="1.0.13.4", debounce=False)
+    strength = dbc.Input(id=ALPHA, type="number", min=0, max=1000, step="any", value=alpha, size="sm", debounce=True)
+    return [
+        effects.parts(GRID, "Heads to switch off", OFF, "switched off"),
+        html.Div(id="causal-off-words", className="hint"),
+        html.Div(
+            [
+                html.Label("Change an edge (layer.head.query.key)", htmlFor="causal-edge", className="form-label"),
+                edge,
+                dbc.Button("Add", id="causal-edge-add", size="sm", color="secondary", outline=True),
+                html.Label("its attention times", htmlFor=ALPHA, className="form-label"),
+                strength,
+                dbc.Button("Undo all", id="causal-undo", size="sm", color="secondary", outline=True),
+            ],
+            className="edge-row",
+        ),
+        html.Div(id="causal-edge-problem", role="alert"),
+        html.Div(id="causal-changes", className="followed"),
+        html.Div(id="causal-tried", className="tried", role="status"),
+    ]
+
+
+def register(app: Dash) -> None:
+    """Connect the switches, the edges and the chips that undo them."""
+    effects.register(app, GRID, OFF)
+
+    @app.callback(
+        Output(EDGES, "data"),
+        Output(OFF, "data"),
+        Output("causal-edge", "value"),
+        Output("causal-edge-problem", "children"),
+        Input("causal-edge-add", "n_clicks"),
+        Input("causal-edge", "n_submit"),
+        Input("causal-undo", "n_clicks"),
+        Input({"type": "causal-drop", "index": ALL}, "n_clicks"),
+        State("causal-edge", "value"),
+        State(EDGES, "data"),
+        State(OFF, "data"),
+        prevent_initial_call=True,
+    )
+    def change(_add, _enter, _undo, drops, typed, edges, off):  # type: ignore[no-untyped-def]
+        asked = ctx.triggered_id
+        if isinstance(asked, dict):
+            if not any(drops):
+                return [no_update] * 4
+            gone = asked["index"]
+            return [e for e in edges or [] if e != gone], [h for h in off or [] if h != gone], no_update, ""
+        if asked == "causal-undo":
+            return [], [], "", ""
+        try:
+            return with_edge(edges or [], typed), no_update, "", ""
+        except Refused as refused:
+            return no_update, no_update, no_update, dbc.Alert(str(refused), color="warning", class_name="told")
+
+    @app.callback(Output("causal-changes", "children"), Input(OFF, "data"), Input(EDGES, "data"))
+    def chips(off, edges):  # type: ignore[no-untyped-def]
+        return [chip(name) for name in [*(off or []), *(edges or [])]]
+
+
+def with_edge(edges: Sequence[str], typed: Any) -> list[str]:
+    """The edges with the one that was typed. Raises `Refused`."""
+    text = str(typed or "").strip().replace(" ", "")
+    if not EDGE.fullmatch(text):
+        raise Refused(f"an edge is four numbers, layer.head.query.key, * for all, such as 1.0.13.4, not {text[:40]!r}")
+    if len(edges) >= MOST:
+        raise Refused(f"at most {MOST} edges are changed at a time; drop one first")
+    return list(dict.fromkeys([*edges, text]))
+
+
+def chip(name: str) -> html.Button:
+    """One change, undone by a click."""
+    words = f"edge {name}" if name.count(".") == 3 else f"head {name} off"
+    return html.Button(
+        [words, html.Span("×", className="chip-x", **{"aria-hidden": "true"})],
+        id={"type": "causal-drop", "index": name},
+        className="chip",
+        type="button",
+        **{"aria-label": f"Undo: {words}"},
+    )
+
+
+def options(off: Any, edges: Any, alpha: Any, generates: bool) -> dict[str, Any]:
+    """The options of `knockout` for what was changed."""
+    try:
+        times = float(alpha)
+    except (TypeError, ValueError):
+        raise Refused("by what the attention on the edges is multiplied must be a number from 0 to 1000") from None
+    kept = {"edges": tuple(edges or ()), "heads": tuple(off or ()), "alpha": times}
+    return kept | ({"tokens": ADDED} if generates else {})
+
+
+def told(result: Result, generates: bool) -> list[Any]:
+    """The answers before and after, the text before and after, and the change in numbers."""
+    rows = result.facts["compared"]
+    moved = number(result.facts["together"])
+    was, now = (max(rows, key=lambda row: row[side])["label"] for side in ("before", "after"))
+    said = (
+        f"The answer is now “{visible(now)}” instead of “{visible(was)}”." if was != now else f"Still “{visible(now)}”."
+    )
+    change = f" The {result.unit} of {visible(result.target, 80)} moves by {moved}." if result.target else ""
+    parts: list[Any] = [html.P([html.B(said), change], className="mb-2"), bars(rows)]
+    if generates and result.facts.get("continued"):
+        sides = zip(("As it is", "Changed"), result.facts["continued"], strict=True)
+        parts.append(html.Div([html.Div([html.B(f"{n}: "), visible(t, 200)]) for n, t in sides], className="written"))
+    return parts
+
+
+def number(value: float) -> str:
+    """A signed number with a true minus sign."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def bars(rows: Sequence[Mapping[str, Any]]) -> html.Div:
+    """One pair of bars an answer, the probability as it is above the changed one."""
+
+    def bar(side: str, value: float) -> html.Div:
+        track = html.Span(html.Span(className=f"tried-bar {side}", style={"width": f"{100 * value:.1f}%"}))
+        track.className = "tried-track"
+        number = html.Span(percent(value), className="tried-number")
+        return html.Div([html.Span(side, className="tried-side"), track, number], className="tried-line")
+
+    def answer(row: Mapping[str, Any]) -> html.Div:
+        label = html.Div(f"“{visible(row['label'])}”", className="tried-label")
+        return html.Div([label, *[bar(side, row[side]) for side in ("before", "after")]], className="tried-answer")
+
+    return html.Div([answer(row) for row in rows[:8]], className="tried-bars")

@@ -1,0 +1,309 @@
+"""The receipt beside a map: whether to believe it, in at most five lines, each against its control.
+
+It is computed after the picture is there, behind all other jobs, and says which line decided. What stands in for
+hidden parts can be changed, and the test made harder; both live in the link. A map that fails says so on its face.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from backends.engine import Engine
+from backends.errors import Refused
+from viz.components import query
+from viz.components.jobs import Slot, in_words
+
+SURROUNDINGS = "surroundings"
+"""The stand-in that pictures have beside those of their model; the default there."""
+EFFORTS = (1, 2, 4, 8)
+MARKS = {"holds": ("✓", "Holds"), "fails": ("✗", "Fails"), "cannot tell": ("?", "Cannot tell")}
+"""Icon and word of each verdict; the colour comes with them, never alone."""
+TITLES = {
+    "hiding": ("Hide the brightest part", "score falls by", "same shape elsewhere"),
+    "random parts": ("Hide random parts", "correlation", "copies of the map"),
+    "order": ("Hide from the brightest on", "difference", "random orders"),
+    "stand-in": ("Another stand-in", "score falls by", "same shape elsewhere"),
+    "sum": ("Adds up", "off by a share of", "allowed"),
+    "weights": ("A network that knows nothing", "likeness", "two different inputs"),
+}
+"""What each line is called, what its number is, and what the control's range is of."""
+FACE = "This map failed its test: what it shows as important mattered no more to the model than other places did."
+WAITING = "Testing this map …"
+
+
+class Receipts:
+    """The receipts of a page's `count` maps; ids are `<page>-receipt-…`.
+
+    `register` takes the ids of the stores of the runs' answers and requests, and of the chosen methods.
+    """
+
+    def __init__(self, page: str, count: int) -> None:
+        self.page, self.count = page, count
+        self.slot = Slot(page, "receipt", quiet=True)
+        self.options = f"{page}-receipt-options"
+
+    def id(self, part: str, i: int) -> str:
+        """The id of one part of receipt `i`."""
+        return f"{self.page}-receipt-{part}-{i}"
+
+    def stores(self, link: Mapping[str, Any]) -> html.Div:
+        """The slot and what the link sets, once on the page."""
+        return html.Div([self.slot.parts(), dcc.Store(id=self.options, data=linked(link))])
+
+    def face(self, i: int) -> html.Div:
+        """The place on the map's face."""
+        return html.Div(id=self.id("face", i), role="status")
+
+    def box(self, i: int) -> html.Section:
+        """The place of receipt `i`."""
+        tools = [
+            html.Label("Hidden parts become", htmlFor=self.id("standin", i), className="form-label"),
+            dbc.Select(id=self.id("standin", i), options=[], value="", size="sm"),
+            html.Button("Test harder", id=self.id("harder", i), type="button", className="export"),
+        ]
+        return html.Section(
+            [
+                html.Div(id=self.id("body", i), **{"aria-live": "polite"}),
+                html.Div(tools, id=self.id("tools", i), className="d-none"),
+            ],
+            id=self.id("box", i),
+            className="d-none",
+            **{"aria-label": "Receipt: should you believe this map?"},
+        )
+
+    def register(self, app: Dash, engine: Engine, runs: Slot, card: str, chosen: str) -> None:
+        """Ask for receipts when maps are there, and show them."""
+        self.slot.register(app, engine)
+        many = range(self.count)
+
+        @app.callback(
+            Output(self.slot.requests, "data"),
+            Output(self.options, "data"),
+            *[Output(self.id("standin", i), "options") for i in many],
+            *[Output(self.id("standin", i), "value") for i in many],
+            Input(runs.answers, "data"),
+            Input(chosen, "value"),
+            *[Input(self.id("standin", i), "value") for i in many],
+            *[Input(self.id("harder", i), "n_clicks") for i in many],
+            State(runs.requests, "data"),
+            State(self.options, "data"),
+            State(card, "data"),
+            State(self.slot.requests, "data"),
+            prevent_initial_call=True,
+        )
+        def ask(answers, methods, *rest):  # type: ignore[no-untyped-def]
+            from dash import ctx
+
+            values, (requests, options, card, before) = rest[: self.count], rest[-4:]
+            methods = list(methods or [])[: self.count]
+            picked = {m: (values[i], i) for i, m in enumerate(methods)}
+            changed = changed_options(options or {}, picked, set(ctx.triggered_prop_ids.values()), self.id)
+            there = stand_ins(card)
+            wanted = asked(answers, requests, changed, there)
+            shown = [[{"label": words, "value": kind} for kind, words in there.items()]] * self.count
+            kinds = [standing(changed.get(methods[i], {}) if i < len(methods) else {}, there) for i in many]
+            return (
+                no_update if wanted == before else wanted, no_update if changed == options else changed, *shown, *kinds
+            )  # fmt: skip
+
+        parts = ("face", "children"), ("box", "className"), ("body", "children"), ("tools", "className")
+
+        @app.callback(
+            *[Output(self.id(name, i), prop) for i in many for name, prop in parts],
+            *[Output(self.id("harder", i), "disabled") for i in many],
+            Input(self.slot.answers, "data"),
+            Input(self.slot.requests, "data"),
+            Input(chosen, "value"),
+            State(runs.answers, "data"),
+            prevent_initial_call=True,
+        )
+        def show(answers, requests, methods, runs):  # type: ignore[no-untyped-def]
+            found, why = read(engine, answers, requests)
+            rows, hard = [], []
+            for i in many:
+                method = (methods or [])[i] if i < len(methods or []) else ""
+                rows += parts_of(method, requests or {}, found.get(method), why.get(method, ""))
+                hard.append(_effort((requests or {}).get(method, {}).get("receipt", {})) >= EFFORTS[-1])
+            return *rows, *hard
+
+
+# What is asked
+
+
+def request(run: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The job for the receipt of the map that the job `run` makes."""
+    return {**run, "job": "receipt", "receipt": dict(options)}
+
+
+def asked(
+    answers: Any, requests: Any, options: Mapping[str, Any], there: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The receipts of the maps that are there, by method."""
+    done = (answers or {}).get("keys", {})
+    kept = {m: r for m, r in (requests or {}).items() if m in done}
+    return {m: request(r, clean(options.get(m, {}), there)) for m, r in kept.items()}
+
+
+def clean(options: Mapping[str, Any], there: Mapping[str, str]) -> dict[str, Any]:
+    """The options of a receipt, always complete, so that one test has one key."""
+    return {"replacement": standing(options, there), "effort": _effort(options), "seed": 0}
+
+
+def standing(options: Mapping[str, Any], there: Mapping[str, str]) -> str:
+    """What stands in: what was chosen where there is such a one, else the first."""
+    wanted = options.get("replacement")
+    return wanted if isinstance(wanted, str) and wanted in there else next(iter(there), "")
+
+
+def _effort(options: Mapping[str, Any]) -> int:
+    wanted = options.get("effort", 1)
+    return wanted if type(wanted) is int and wanted in EFFORTS else 1
+
+
+def stand_ins(card: Any) -> dict[str, str]:
+    """What can stand in for hidden parts of the card's inputs, and what it is called; the default first."""
+    if not card:
+        return {}
+    kinds: list[str] = ([SURROUNDINGS] if "pixels" in card["offers"] else []) + list(card.get("stand_ins", ()))
+    words = {SURROUNDINGS: "what is around them", "blur": "a blur", "mean": "the mean", "zero": "zero",
+             "mask": "the mask token", "pad": "padding", "noise": "noise"}  # fmt: skip
+    return {kind: words.get(kind, kind) for kind in kinds}
+
+
+def changed_options(
+    options: Mapping[str, Any], picked: Mapping[str, tuple[Any, int]], triggers: set[Any], id: Any
+) -> dict[str, Any]:
+    """The options by method after what was picked in card i (value, i), or after “test harder” was pressed there."""
+    made = {m: dict(o) for m, o in options.items()}
+    for method, (value, i) in picked.items():
+        mine = made.setdefault(method, {})
+        if id("standin", i) in triggers and value:
+            mine["replacement"] = value
+        if id("harder", i) in triggers:
+            mine["effort"] = min(2 * _effort(mine), EFFORTS[-1])
+    return {m: o for m, o in made.items() if o}
+
+
+def linked(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a link sets, by method; nonsense is left out."""
+    try:
+        given = json.loads(query.text(link, "receipt") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(given, dict):
+        return {}
+    return {m: {k: o[k] for k in ("replacement", "effort") if k in o} for m, o in given.items() if isinstance(o, dict)}
+
+
+def link_of(options: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
+    """What the link carries of the receipts of the `chosen` methods."""
+    return {m: options[m] for m in chosen if options.get(m)}
+
+
+# What is shown
+
+
+def read(engine: Engine, answers: Any, requests: Any) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The receipts that are there, by method, with their `key`; and a sentence for those that cannot be."""
+    found, why = {}, dict((answers or {}).get("sentences", {}))
+    for method, key in (answers or {}).get("keys", {}).items():
+        if method not in (requests or {}):
+            continue
+        try:
+            found[method] = {**engine.store.get_document(key), "key": key}
+        except Refused as refused:
+            why[method] = str(refused)
+    return found, why
+
+
+def parts_of(method: str, requests: Mapping[str, Any], found: Mapping[str, Any] | None, why: str) -> list[Any]:
+    """Face, class of the box, body, and class of the tools, of one card."""
+    if not method or method not in requests:
+        return ["", "d-none", "", "d-none"]
+    if found is None:
+        told = f"No receipt: {in_words(why)}" if why else WAITING
+        return ["", "receipt", html.P(told, className="hint"), "d-none"]
+    box = f"receipt receipt-{_slug(found['verdict'])}"
+    return [face(found), box, body(found, requests[method]), "receipt-tools"]
+
+
+def face(found: Mapping[str, Any]) -> Any:
+    """What is said on the map itself: that it failed."""
+    if found["verdict"] != "fails":
+        return ""
+    return html.P([html.B("✗ Do not rely on this map. "), FACE], className="receipt-face")
+
+
+def body(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
+    """The verdict with its rule, the lines, and what was done."""
+    return [
+        html.H3(["Should you believe this map? ", mark(found["verdict"])]),
+        html.P(ruled(found["rule"]), className="receipt-rule"),
+        html.Ol([_line(line) for line in found["lines"]], className="receipt-lines"),
+        html.P([*done(found["facts"]), " ", _own_link(found, asked)], className="hint"),
+    ]
+
+
+def ruled(rule: str) -> str:
+    """The rule that decided, its lines called as they are on the page."""
+    for name, (title, *_) in TITLES.items():
+        rule = rule.replace(f"“{name}”", f"“{title}”")
+    return rule
+
+
+def mark(verdict: str) -> html.Span:
+    """A verdict as icon, word and colour."""
+    icon, word = MARKS.get(verdict, MARKS["cannot tell"])
+    return html.Span([html.Span(icon, **{"aria-hidden": "true"}), f" {word}"], className=f"seal seal-{_slug(verdict)}")
+
+
+def _slug(verdict: str) -> str:
+    return verdict if verdict in ("holds", "fails") else "open"
+
+
+def _line(line: Mapping[str, Any]) -> html.Li:
+    title, what, of = TITLES.get(line["name"], (str(line["name"]), "value", "control"))
+    numbers = [html.B(title)]
+    if line["value"] is not None:
+        numbers += [f": {what} ", html.Span(number(line["value"]), className="receipt-number")]
+    if line["control"] is not None:
+        low, high = line["control"]
+        numbers += [html.Span(f" ({of}: {number(low)} to {number(high)})", className="hint")]
+    return html.Li([html.Div([html.Span(numbers), mark(line["verdict"])], className="receipt-head"),
+                    html.P(line["sentence"])])  # fmt: skip
+
+
+def number(value: float) -> str:
+    """A number in three figures at most, with a true minus."""
+    if not math.isfinite(value):
+        return "no number"
+    text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1g}"
+    return text.replace("-", "−")
+
+
+def done(facts: Mapping[str, Any]) -> list[str]:
+    """What was done for it, in one sentence."""
+    stand_in = {SURROUNDINGS: "what is around it"}.get(facts["replacement"], f"“{facts['replacement']}”")
+    harder = f", {facts['effort']} times the usual effort" if facts.get("effort", 1) > 1 else ""
+    return [
+        f"What was hidden became {stand_in}. {facts['samples']} random trials (seed {facts['seed']}){harder}; "
+        f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s. Kept with the result and its downloads."
+    ]
+
+
+def _own_link(found: Mapping[str, Any], asked: Mapping[str, Any]) -> html.A:
+    target, method = asked.get("target"), asked["method"]
+    aim: dict[str, Any] = {"target": "|".join(target) if isinstance(target, list) else target}
+    if isinstance(target, dict):
+        aim = {"sequence": target.get("sequence")}
+    kept = {k: v for k, v in asked["receipt"].items() if k != "seed"}
+    options = {method: asked["options"]} if asked.get("options") else {}
+    address = query.link("/attribution", model=asked["model"], input=asked["input"], **aim, methods=method,
+                         options=options, receipt={method: kept})  # fmt: skip
+    return html.A("Link to this receipt", href=address)
