@@ -15,7 +15,7 @@ CARD = ".gallery-card:has-text('bundled/names')"
 def test_from_the_gallery_to_three_kinds_of_picture(window: Any) -> None:
     page = window.open("/")
     expect(page.locator("h1")).to_have_text("Which network do you want to look into?")
-    assert page.locator(".gallery-card").count() == 5
+    assert page.locator(".gallery-card").count() == 7
     page.locator(CARD).get_by_role("link", name="Attention").click()
     expect(page.locator("#attention-map .main-svg").first).to_be_visible(timeout=FIRST)
     expect(page.locator("#attention-sentence")).not_to_be_empty()
