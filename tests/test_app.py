@@ -48,7 +48,16 @@ def test_the_pages_open_without_loading_torch(tmp_path: Path) -> None:
 
 def test_pages_are_found_by_file_name_in_their_order() -> None:
     pages = app.page_modules()
-    assert [p.PATH for p in pages] == ["/", "/attention", "/attribution", "/trajectory", "/causal", "/diffusion", "/data", "/model"]
+    assert [p.PATH for p in pages] == [
+        "/",
+        "/attention",
+        "/attribution",
+        "/trajectory",
+        "/causal",
+        "/diffusion",
+        "/data",
+        "/model",
+    ]
     assert all(p.TITLE and p.QUESTION.endswith("?") for p in pages)
 
 

@@ -52,10 +52,10 @@ def pixels(page: Any) -> list[int]:
 
 
 def test_a_picture_forms_and_its_words_lie_over_it(window: Any, pipeline: str) -> None:
-    page = opened(window, pipeline, 11, 12)
+    page = opened(window, pipeline, 11, 200)  # long enough to be seen forming
     preview = page.locator(".forming img").first
     expect(preview).to_be_visible(timeout=FIRST)
-    expect(page.locator(".forming figcaption").first).to_contain_text("of 12")
+    expect(page.locator(".forming figcaption").first).to_contain_text("of 200")
     expect(page.locator(DRAWN)).to_be_visible(timeout=FIRST)
     expect(preview).to_have_count(0)
 

@@ -18,8 +18,7 @@ from viz.landing import Part
 SHOWS = {"heat": "the whole map", "above": "what is above the threshold", "mask": "a mask", "none": "the picture only"}
 SCALES = {"common": "one for all words", "own": "each word its own"}
 MEASURES = {"iou": "overlap (IoU)", "directed": "share of the row's mask in the column's"}
-VIEW = (
-    "words",
+CONTROLS = (
     "show",
     "opacity",
     "threshold",
@@ -33,6 +32,7 @@ VIEW = (
     "first",
     "last",
 )
+VIEW = ("words", *CONTROLS)
 """What of the view lives in the browser, and in the link."""
 SMALL = ("step", "layer")
 

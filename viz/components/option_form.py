@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import html
+from dash import ALL, Dash, Input, Output, State, html, no_update
 
 from backends import registry
 from backends.errors import Refused
@@ -126,3 +126,18 @@ def changed(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Only the options that differ from the defaults: what a link carries."""
     defaults = registry.method(method).build({}).options()
     return {name: value for name, value in checked(method, values).items() if value != defaults[name]}
+
+
+def register(app: Dash, page: str, store: str) -> None:
+    """Keep in `store` what is set in the page's forms, by method."""
+
+    @app.callback(
+        Output(store, "data"),
+        Input(option_id(page, ALL, ALL), "value"),
+        State(option_id(page, ALL, ALL), "id"),
+        State(store, "data"),
+        prevent_initial_call=True,
+    )
+    def keep(values, ids, before):  # type: ignore[no-untyped-def]
+        after = {**(before or {}), **collect(ids, values)}
+        return no_update if after == before else after

@@ -36,6 +36,20 @@ FAILED = "Vitrine failed on this, and what you gave it is still here; the server
 log = logging.getLogger("vitrine")
 
 
+def page(
+    name: str, question: str, sentence: Any, side: Any, main: Sequence[Any], about: str = "Model, input and answer"
+) -> html.Div:
+    """The frame of an analysis page: `side`, and `main` below its question and a sentence; `about` names the side."""
+    head = html.Div([html.H1(question), html.P(sentence)], className="page-head")
+    return html.Div(
+        [
+            html.Aside(side, className="page-side", **{"aria-label": about}),
+            html.Div([head, *main], className="page-main"),
+        ],
+        className=f"page {name}",
+    )
+
+
 def index() -> str:
     """The HTML around the app, with the theme's colours and the script that chooses between them."""
     return f"""<!DOCTYPE html>

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends import registry
 from backends.engine import Engine
@@ -126,16 +126,7 @@ def _register_form(app: Dash) -> None:
         allowed = {"baseline": ("default", *card.get("stand_ins", ()))}
         return option_form.form(PAGE, method, (options or {}).get(method), allowed)
 
-    @app.callback(
-        Output(part("options"), "data"),
-        Input(option_form.option_id(PAGE, ALL, ALL), "value"),
-        State(option_form.option_id(PAGE, ALL, ALL), "id"),
-        State(part("options"), "data"),
-        prevent_initial_call=True,
-    )
-    def collect(values, ids, before):  # type: ignore[no-untyped-def]
-        after = {**(before or {}), **option_form.collect(ids, values)}
-        return no_update if after == before else after
+    option_form.register(app, PAGE, part("options"))
 
 
 def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callable[[Any], Rows]) -> None:

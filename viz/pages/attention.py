@@ -13,13 +13,12 @@ from backends.engine import Engine
 from backends.store import key_of
 from viz import tiles
 from viz.components import attention_view as shown
-from viz.components import heads, query
+from viz.components import heads, query, shell
 from viz.components.attention_link import part_of, part_options, picked, placed, sentence_of, unknown_head, window_in
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
 from viz.components.jobs import Slot
 from viz.components.long_view import WINDOW, LongHead, head_options, request_for
-from viz.components.shell import LINK
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
 
@@ -53,35 +52,25 @@ def layout(**link: Any) -> html.Div:
     pick = {name: query.text(link, name, most=20) for name in ("layer", "head")}
     token = query.number(link, "token", -1)
     part = query.text(link, "part", most=20)
-    return html.Div(
+    return shell.page(
+        "attention",
+        QUESTION,
+        ["Every head of a transformer looks from each token at the others. ", CAUTION],
+        BENCH.layout(link),
         [
-            html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H1(QUESTION),
-                            html.P(["Every head of a transformer looks from each token at the others. ", CAUTION]),
-                        ],
-                        className="page-head",
-                    ),
-                    dcc.Store(id="attention-pick", data={"link": pick} if any(pick.values()) else None),
-                    dcc.Store(id=WINDOW, data=window_in(link)),
-                    dcc.Store(id="attention-part-linked", data={"asked": part}),
-                    dcc.Store(id="attention-focus", data={"token": token} if token >= 0 else None),
-                    dcc.Store(id="attention-grid-data"),
-                    dcc.Store(id="attention-view"),
-                    dcc.Store(id="attention-dark"),
-                    _part_choice(),
-                    ALL.parts(),
-                    html.Div(id="attention-absent"),
-                    html.Div(id="attention-asked", role="status"),
-                    html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
-                ],
-                className="page-main",
-            ),
+            dcc.Store(id="attention-pick", data={"link": pick} if any(pick.values()) else None),
+            dcc.Store(id=WINDOW, data=window_in(link)),
+            dcc.Store(id="attention-part-linked", data={"asked": part}),
+            dcc.Store(id="attention-focus", data={"token": token} if token >= 0 else None),
+            dcc.Store(id="attention-grid-data"),
+            dcc.Store(id="attention-view"),
+            dcc.Store(id="attention-dark"),
+            _part_choice(),
+            ALL.parts(),
+            html.Div(id="attention-absent"),
+            html.Div(id="attention-asked", role="status"),
+            html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
         ],
-        className="page attention",
     )
 
 
@@ -426,7 +415,7 @@ def _register_browser(app: Dash) -> None:
     )
     app.clientside_callback(
         ClientsideFunction("attention", "link"),
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         Input(BENCH.card, "data"),
         Input(BENCH.input, "data"),
         Input(BENCH.aim, "data"),

@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from backends import registry
 from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import GROUPINGS, Result, regroup
-from viz.components import explained, heat_canvas, inputs, option_form, query, receipt, workbench
+from viz.components import explained, heat_canvas, inputs, option_form, query, receipt, shell, workbench
 from viz.components.coloured_text import coloured_text, legend, sides
 from viz.components.exports import copy_link, exports
 from viz.components.jobs import Slot, in_words
 from viz.components.method_choice import MOST, choices, chosen_for, help_for, nothing, other_methods
-from viz.components.shell import LINK
 from viz.components.side_by_side import common_sentence, headline, keys, results, shared
 
 PATH, TITLE, ORDER = "/attribution", "Attribution", 2
@@ -44,40 +43,28 @@ def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
     methods = query.values(link, "methods", 2 * MOST)
     view = {name: link[name] for name in VIEW if isinstance(link.get(name), str)}
-    return html.Div(
+    return shell.page(
+        "attribution",
+        QUESTION,
+        "Each method below asks in its own way which parts of the input drove the answer. "
+        "Where they agree you can be surer; each of them can be wrong.",
+        BENCH.layout(link),
         [
-            html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H1(QUESTION),
-                            html.P(
-                                "Each method below asks in its own way which parts of the input drove the answer. "
-                                "Where they agree you can be surer; each of them can be wrong."
-                            ),
-                        ],
-                        className="page-head",
-                    ),
-                    dcc.Store(id=part("wanted"), data=methods or None),
-                    dcc.Store(id=part("options"), data=linked_options(link)),
-                    dcc.Store(id=part("view"), data=view),
-                    dcc.Store(id=part("refused")),
-                    dcc.Store(id=part("arranged")),
-                    dcc.Store(id=part("linked-mask"), data=query.text(link, "mask", most=40)),
-                    html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
-                    html.Div(id=part("instead"), role="status"),
-                    html.Div(id=part("no-mask"), role="status"),
-                    html.Div(id=part("nothing")),
-                    html.Section(_pickers(link), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
-                    html.Div(_views(link), id=part("views"), className="panel view-row"),
-                    html.Div(id=part("headline"), className="headline", role="status"),
-                    html.Div([_card(i) for i in range(MOST)], className="results"),
-                ],
-                className="page-main",
-            ),
+            dcc.Store(id=part("wanted"), data=methods or None),
+            dcc.Store(id=part("options"), data=linked_options(link)),
+            dcc.Store(id=part("view"), data=view),
+            dcc.Store(id=part("refused")),
+            dcc.Store(id=part("arranged")),
+            dcc.Store(id=part("linked-mask"), data=query.text(link, "mask", most=40)),
+            html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
+            html.Div(id=part("instead"), role="status"),
+            html.Div(id=part("no-mask"), role="status"),
+            html.Div(id=part("nothing")),
+            html.Section(_pickers(link), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
+            html.Div(_views(link), id=part("views"), className="panel view-row"),
+            html.Div(id=part("headline"), className="headline", role="status"),
+            html.Div([_card(i) for i in range(MOST)], className="results"),
         ],
-        className="page attribution",
     )
 
 
@@ -254,16 +241,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
                 children += [form_for(card, here[0], (options or {}).get(here[0])), help_for(here[0])]
         return wanted, *children
 
-    @app.callback(
-        Output(part("options"), "data"),
-        Input(option_form.option_id(PAGE, ALL, ALL), "value"),
-        State(option_form.option_id(PAGE, ALL, ALL), "id"),
-        State(part("options"), "data"),
-        prevent_initial_call=True,
-    )
-    def collect(values, ids, before):  # type: ignore[no-untyped-def]
-        after = {**(before or {}), **option_form.collect(ids, values)}
-        return no_update if after == before else after
+    option_form.register(app, PAGE, part("options"))
 
 
 def verdicts(engine: Engine, answers: Any) -> dict[str, dict[str, Any]]:
@@ -497,7 +475,7 @@ def verdict_mark(check: Mapping[str, Any] | None) -> Any:
 
 def _register_link(app: Dash) -> None:
     @app.callback(
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         Input(BENCH.card, "data"),
         Input(BENCH.input, "data"),
         Input(BENCH.aim, "data"),

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 
 from backends.engine import Engine
 from backends.errors import Refused
 from viz.components import causal_views as views
-from viz.components import changing, circuits, effects, opposite, option_form, query
+from viz.components import changing, circuits, effects, opposite, option_form, query, shell
 from viz.components.inputs import fits
 from viz.components.jobs import Slot
 from viz.components.method_choice import help_for
 from viz.components.opposite import BESIDE, PAIR, SPAN, Opposite
-from viz.components.shell import LINK
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, alert, link_params, offered, run_request, withheld
 
@@ -79,39 +78,27 @@ def layout(**link: Any) -> html.Div:
         changing.OFF: changing.heads_of(link, "off"), changing.EDGES: changing.edges_of(link),
         circuits.HEADS: circuits.asked(link),
     }  # fmt: skip
-    return html.Div(
+    return shell.page(
+        "causal",
+        QUESTION,
+        "Attention and gradients suggest; interventions show. Change a part, watch the answer.",
+        BENCH.layout(link),
         [
-            html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
+            *[dcc.Store(id=name, data=value) for name, value in stores.items()],
+            html.Div([alert(told) for told in unknown(link)], id="causal-unknown"),
+            html.Div(id="causal-absent"),
             html.Div(
                 [
+                    OTHER.parts(link),
                     html.Div(
-                        [
-                            html.H1(QUESTION),
-                            html.P(
-                                "Attention and gradients suggest; interventions show. Change a part, watch the answer."
-                            ),
-                        ],
-                        className="page-head",
-                    ),
-                    *[dcc.Store(id=name, data=value) for name, value in stores.items()],
-                    html.Div([alert(told) for told in unknown(link)], id="causal-unknown"),
-                    html.Div(id="causal-absent"),
-                    html.Div(
-                        [
-                            OTHER.parts(link),
-                            html.Div(
-                                [_watched(link), REST.parts(), tabs(PAGE, "Interventions", TABS, _panels(link), tab)],
-                                className="panel",
-                            ),
-                        ],
-                        id="causal-there",
-                        className="d-none",
+                        [_watched(link), REST.parts(), tabs(PAGE, "Interventions", TABS, _panels(link), tab)],
+                        className="panel",
                     ),
                 ],
-                className="page-main",
+                id="causal-there",
+                className="d-none",
             ),
         ],
-        className="page causal",
     )
 
 
@@ -239,16 +226,7 @@ def _register_choices(app: Dash) -> None:
             made[1:] = [no_update] * len(METHODS)
         return *made, help_for(method)
 
-    @app.callback(
-        Output("causal-options", "data"),
-        Input(option_form.option_id(PAGE, ALL, ALL), "value"),
-        State(option_form.option_id(PAGE, ALL, ALL), "id"),
-        State("causal-options", "data"),
-        prevent_initial_call=True,
-    )
-    def collect(values, ids, before):  # type: ignore[no-untyped-def]
-        after = {**(before or {}), **option_form.collect(ids, values)}
-        return no_update if after == before else after
+    option_form.register(app, PAGE, "causal-options")
 
     app.clientside_callback(
         ClientsideFunction("causal", "opened"), Output("causal-opened", "data"), Input(BENCH.card, "data")
@@ -456,7 +434,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
 
 def _register_link(app: Dash) -> None:
     @app.callback(
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         *[
             Input(name, "data")
             for name in (BENCH.card, BENCH.input, BENCH.aim, PAIR, SPAN, "causal-tab", "causal-options")

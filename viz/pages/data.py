@@ -16,10 +16,9 @@ from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import VERSION
 from viz import theme
-from viz.components import inputs, option_form, query, sweep, table_view, workbench
+from viz.components import inputs, option_form, query, shell, sweep, table_view, workbench
 from viz.components.exports import copy_link
 from viz.components.jobs import Slot
-from viz.components.shell import LINK
 from viz.components.sweep import PAGE, SWEEP, part, select
 from viz.components.table_view import ANY, OUTCOMES
 from viz.figures import confusion
@@ -40,16 +39,14 @@ TITLES = {"triage": "Triage notes", "radiograph": "Chest films", "names": "Sente
 def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
     linked = {"data": query.text(link, "data", most=64), "run": query.text(link, "run") == "1"}
-    head = [
-        html.H1(QUESTION),
-        html.P(
-            "Give a folder of images or a table of texts. Every row is answered; where labels are there, you see how "
-            "often the answer is right, and where it is not."
-        ),
-    ]
+    sentence = (
+        "Give a folder of images or a table of texts. Every row is answered; where labels are there, you see how "
+        "often the answer is right, and where it is not."
+    )
     stores = {"linked": linked, "card": None, "table": None, "rows": None, "swept": None, "dark": None}
     main = [
-        html.Div(head, className="page-head"),
+        *[dcc.Store(id=part(name), data=value) for name, value in stores.items()],
+        dcc.Store(id=part("options"), data=linked_options(link)),
         TABLE.parts(),
         html.Div(
             [
@@ -61,15 +58,7 @@ def layout(**link: Any) -> html.Div:
             className="d-none",
         ),
     ]
-    return html.Div(
-        [
-            *[dcc.Store(id=part(name), data=value) for name, value in stores.items()],
-            dcc.Store(id=part("options"), data=linked_options(link)),
-            html.Aside([_model_panel(link), _data_panel()], className="page-side", **{"aria-label": "Model and data"}),
-            html.Div(main, className="page-main"),
-        ],
-        className="page data",
-    )
+    return shell.page("data", QUESTION, sentence, [_model_panel(link), _data_panel()], main, "Model and data")
 
 
 def linked_options(link: Mapping[str, Any]) -> dict[str, Any]:
@@ -555,7 +544,7 @@ def _register_link(app: Dash) -> None:
     named = ("label", "predicted", "outcome", "find", "method", "aim", "over")
 
     @app.callback(
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         Input(part("card"), "data"),
         Input(part("table"), "data"),
         Input(SWEEP.requests, "data"),

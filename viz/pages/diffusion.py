@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -14,10 +14,9 @@ from backends.errors import Refused
 from backends.results import Result
 from backends.store import key_of
 from viz import landing, paintings, theme
-from viz.components import easel, heat_canvas, landed
+from viz.components import easel, heat_canvas, landed, shell
 from viz.components.easel import OPEN, RUN, part
 from viz.components.exports import exports
-from viz.components.shell import LINK
 from viz.components.tabs import tabs
 from viz.components.workbench import OTHER, about, alert, open_request
 
@@ -31,50 +30,28 @@ CAUTION = (
 )
 TABS = {"words": "Word by word", "step": "By step", "layer": "By layer", "overlap": "Overlap"}
 FORM = [easel.field_id(name) for name in easel.LINKED]
-LOOK = (
-    "show",
-    "opacity",
-    "threshold",
-    "rule",
-    "colours",
-    "scale",
-    "smooth",
-    "grey",
-    "outline",
-    "part",
-    "first",
-    "last",
-    "layer",
-    "head",
-)
+LOOK = (*landed.CONTROLS, "layer", "head")
 """The controls that the browser reads, in the order of `draw` in assets/diffusion.js."""
 
 
 def layout(**query: Any) -> html.Div:
     """The page as the link left it."""
     tab = query.get("tab") if query.get("tab") in TABS else "words"
-    head = [html.H1(QUESTION), html.P("Type a prompt, watch the picture form, and see for each word where it landed.")]
-    return html.Div(
-        [
-            *easel.stores(query),
-            html.Aside(easel.side(query), className="page-side", **{"aria-label": "Model, prompt and settings"}),
-            html.Div(
-                [
-                    html.Div(head, className="page-head"),
-                    html.P(CAUTION, className="hint caution"),
-                    RUN.parts(),
-                    html.Div(id=part("forming"), className="forming", role="status", **{"aria-live": "off"}),
-                    html.Section(_stage(query), id=part("result"), className="d-none", **{"aria-label": "Picture"}),
-                    html.Section(
-                        tabs("diffusion", "Ways to look at the words", TABS, _panels(), str(tab)),
-                        id=part("more"), className="d-none", **{"aria-label": "All words"},
-                    ),
-                ],
-                className="page-main",
-            ),
-        ],
-        className="page diffusion",
-    )  # fmt: skip
+    sentence = "Type a prompt, watch the picture form, and see for each word where it landed."
+    main = [
+        *easel.stores(query),
+        html.P(CAUTION, className="hint caution"),
+        RUN.parts(),
+        html.Div(id=part("forming"), className="forming", role="status", **{"aria-live": "off"}),
+        html.Section(_stage(query), id=part("result"), className="d-none", **{"aria-label": "Picture"}),
+        html.Section(
+            tabs("diffusion", "Ways to look at the words", TABS, _panels(), str(tab)),
+            id=part("more"),
+            className="d-none",
+            **{"aria-label": "All words"},
+        ),
+    ]
+    return shell.page("diffusion", QUESTION, sentence, easel.side(query), main, "Model, prompt and settings")
 
 
 def _stage(query: Mapping[str, Any]) -> list[Any]:
@@ -178,7 +155,7 @@ def _register_model(app: Dash, engine: Engine) -> None:
 def _register_drawing(app: Dash, engine: Engine) -> None:
     @app.callback(
         Output(RUN.requests, "data"),
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         Output(part("problem"), "children"),
         Output(part("text"), "value"),
         Output(part("seed"), "value"),
@@ -192,11 +169,8 @@ def _register_drawing(app: Dash, engine: Engine) -> None:
     )
     def draw(_clicks, examples, card, linked, *values):  # type: ignore[no-untyped-def]
         form = dict(zip(easel.LINKED, values, strict=True))
-        trigger = ctx.triggered_id
-        if isinstance(trigger, dict) and not any(examples):
-            return [no_update] * 6
-        index = trigger["index"] if isinstance(trigger, dict) else None
-        return drawn(engine, card, form, linked, trigger == part("card"), index)
+        asked, index = asking(ctx.triggered_prop_ids.values(), examples)
+        return drawn(engine, card, form, linked, asked == part("card"), index) if asked else [no_update] * 6
 
     @app.callback(
         Output(part("forming"), "children"),
@@ -207,6 +181,18 @@ def _register_drawing(app: Dash, engine: Engine) -> None:
     )
     def form(_ticks, answers, requests):  # type: ignore[no-untyped-def]
         return forming(engine, requests, answers)
+
+
+def asking(triggers: Iterable[Any], examples: Sequence[Any]) -> tuple[Any, int | None]:
+    """What asks for a drawing, and the index of the example that does.
+
+    Buttons that only appeared ask for none; they come in the same call as the card that brings them.
+    """
+    there = list(triggers)
+    if part("card") in there:
+        return part("card"), None
+    index = next((t["index"] for t in there if isinstance(t, Mapping)), None) if any(examples) else None
+    return (part("example"), index) if index is not None else (part("apply") if part("apply") in there else None, None)
 
 
 def drawn(

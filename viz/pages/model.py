@@ -11,10 +11,9 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from backends import catalog, settings
 from backends.engine import Engine
 from backends.errors import Refused
-from viz.components import forecast
+from viz.components import forecast, shell
 from viz.components.jobs import Slot
 from viz.components.query import link, text
-from viz.components.shell import LINK
 from viz.components.workbench import alert, open_request
 
 PATH, TITLE, ORDER = "/model", "Model", 7
@@ -127,42 +126,26 @@ TASKS = {
 
 def layout(**query: Any) -> html.Div:
     """The page as the link left it."""
-    return html.Div(
+    return shell.page(
+        "model",
+        QUESTION,
+        "On opening, one small forward finds the parts of the network by what they do, and "
+        "checks what was found. A view whose check fails is withdrawn. What it takes to run "
+        "is said beforehand.",
+        html.Section(
+            [html.H2("Model"), *_picker(query)], className="panel", **{"aria-label": "Model and how it is opened"}
+        ),
         [
-            html.Aside(
-                html.Section(
-                    [html.H2("Model"), *_picker(query)],
-                    className="panel",
-                    **{"aria-label": "Model and how it is opened"},
-                ),
-                className="page-side",
-            ),
-            html.Div(
-                [
-                    html.Div(
-                        [
-                            html.H1(QUESTION),
-                            html.P(
-                                "On opening, one small forward finds the parts of the network by what they do, and "
-                                "checks what was found. A view whose check fails is withdrawn. What it takes to run "
-                                "is said beforehand."
-                            ),
-                        ],
-                        className="page-head",
-                    ),
-                    html.Div(_strange(query), role="alert"),
-                    html.Div(id="model-problem", role="alert"),
-                    OPENING.parts(),
-                    html.Div(id="model-card", role="status"),
-                    html.Div(id="model-checks"),
-                    html.Div(id="model-parts"),
-                    FORECAST.parts(),
-                    html.Div(id="model-takes"),
-                ],
-                className="page-main",
-            ),
+            html.Div(_strange(query), role="alert"),
+            html.Div(id="model-problem", role="alert"),
+            OPENING.parts(),
+            html.Div(id="model-card", role="status"),
+            html.Div(id="model-checks"),
+            html.Div(id="model-parts"),
+            FORECAST.parts(),
+            html.Div(id="model-takes"),
         ],
-        className="page model",
+        about="Model",
     )
 
 
@@ -240,7 +223,7 @@ def register(app: Dash, engine: Engine) -> None:
         Output(OPENING.requests, "data"),
         Output("model-problem", "children"),
         Output("model-other-area", "className"),
-        Output(LINK, "data", allow_duplicate=True),
+        Output(shell.LINK, "data", allow_duplicate=True),
         Input("model-name", "value"),
         Input("model-other", "value"),
         Input("model-dtype", "value"),

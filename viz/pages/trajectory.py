@@ -10,13 +10,12 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 
 from backends.engine import Engine
 from backends.errors import Refused
-from viz.components import depth, following, formed, inputs, lens_table, query, stacks
+from viz.components import depth, following, formed, inputs, lens_table, query, shell, stacks
 from viz.components.exports import exports
 from viz.components.following import followed, followed_of, token_name
 from viz.components.jobs import Slot
 from viz.components.picture import picture
 from viz.components.places import AUTO, no_position, place, position_options
-from viz.components.shell import LINK
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, alert, fits, link_params, offered, run_request
 
@@ -83,44 +82,34 @@ def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
     tab = query.choice(link, "tab", tuple(TABS), "lens")
     position = query.text(link, "position", AUTO, most=12)
-    return html.Div(
+    return shell.page(
+        "trajectory",
+        QUESTION,
+        "A network builds its answer layer by layer. Watch it appear and the states move.",
+        BENCH.layout(link),
         [
-            html.Aside(BENCH.layout(link), className="page-side", **{"aria-label": "Model, input and answer"}),
+            dcc.Store(id="trajectory-tokens", data=followed_of(link)),
+            dcc.Store(id="trajectory-dark"),
+            dcc.Store(id="trajectory-opened"),
+            dcc.Store(id="trajectory-of"),
+            dcc.Store(id="trajectory-linked-part", data=query.text(link, "part", most=40)),
+            html.Div([alert(told) for told in unknown(link)], id="trajectory-unknown"),
+            html.Div(id="trajectory-no-part"),
+            html.Div(id="trajectory-summary", className="panel formed", role="status"),
+            LENS.parts(),
+            STATES.parts(),
             html.Div(
                 [
-                    html.Div(
-                        [
-                            html.H1(QUESTION),
-                            html.P("A network builds its answer layer by layer. Watch it appear and the states move."),
-                        ],
-                        className="page-head",
-                    ),
-                    dcc.Store(id="trajectory-tokens", data=followed_of(link)),
-                    dcc.Store(id="trajectory-dark"),
-                    dcc.Store(id="trajectory-opened"),
-                    dcc.Store(id="trajectory-of"),
-                    dcc.Store(id="trajectory-linked-part", data=query.text(link, "part", most=40)),
-                    html.Div([alert(told) for told in unknown(link)], id="trajectory-unknown"),
-                    html.Div(id="trajectory-no-part"),
-                    html.Div(id="trajectory-summary", className="panel formed", role="status"),
-                    LENS.parts(),
-                    STATES.parts(),
-                    html.Div(
-                        [
-                            stacks.picker(PAGE, query.text(link, "part", most=40)),
-                            _position(position),
-                            html.Div(id="trajectory-no-position", role="status"),
-                            tabs(PAGE, "Views of the layers", TABS, _panels(link), tab),
-                        ],
-                        id="trajectory-views",
-                        className="panel",
-                    ),
-                    html.Div(id="trajectory-downloads", className="downloads"),
+                    stacks.picker(PAGE, query.text(link, "part", most=40)),
+                    _position(position),
+                    html.Div(id="trajectory-no-position", role="status"),
+                    tabs(PAGE, "Views of the layers", TABS, _panels(link), tab),
                 ],
-                className="page-main",
+                id="trajectory-views",
+                className="panel",
             ),
+            html.Div(id="trajectory-downloads", className="downloads"),
         ],
-        className="page trajectory",
     )
 
 
@@ -437,7 +426,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
 
 def _register_link(app: Dash) -> None:
     @app.callback(
-        Output(LINK, "data"),
+        Output(shell.LINK, "data"),
         Input(BENCH.card, "data"),
         Input(BENCH.input, "data"),
         Input(BENCH.aim, "data"),

@@ -239,3 +239,12 @@ def test_the_figure_shows_the_picture_and_every_word() -> None:
     assert figure.layout.coloraxis.cmax == pytest.approx(float(drawing().arrays["map"].max()))
     np.testing.assert_array_equal(figure.data[3].z, drawing().arrays["map"][2])
     assert "attention is correlation" in figure.layout.title.subtitle.text
+
+
+def test_example_buttons_that_come_with_the_card_do_not_hide_it() -> None:
+    button = {"type": "diffusion-example", "index": 1}
+    assert diffusion.asking([button, "diffusion-card"], [None, None]) == ("diffusion-card", None)
+    assert diffusion.asking(["diffusion-apply", "diffusion-card", button], [None]) == ("diffusion-card", None)
+    assert diffusion.asking([button], [None, None]) == (None, None)
+    assert diffusion.asking([button], [None, 1]) == ("diffusion-example", 1)
+    assert diffusion.asking(["diffusion-apply"], [None, 1]) == ("diffusion-apply", None)
