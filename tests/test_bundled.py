@@ -1,6 +1,7 @@
 """The bundled models keep their promises: truthful data, plain folders, cards that hold."""
 
 import os
+import re
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -74,18 +75,33 @@ def test_training_and_measuring_share_no_frame_pair_or_period():
     assert not pairs[0] & pairs[1]
 
 
-def test_a_rationale_is_the_deciding_symptom_and_its_cue():
+def test_a_rationale_is_the_deciding_symptom_and_what_denies_a_worse_one():
     note = triage.write([("she [-denies] {-} but [+has] {+}", ["fever", "a seizure"], ["", "new"], "at night")])
     assert note.text == "She denies fever but has a new seizure at night."
     assert note.label == "urgent"
-    assert [note.text[a:b] for a, b in note.rationale] == ["has", "seizure"]
+    assert [note.text[a:b] for a, b in note.rationale] == ["seizure"]
+    turned = triage.write(
+        [("she [-denies] {-} [-or] {-} but [+has] {+}", ["a seizure", "fever", "cough"], [""] * 3, "")]
+    )
+    assert turned.label == "soon"
+    assert [turned.text[a:b] for a, b in turned.rationale] == ["denies", "cough"]
 
 
 def test_denying_the_deciding_symptom_changes_the_label():
     affirmed = triage.write([("she [+has] {+}", ["chest pain"], [""], "")])
     denied = triage.write([("she [-denies] {-}", ["chest pain"], [""], "")])
     assert (affirmed.label, denied.label) == ("urgent", "routine")
-    assert [denied.text[a:b] for a, b in denied.rationale] == ["denies", "chest pain"]
+    assert [denied.text[a:b] for a, b in denied.rationale] == ["denies"]
+
+
+def test_hiding_a_deciding_word_changes_the_label_where_only_one_decides_and_no_other_word_does():
+    for note in triage.notes(8, 120, "test"):
+        words = [match.span() for match in re.finditer(r"\w+", note.text)]
+        changed = [word for word in words if note.without([word]).label != note.label]
+        assert all(any(a <= word[0] < b for a, b in note.rationale) for word in changed)
+        if len(note.rationale) == 1:
+            assert changed == [w for w in words if note.rationale[0][0] <= w[0] < note.rationale[0][1]]
+        assert note.without([(0, len(note.text))]).label == "routine"
 
 
 def test_the_roles_of_a_name_sentence_are_where_they_say():
@@ -234,7 +250,7 @@ def test_the_notes_of_the_card_are_answered_as_it_says():
     first = shown[0]
     assert first["input"] == "no fever but severe chest pain"
     assert first["target"] == "urgent"
-    assert [first["input"][a:b] for a, b in first["truth"]["spans"]] == ["but", "chest pain"]
+    assert [first["input"][a:b] for a, b in first["truth"]["spans"]] == ["chest pain"]
 
 
 def test_the_prompts_of_the_card_are_answered_as_it_says():

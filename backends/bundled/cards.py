@@ -56,7 +56,8 @@ WORDS: dict[str, dict] = {
         ),
         "data": (
             "Notes of 1 to 4 sentences from templates: 10 urgent and 12 less urgent symptoms, affirmed or denied, with "
-            "modifiers that mean nothing. The frames of the sentences are divided between training and measuring."
+            "modifiers that mean nothing. The frames of the sentences are divided between training and measuring. "
+            "In half of the training notes words are hidden behind [MASK], and the label is that of what is left."
         ),
         "limits": [
             NOT_CLINICAL,

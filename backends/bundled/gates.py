@@ -7,6 +7,7 @@ alone, with transformers' Auto classes and no network; it exits with 1 when a ga
 import argparse
 import json
 import os
+import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,6 +157,17 @@ def negated_red(note: triage.Note) -> bool:
     return note.label != "urgent" and any(name.removeprefix("a ") in note.text.lower() for name in triage.RED)
 
 
+def triage_hidden(notes: list[triage.Note]) -> tuple[list[str], list[str]]:
+    """Each note with one word, drawn at random, behind [MASK], and the label of what is left."""
+    rng, texts, labels = np.random.default_rng(SEED), [], []
+    for note in notes:
+        words = [match.span() for match in re.finditer(r"\w+", note.text)]
+        start, end = words[rng.integers(len(words))]
+        texts.append(f"{note.text[:start]}[MASK]{note.text[end:]}")
+        labels.append(note.without([(start, end)]).label)
+    return texts, labels
+
+
 def triage_figures(path: Path, n: int) -> list[Figure]:
     """Right labels on sentence frames kept from training."""
     made = triage.notes(SEED, n, "test")
@@ -163,10 +175,14 @@ def triage_figures(path: Path, n: int) -> list[Figure]:
     right = said == np.array([note.label for note in made])
     denied = np.array([negated_red(note) for note in made])
     sentence = triage_said(path, ["no fever but severe chest pain"]) == ["urgent"]
+    veiled, left = triage_hidden(made)
+    still = np.array(triage_said(path, veiled)) == np.array(left)
     return [
         Figure("accuracy", float(right.mean()), n, ">= 0.98", "right label; sentence frames kept from training"),
         Figure("accuracy on denials", float(right[denied].mean()), int(denied.sum()), ">= 0.98",
                "right label where an urgent symptom is named but denied"),
+        Figure("accuracy with a word hidden", float(still.mean()), n, ">= 0.97",
+               "label of what is left when one word of the note is [MASK]"),
         Figure("the design's sentence", float(sentence), 1, ">= 1", "“no fever but severe chest pain” is urgent"),
     ]  # fmt: skip
 

@@ -3,11 +3,14 @@
 Everything is synthetic; the lists are no medical knowledge and not for clinical use. The rule:
 a note is `urgent` when it affirms a symptom of `RED`, else `soon` when it affirms one of `YELLOW`,
 else `routine`. A denied symptom counts for nothing, and how severe it is called does not matter.
+The rule also says what a note with hidden words means: a symptom stands while all its words do, and is denied
+only while the word that denies it is there. So what hiding does is known, too.
 Sentence frames are divided: those used to measure are never used to train.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -27,6 +30,7 @@ TAILS = ("", "", "since yesterday", "for two days", "this morning", "at night")
 UNKNOWN = "___"
 SUBJECTS = ("the patient", "she", "he", "this man", "this woman", UNKNOWN)
 AFFIRM = ("reports", "has", "complains of", "presents with", "describes", "developed")
+DENYING = ("no", "not", "never", "without", "denies", "resolved", "gone")
 DENY = ("denies", "has no", "does not have", "never had", "is without", "reports no")
 FILLERS = {
     "train": (
@@ -50,29 +54,54 @@ MARK = re.compile(r"\[([+-])(.+?)\]|\{([+-])\}")
 
 
 @dataclass(frozen=True)
-class Note:
-    """A note, its label, and the character spans of the words that decide it.
+class Symptom:
+    """A symptom of a note: its name, whether it is affirmed, its span, its cue's span and that of the denying word."""
 
-    `rationale` spans the deciding symptoms (those affirmed at the label's level; for `routine`
-    those denied) and the cue that affirms or denies each. Modifiers are never part of it.
+    name: str
+    affirmed: bool
+    span: Span
+    cue: Span | None
+    denial: Span | None = None
+
+    @property
+    def level(self) -> int:
+        """The index of the label that this symptom asks for where it is affirmed."""
+        return 2 if self.name in RED else 1
+
+
+@dataclass(frozen=True)
+class Note:
+    """A note, its label, its symptoms, and the character spans of the words that decide its label.
+
+    `rationale` spans the symptoms affirmed at the label's level, and the words that deny one of a higher level: without
+    these, it would count. Modifiers, and cues that affirm, are never part of it: without them nothing changes.
     `affirmed` and `denied` span every symptom of the note.
     """
 
     text: str
     label: str
-    rationale: tuple[tuple[int, int], ...]
-    affirmed: tuple[tuple[int, int], ...] = ()
-    denied: tuple[tuple[int, int], ...] = ()
+    rationale: tuple[Span, ...]
+    symptoms: tuple[Symptom, ...] = ()
 
+    @property
+    def affirmed(self) -> tuple[Span, ...]:
+        """The spans of the symptoms that are affirmed."""
+        return tuple(s.span for s in self.symptoms if s.affirmed)
 
-@dataclass(frozen=True)
-class Symptom:
-    """A symptom of a note: its name, whether it is affirmed, its span and its cue's span."""
+    @property
+    def denied(self) -> tuple[Span, ...]:
+        """The spans of the symptoms that are denied."""
+        return tuple(s.span for s in self.symptoms if not s.affirmed)
 
-    name: str
-    affirmed: bool
-    span: tuple[int, int]
-    cue: tuple[int, int] | None
+    def without(self, hidden: Sequence[Span]) -> "Note":
+        """The note when words that touch a span of `hidden` cannot be read: fewer symptoms, others no longer denied."""
+
+        def readable(span: Span | None) -> bool:
+            return span is None or not any(a < span[1] and span[0] < b for a, b in hidden)
+
+        left = [s for s in self.symptoms if readable(s.span)]
+        left = [s if s.affirmed or readable(s.denial) else replace(s, affirmed=True, cue=None) for s in left]
+        return Note(self.text, *judge(left), tuple(left))
 
 
 def frames(split: str) -> list[str]:
@@ -115,7 +144,11 @@ def fill(frame: str, names: list[str], modifiers: list[str], start: int = 0) -> 
         gaps.append((name, mark[3], spans[2], len(cues)))
         text += phrase
     text += frame[at:]
-    return text, [Symptom(name, sign == "+", span, cue_of(sign, cues, seen)) for name, sign, span, seen in gaps]
+    denying = [(sign, denial_in(text, span, start)) for sign, span in cues]
+    return text, [
+        Symptom(name, sign == "+", span, cue_of(sign, cues, seen), denial_of(sign, denying, seen))
+        for name, sign, span, seen in gaps
+    ]
 
 
 def cue_of(sign: str, cues: list, seen: int) -> tuple[int, int] | None:
@@ -125,13 +158,29 @@ def cue_of(sign: str, cues: list, seen: int) -> tuple[int, int] | None:
     return before[-1] if before else after[0] if after and sign == "-" else None
 
 
-def judge(symptoms: list[Symptom]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The label of these symptoms and the spans that decide it."""
-    affirmed = [s for s in symptoms if s.affirmed]
-    red = [s for s in affirmed if s.name in RED]
-    label, deciding = ("urgent", red) if red else ("soon", affirmed) if affirmed else ("routine", symptoms)
-    spans = {span for s in deciding for span in (s.cue, s.span) if span}
-    return label, tuple(sorted(spans))
+def denial_in(text: str, cue: Span, start: int) -> Span | None:
+    """The span of the denying word of a cue in `text`, which begins at `start`; "or" has none."""
+    for word in re.finditer(r"\w+", text[cue[0] - start : cue[1] - start]):
+        if word[0].lower() in DENYING:
+            return cue[0] + word.start(), cue[0] + word.end()
+    return None
+
+
+def denial_of(sign: str, denying: list[tuple[str, Span | None]], seen: int) -> Span | None:
+    """The word that denies a symptom: the last one among the `seen` first cues, or else the next."""
+    if sign == "+":
+        return None
+    return cue_of(
+        "-", [(kind, span) for kind, span in denying if span], sum(span is not None for _, span in denying[:seen])
+    )
+
+
+def judge(symptoms: list[Symptom]) -> tuple[str, tuple[Span, ...]]:
+    """The label of these symptoms and the spans that decide it: see `Note`."""
+    level = max((s.level for s in symptoms if s.affirmed), default=0)
+    deciding = {s.span for s in symptoms if s.affirmed and s.level == level}
+    denying = {s.denial for s in symptoms if s.denial and s.level > level}
+    return LABELS[level], tuple(sorted(deciding | denying))
 
 
 def write(parts: list[tuple[str, list[str], list[str], str]], polish: bool = True) -> Note:
@@ -146,9 +195,7 @@ def write(parts: list[tuple[str, list[str], list[str], str]], polish: bool = Tru
         sentence += f" {tail}" if tail else ""
         text += sentence[0].upper() + sentence[1:] if polish else sentence
         symptoms += found
-    label, rationale = judge(symptoms)
-    affirmed, denied = (tuple(s.span for s in symptoms if s.affirmed is sign) for sign in (True, False))
-    return Note(text + ("." if polish else ""), label, rationale, affirmed, denied)
+    return Note(text + ("." if polish else ""), *judge(symptoms), tuple(symptoms))
 
 
 def draw(rng: np.random.Generator, choices: list[str], fillers: tuple[str, ...]) -> Note:
@@ -187,4 +234,4 @@ def words() -> list[str]:
     marks = [*frames("train"), *frames("test"), *BARE, *FILLERS["train"], *FILLERS["test"]]
     text = re.sub(r"[\[\]{}+\-]", " ", " ".join([*marks, *RED, *YELLOW, *MODIFIERS, *TAILS]))
     common = [word for word in text.split() if word != UNKNOWN]
-    return list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", ",", *common]))
+    return list(dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", ",", *common]))
