@@ -18,32 +18,48 @@ from backends.evidence._places import Places
 from backends.evidence._replacing import Hiding
 from backends.models._base import Model
 
-SHARES = (0.1, 0.2, 0.35, 0.5)
-"""How much of a picture or a text a mask hides."""
-WIDTHS = (0.024, 0.047, 0.07)
-"""The softness of a picture's masks, as a share of its longer side."""
+SHARES = (0.025, 0.05, 0.08)
+"""How much of a picture a mask hides."""
+WORDS = 0.35
+"""How much of a text a mask hides, beside single words: several words may say the same, and then only sets tell."""
+SINGLE = 96
+"""Texts of up to so many words have each word hidden by itself, too."""
+WIDTHS = (0.024, 0.09)
+"""The softness of a picture's masks, scattered or compact, as a share of its longer side."""
+OVERLAP = 0.25
+"""The share of a region that another may cover and still lie elsewhere."""
+RIDGE = 0.01
+"""The weight of the penalty that keeps effects small where the bank says little."""
 KEPT = 32
 """Inputs whose banks are kept for each model."""
 
 
+def sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """How many places the masks hide, ascending: `SHARES` of a picture, single words and `WORDS` of a text."""
+    count = int(np.prod(shape))
+    if len(shape) == 2:
+        return tuple(sorted({max(round(share * count), 1) for share in SHARES}))
+    return 1, max(round(WORDS * count), 2)
+
+
 @lru_cache(maxsize=16)
 def masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
-    """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random words."""
+    """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random sets of words."""
     made = np.stack([_mask(shape, i, seed) for i in range(count)])
     made.setflags(write=False)
     return made
 
 
 def _mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
-    chance = np.random.default_rng([seed, index])
-    share = SHARES[index // len(WIDTHS) % len(SHARES)]
+    chance, kinds = np.random.default_rng([seed, index]), sizes(shape)
     if len(shape) == 2:
-        field_ = clouds(shape, WIDTHS[index % len(WIDTHS)], chance)
-        return field_ > np.quantile(field_, 1 - share)
+        size = kinds[index % len(kinds)]
+        field_ = clouds(shape, WIDTHS[index // len(kinds) % len(WIDTHS)], chance)
+        return np.argsort(np.argsort(-field_, kind="stable")) < size
     words = shape[0]
-    if index < words:  # each word by itself first
+    if index < words <= SINGLE:  # each word by itself first
         return np.arange(words) == index
-    return chance.permutation(words) < max(round(words * share), 1)
+    return chance.permutation(words) < kinds[-1]
 
 
 def clouds(shape: tuple[int, ...], width: float, chance: np.random.Generator) -> np.ndarray:
@@ -84,6 +100,25 @@ class Bank:
     def drops(self) -> np.ndarray:
         """How much of the score each mask costs, (mask,)."""
         return self.whole[0] - self.answers[:, 0]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many places the masks hide, ascending."""
+        return sizes(self.places.shape)
+
+    @property
+    def effects(self) -> np.ndarray:
+        """How much of the score each place is worth, (place,), by ridge regression of the drops on what was hidden."""
+        many = len(self.hidden)
+        design = np.concatenate([np.ones((many, 1)), self.hidden], 1)
+        penalty = RIDGE * many * np.diag([0.0] + [1.0] * self.places.count)
+        return np.linalg.solve(design.T @ design + penalty, design.T @ self.drops)[1:]
+
+    def elsewhere(self, chosen: np.ndarray) -> np.ndarray:
+        """The masks (mask,) bool about as large as the region `chosen` (place,) that lie elsewhere."""
+        size = min(self.sizes, key=lambda size: abs(np.log(size / max(chosen.sum(), 1))))
+        apart = (self.hidden & chosen).sum(1) <= OVERLAP * min(size, chosen.sum())
+        return (self.hidden.sum(1) == size) & apart
 
     def ask(self, hidden: np.ndarray, remember: bool = True) -> np.ndarray:
         """Score, probability and lead (N, 3) with `hidden` (N, place) replaced; what was asked before costs nothing."""

@@ -17,8 +17,15 @@ from backends.evidence._replacing import Hiding, replacements
 from backends.models._base import Batch, Model, Target
 from backends.results import Result
 
-SHARE = {"picture": 0.1, "text": 0.2}
-"""How much of the input counts as the brightest part, at most."""
+COPIES = 16
+"""Places where a part's own shape is hidden, too, when the test is harder."""
+DECIDES = {"picture": ("hiding", "random parts"), "text": ("random parts", "hiding")}
+"""The line that decides, and the one that says the same of the rest of the map.
+
+Random masks cannot cover every place of a picture finely, so hiding what is bright is the sharper question there. In a
+text it is not: of few words a handful hits one that matters by luck, and where two say the same, hiding one moves
+nothing; random sets of words tell.
+"""
 SEEN = 3
 """Grey levels by which a picture read again may differ from the one on the map."""
 SILENT = 0.02
@@ -45,7 +52,7 @@ def make(
             lines.append(randomisation.line(model, batch, result, wanted))
         else:
             lines += [line for line in [completeness.line(float(attribution.sum()), result.facts)] if line]
-    verdict, rule = decide(lines, told(one))
+    verdict, rule = decide(lines, told(one), "picture" if places.pictured else "text")
     step(1.0)
     facts = {
         "method": result.method, "target": made.target.words, "replacement": one.hiding.kind,
@@ -93,12 +100,13 @@ class _Making:
 
     def lines(self, one: Bank, values: np.ndarray, others: Sequence[str], signed: bool) -> list[Line]:
         """The lines that every map gets."""
-        share = SHARE["picture" if self.places.pictured else "text"]
-        made = [hiding.line(one, values, share, signed), bank_correlation.line(one, values)]
+        harder = self.effort > 1
+        made = [hiding.line(one, values, signed, COPIES if harder else 0), bank_correlation.line(one, values)]
         self.step(0.7)
-        made.append(curves.line(one, values))
         if others:
-            made.append(replacement.line(one, self.bank(others[0], 0.0), values, share, made[0]))
+            made.append(replacement.line(one, self.bank(others[0], 0.0), values))
+        if harder:
+            made.append(curves.line(one, values))
         return made
 
 
@@ -138,35 +146,38 @@ def told(one: Bank) -> str:
     return f"nothing that was hidden by “{one.hiding.kind}” changed the answer, so no map can be tested this way"
 
 
-def decide(lines: Sequence[Line], silent: str = "") -> tuple[str, str]:
-    """The verdict of all lines, and the rule with the line that decided.
+def decide(lines: Sequence[Line], silent: str = "", kind: str = "picture") -> tuple[str, str]:
+    """The verdict of all lines, and the rule with the line that decided it: see `DECIDES`.
 
-    “hiding” and “random parts” ask the network two different questions: does the brightest part matter, and does the
-    whole map foresee what does? The first decides unless the second says the opposite; then nothing is claimed.
     “weights” can only fail a map.
     """
     if silent:
         return CANNOT, f"Cannot tell: {silent}."
     found: Mapping[str, Line] = {line.name: line for line in lines}
-    first, second, weights = found["hiding"].verdict, found["random parts"].verdict, found.get("weights")
-    if first == HOLDS and weights and weights.verdict == FAILS:
+    first, weights = found[DECIDES[kind][0]], found.get("weights")
+    reason = REASONS[first.name]
+    if first.verdict == HOLDS and weights and weights.verdict == FAILS:
         return FAILS, "Fails because of “weights”: a network that knows nothing gives the same map."
-    if first == HOLDS and second == FAILS:
-        return CANNOT, "Cannot tell: “hiding” holds, but “random parts” fails: the rest of the map foresees nothing."
     if found["hiding"].about.get("against"):
         return CANNOT, (
             "Cannot tell: hiding what is bright raises the score, and this map says only what matters, not whether it "
             "speaks for the answer or against it (“hiding”)."
         )
     but = _but(found.get("stand-in"))
-    if first == HOLDS:
-        return HOLDS, f"Holds because of “hiding”: what is bright matters more than elsewhere{but}."
-    if second == HOLDS:
-        words = "fails" if first == FAILS else "is too close to call"
-        return CANNOT, f"Cannot tell: “hiding” {words}, but “random parts” holds; test harder."
-    if first == second == CANNOT:
-        return CANNOT, "Cannot tell: “hiding” and “random parts” are both too close to call; test harder."
-    return FAILS, f"Fails because of “hiding”: what is bright matters no more than elsewhere{but}."
+    if first.verdict == CANNOT:
+        return CANNOT, f"Cannot tell: “{first.name}” is too close to call; test harder."
+    word = "Holds" if first.verdict == HOLDS else "Fails"
+    return first.verdict, f"{word} because of “{first.name}”: {reason[first.verdict]}{but}."
+
+
+REASONS = {
+    "hiding": {
+        HOLDS: "what is bright matters more than elsewhere", FAILS: "what is bright matters no more than elsewhere",
+    },
+    "random parts": {
+        HOLDS: "the bright words are those that matter", FAILS: "the bright words are not those that matter",
+    },
+}  # fmt: skip
 
 
 def _but(stand_in: Line | None) -> str:

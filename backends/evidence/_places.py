@@ -17,6 +17,8 @@ from backends.models._base import Batch
 
 FINEST = 64
 """Cells along the longer side of a picture, at most."""
+SOFT = 0.024
+"""How far a picture's map is blurred when it is read, as a share of the longer side: a speckled map is seen so, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +66,11 @@ class Places:
         return int(np.prod(self.shape))
 
     def of(self, attribution: np.ndarray) -> np.ndarray:
-        """The mean of a map (height, width) or (token,) over each place, (place,) float64. Raises `Refused`."""
+        """The mean of a map (height, width) or (token,) over each place, (place,) float64. Raises `Refused`.
+
+        A picture's is blurred by `SOFT`, since single pixels cannot be hidden (infilling brings them back) and what is
+        left around a bright square's corner still shows; a mask, of two values, is read as it is.
+        """
         if attribution.shape != self.number.shape:
             raise Refused(
                 f"the map is {attribution.shape} but this input is {self.number.shape}: take one of this input"
@@ -73,7 +79,8 @@ class Places:
             raise Refused("the map holds numbers that are not finite; there is nothing to test")
         kept = self.number >= 0
         total = np.bincount(self.number[kept], attribution[kept].astype(float), self.count)
-        return total / np.bincount(self.number[kept], minlength=self.count)
+        mean = total / np.bincount(self.number[kept], minlength=self.count)
+        return seen(mean.reshape(self.shape)).ravel() if self.pictured else mean
 
     def hidden(self, masks: np.ndarray) -> Tensor:
         """Masks of places (N, place) as masks of features, (N, 1, H, W) or (N, T, 1) bool."""
@@ -84,6 +91,14 @@ class Places:
     def drawn(self, masks: np.ndarray) -> np.ndarray:
         """(N, place) laid out again as (N, rows, columns) or (N, words)."""
         return masks.reshape(len(masks), *self.shape)
+
+
+def seen(values: np.ndarray) -> np.ndarray:
+    """A map (row, column) blurred by `SOFT` of its longer side, unless it is a mask; its edges count as going on."""
+    from scipy.ndimage import gaussian_filter
+
+    mask = ((values == values.min()) | (values == values.max())).all()
+    return values if mask else gaussian_filter(values, SOFT * max(values.shape), mode="nearest")
 
 
 def brightest(values: np.ndarray, share: float) -> np.ndarray:

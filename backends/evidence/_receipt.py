@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HOLDS, FAILS, CANNOT = "holds", "fails", "cannot tell"
 VERDICTS = HOLDS, FAILS, CANNOT
-SAMPLES = {"picture": 128, "text": 64}
+SAMPLES = {"picture": 96, "text": 96}
 """Masked forwards in the bank by default; text adds one for each word."""
 HARDEST = 8
 OWN: Any = "as the map says"

@@ -1,8 +1,7 @@
 """What stands in for a hidden part of the input, and the answers to what is left.
 
 Everything a receipt says is relative to this choice, so it is always said and can be changed. Pictures have one
-stand-in more than methods do: `surroundings` continues what is around the hidden region into it, without a seam.
-A blurred or grey patch is an object of its own to many networks; a continued background hides and adds nothing.
+stand-in more than methods do: `surroundings` continues what is around the hidden region into it: see `_infill`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from backends.errors import Refused
+from backends.evidence._infill import Infill
 from backends.models import _batching
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from backends.models._base import Batch, Model, Target
 
 SURROUNDINGS = "surroundings"
-SWEEPS = 6
-"""Relaxations at each resolution."""
 LEAST = 16
 """Inputs that go through at once at least: the size tried on a busy machine may come out as one."""
 SPREAD = "classes", "next_token"
@@ -35,35 +32,6 @@ SPREAD = "classes", "next_token"
 def replacements(model: Model, batch: Batch) -> tuple[str, ...]:
     """What can stand in for a hidden part of this input, the default first."""
     return ((SURROUNDINGS,) if batch.image is not None else ()) + tuple(model.stand_ins)
-
-
-def surroundings(pixels: Tensor, hidden: Tensor) -> Tensor:
-    """`pixels` (B, C, H, W) with what is `hidden` (B, 1, H, W) continued from around it, as a membrane over a hole.
-
-    Each hidden value becomes about the mean of its neighbours; found from coarse to fine.
-    """
-    known = (~hidden).to(pixels.dtype)
-    levels = [(pixels * known, known)]
-    while min(levels[-1][0].shape[-2:]) > 2:
-        total, weight = levels[-1]
-        levels.append((F.avg_pool2d(total, 2, ceil_mode=True), F.avg_pool2d(weight, 2, ceil_mode=True)))
-    total, weight = levels[-1]
-    mean = total.sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
-    filled = mean.expand_as(total)
-    for total, weight in reversed(levels):
-        filled = F.interpolate(filled, size=total.shape[-2:], mode="bilinear", align_corners=False)
-        unknown = weight < 1e-6
-        filled = torch.where(unknown, filled, total / weight.clamp(min=1e-6))
-        for _ in range(SWEEPS):
-            filled = torch.where(unknown, _neighbours(filled), filled)
-    return filled
-
-
-def _neighbours(values: Tensor) -> Tensor:
-    """The mean of each place's four neighbours."""
-    wide = F.pad(values, (1, 1, 1, 1), mode="replicate")
-    across = wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]
-    return (across + wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1]) / 4
 
 
 @dataclass(eq=False)
@@ -93,16 +61,21 @@ class Hiding:
         return self.model.features(self.batch).detach()
 
     @cached_property
+    def infill(self) -> Infill:
+        """What continues the picture into a hidden region."""
+        return Infill(self.present)
+
+    @cached_property
     def absent(self) -> Tensor:
         """What stands in everywhere, for stand-ins that do not depend on what is hidden."""
         return self.model.baseline(self.present, self.batch, self.kind).detach()
 
     def shown(self, hidden: Tensor) -> Tensor:
         """Features with what is `hidden` (B, T, 1) or (B, 1, H, W) replaced."""
+        hidden = hidden.to(self.present.device)
         if self.kind != SURROUNDINGS:
             return torch.where(hidden, self.absent, self.present)
-        many = self.present.expand(len(hidden), *self.present.shape[1:])
-        return torch.where(hidden, surroundings(many.float(), hidden).to(many), many)
+        return self.infill(hidden).to(self.present)
 
     def answers(self, hidden: Tensor) -> np.ndarray:
         """Score, probability and lead (B, 3) float64 with what is `hidden` replaced."""

@@ -1,8 +1,9 @@
 """Does the answer fall where the map says it will? All masks of the bank at once, against copies of the map.
 
-The number is the correlation of the attribution that each mask removes with the drop of the score, with the size
-of the mask partialled out. Its control are rotated, flipped and shifted copies of the map, which cost no forward.
-Named after faithfulness correlation (Bhatt et al. 2020, eq. 3), with another control and without the size.
+A picture's number is the correlation of the attribution that each mask removes with the drop of the score, with the
+size of the mask partialled out. Named after faithfulness correlation (Bhatt et al. 2020, eq. 3), with another control
+and without the size. A text's number is how much its bright words are worth: their effects, estimated from all masks
+and in units of the largest, averaged by brightness. The control of both are copies of the map, which cost no forward.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from backends.evidence._controls import copies, rank
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
 
 STRICT, LOOSE = 0.01, 0.2
-"""Up to STRICT of copies as good, the map holds; above LOOSE it fails; between, it cannot be told."""
+"""Up to STRICT of copies as good, a picture's map holds; above LOOSE any map fails; between, it cannot be told."""
+WORTH, POOR = 0.4, 0.3
+"""From WORTH of the largest effect on, the bright words matter; below POOR they do not."""
 
 
 def correlation(hidden: np.ndarray, drops: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -35,16 +38,49 @@ def against_copies(bank: Bank, values: np.ndarray) -> tuple[float, np.ndarray]:
     return float(found[0]), found[1:]
 
 
+def worth(effects: np.ndarray, maps: np.ndarray) -> np.ndarray:
+    """What the bright words of maps (map, word) are worth, (map,): 1 where all brightness is on the largest effect.
+
+    A word's brightness is the square of how far its value lies above the map's median: what the eye falls on.
+    """
+    known = effects.clip(min=0) / max(float(effects.max(initial=0.0)), 1e-12)
+    bright = (maps - np.median(maps, 1, keepdims=True)).clip(min=0) ** 2
+    return (bright @ known) / bright.sum(1).clip(min=1e-300)
+
+
 def line(bank: Bank, values: np.ndarray) -> Line:
     """The map against its copies on the whole bank."""
+    return _of_picture(bank, values) if bank.places.pictured else _of_text(bank, values)
+
+
+def _of_picture(bank: Bank, values: np.ndarray) -> Line:
     found, control = against_copies(bank, values)
     p = rank(found, control)
     verdict = HOLDS if p <= STRICT and found > 0 else FAILS if p > LOOSE or found <= 0 else CANNOT
-    better = round((1 - p) * (len(control) + 1))
-    kind = "rotated, flipped and shifted" if bank.places.pictured else "shifted and reordered"
     sentence = (
         f"In {len(bank.hidden)} trials that hid random parts, the map foresaw where the answer would fall better than "
-        f"{better} of {len(control)} {kind} copies of itself."
+        f"{_better(p, control)} of {len(control)} rotated, flipped and shifted copies of itself."
     )
-    bounds = tuple(float(b) for b in np.quantile(control, (0.05, 0.95)))
-    return Line("random parts", found, bounds, verdict, sentence, {"p": p, "copies": len(control)})  # type: ignore[arg-type]
+    return Line("random parts", found, _bounds(control), verdict, sentence, {"p": p, "copies": len(control)})
+
+
+def _of_text(bank: Bank, values: np.ndarray) -> Line:
+    maps = np.concatenate([values[None], copies(values, bank.places.shape, bank.seed)])
+    found, *rest = worth(bank.effects, maps)
+    control = np.array(rest)
+    p = rank(found, control)
+    verdict = HOLDS if found >= WORTH and p <= LOOSE else FAILS if found < POOR or p > LOOSE else CANNOT
+    sentence = (
+        f"In {len(bank.hidden)} trials that hid words at random, the bright words of this map turned out to be worth "
+        f"{found:.0%} of the most important word, more than in {_better(p, control)} of {len(control)} reshuffled "
+        "copies of the map."
+    )
+    return Line("random parts", float(found), _bounds(control), verdict, sentence, {"p": p, "copies": len(control)})
+
+
+def _better(p: float, control: np.ndarray) -> int:
+    return round((1 - p) * (len(control) + 1))
+
+
+def _bounds(control: np.ndarray) -> tuple[float, float] | None:
+    return (float(np.quantile(control, 0.05)), float(np.quantile(control, 0.95))) if len(control) else None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from backends.errors import Refused
 from backends.evidence import _bank
 from backends.evidence._controls import copies, orders, rank
 from backends.evidence._places import Places, brightest
-from backends.evidence._replacing import Hiding, replacements, surroundings
+from backends.evidence._replacing import Hiding, replacements
 from tests.backends.evidence import linear
 
 
@@ -74,23 +73,28 @@ def test_a_question_is_asked_once() -> None:
 
 def test_masks_hide_the_shares_they_say() -> None:
     pictures = _bank.masks((16, 16), 12, 0)
-    assert sorted(set(np.round(pictures.mean(1), 2))) == pytest.approx([0.1, 0.2, 0.35, 0.5], abs=0.01)
+    assert sorted(set(pictures.sum(1))) == list(_bank.sizes((16, 16))) == [6, 13, 20]
     words = _bank.masks((10,), 40, 0)
     assert np.array_equal(words[:10], np.eye(10, dtype=bool))
-    assert set(words[10:].sum(1)) == {1, 2, 4, 5}
+    assert set(words[10:].sum(1)) == {4} == {_bank.sizes((10,))[1]}
+    assert not (_bank.masks((200,), 200, 0).sum(1) == 1).any()  # a long text has no room for every word by itself
 
 
-def test_surroundings_continue_what_is_around() -> None:
-    y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
-    ramp = torch.stack([x, 2 * y])[None]
-    hidden = torch.zeros(1, 1, 32, 32, dtype=torch.bool)
-    hidden[..., 10:20, 12:22] = True
-    filled = surroundings(ramp, hidden)
-    assert torch.equal(filled[~hidden.expand_as(filled)], ramp[~hidden.expand_as(ramp)])
-    assert (filled - ramp).abs().max() < 1.0  # a plane is its own membrane
-    flat = torch.full((1, 1, 32, 32), 3.0)
-    assert torch.allclose(surroundings(flat, hidden), flat)
-    assert torch.isfinite(surroundings(flat, torch.ones_like(hidden))).all()
+def test_elsewhere_is_as_large_and_does_not_touch() -> None:
+    model, image, _ = linear.picture()
+    bank = made(model, {"image": image}, count=96)
+    chosen = bank.hidden[0]
+    apart = bank.elsewhere(chosen)
+    assert apart.sum() > 8
+    assert set(bank.hidden[apart].sum(1)) == {chosen.sum()}
+    assert ((bank.hidden[apart] & chosen).sum(1) <= 0.25 * chosen.sum()).all()
+
+
+def test_effects_are_the_weights_of_a_linear_network() -> None:
+    model, exact = linear.text({"b": 3.0, "e": 2.0, "g": -1.0})
+    bank = made(model, {"text": linear.TEXT}, count=12 + 96)
+    assert bank.effects == pytest.approx(exact[1:-1], abs=0.25)
+    assert np.argsort(bank.effects)[[0, -2, -1]].tolist() == [6, 4, 1]
 
 
 def test_a_stand_in_that_is_not_there() -> None:
@@ -109,8 +113,19 @@ def test_large_pictures_have_at_most_64_places_a_side() -> None:
     places = Places(batch)
     assert places.shape == (56, 38)
     values = places.of(np.arange(224.0)[:, None] * np.ones((1, 150)))
-    assert values.reshape(56, 38)[:, 0] == pytest.approx(np.arange(56) * 4 + 1.5)
+    assert values.reshape(56, 38)[8:-8, 0] == pytest.approx(np.arange(56)[8:-8] * 4 + 1.5)  # a plane survives a blur
     assert places.hidden(np.ones((2, places.count), bool)).all()
+
+
+def test_a_speckled_map_is_read_as_the_eye_sees_it_and_a_mask_as_it_is() -> None:
+    model, _, _ = linear.picture()
+    places = Places(model.encode({"image": np.zeros((64, 64, 3), np.uint8)}))
+    speckles = np.random.default_rng(0).standard_normal((64, 64))
+    assert places.of(speckles).std() < 0.25
+    assert places.of(speckles).mean() == pytest.approx(speckles.mean(), abs=0.01)
+    mask = np.zeros((64, 64))
+    mask[20:30, 40:50] = 2.0
+    assert np.array_equal(places.of(mask), mask.ravel())
 
 
 def test_maps_that_do_not_fit() -> None:

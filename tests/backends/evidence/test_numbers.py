@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -216,19 +218,48 @@ def test_completeness_says_whether_a_map_adds_up() -> None:
     assert (bad.value, bad.verdict) == (1.0, "fails")
 
 
-def test_the_same_shape_elsewhere_is_elsewhere() -> None:
+def test_a_parts_own_shape_elsewhere_does_not_touch_it() -> None:
     model, image, exact = linear.picture()
     bank = made(model, {"image": image}, count=1)
     chosen = exact.ravel() > 0
-    others = hiding.elsewhere(bank, chosen)
-    assert len(others) == hiding.COPIES
+    others = hiding.own_copies(bank, chosen, 16)
+    assert others.shape == (16, 256)
     assert set(others.sum(1)) == {16}
-    assert (others & chosen).sum(1).max() <= 4
+    assert not (others & chosen).any()
+    assert not len(hiding.own_copies(bank, chosen, 0))
+
+
+def judged(*parts: tuple[float, float], seen: float = 10.0) -> str:
+    """The judgement of parts given as (drop, largest drop elsewhere); no hiding moved the score by more than `seen`."""
+    bank = SimpleNamespace(whole=np.zeros(3), drops=np.array([0.0, seen]))
+    none = np.zeros((12, 3))
+    found = []
+    for drop, other in parts:
+        others = np.stack([np.full(3, -v) for v in np.linspace(-other, other, 12)])
+        found.append(hiding.Part(np.ones(4, bool), np.full(3, -drop), none, others))
+    return hiding.judge(bank, found)  # type: ignore[arg-type]
 
 
 def test_judgement() -> None:
-    control = np.linspace(-0.1, 0.1, 16)
-    assert hiding.judge(5.0, control, 10.0) == "holds"
-    assert hiding.judge(0.05, control, 10.0) == "fails"
-    assert hiding.judge(-3.0, control, 10.0) == "fails"
-    assert hiding.judge(0.8, control, 10.0) == "cannot tell"
+    assert judged((5.0, 0.1), (5.0, 0.1), (0.0, 0.1)) == "holds"  # two sizes of three
+    assert judged((5.0, 0.1), (0.05, 0.1), (0.0, 0.1)) == "fails"  # one size, and not by much
+    assert judged((9.0, 0.1), (0.05, 0.1), (0.0, 0.1)) == "cannot tell"
+    assert judged((1.0, 0.1), (1.0, 0.1), (1.0, 0.1)) == "fails"  # a trifle
+    assert judged((5.0, 6.0), (5.0, 6.0), (5.0, 0.1)) == "fails"  # elsewhere does as much
+    assert judged((-5.0, 0.1), (-5.0, 0.1), (-5.0, 0.1)) == "fails"
+    assert judged((5.0, 0.1)) == "holds"
+
+
+def test_of_parts_that_do_the_same_the_smallest_is_spoken_of() -> None:
+    bank = SimpleNamespace(whole=np.zeros(3))
+    one = [hiding.Part(np.ones(n, bool), np.full(3, -drop), np.zeros((1, 3)), np.zeros((1, 3)))
+           for n, drop in ((1, 2.0), (2, 5.9), (3, 6.0))]  # fmt: skip
+    assert len(hiding.most(bank, one).chosen) == 2  # type: ignore[arg-type]
+    assert len(hiding.most(bank, one, against=True).chosen) == 1  # type: ignore[arg-type]
+
+
+def test_what_bright_words_are_worth() -> None:
+    effects = np.array([4.0, 2.0, -1.0, 0.0, 0.0])
+    maps = np.array([[1.0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [3, 3, 0, 0, 0], [1, 1, 1, 1, 1]])
+    assert bank_correlation.worth(effects, maps) == pytest.approx([1.0, 0.5, 0.0, 0.75, 0.0])
+    assert bank_correlation.worth(-np.abs(effects), maps) == pytest.approx(np.zeros(5))
