@@ -5,9 +5,11 @@
 `… discoveries [n]`: the share of false ones among the parts that a trial calls important, on networks that ignore known
 parts. `… cost [repeats]`: a receipt's forwards and seconds over those of the map it tests.
 
-A map has *found* the truth when it wins the pointing game (Zhang et al. 2018): its largest value lies on the truth or,
-on a picture, within two pixels of it. For a map of a randomised network or a random one the truth is that it found
-nothing; rank accuracy is printed beside it. `VITRINE_BENCH_LOG` is a file of JSON lines to go on from.
+What a map *covers* is the share of the truth within the brightest twentieth of a picture, or the share of as many
+brightest words as decide that do decide: from a half on it has found the truth, below a tenth it has missed it, between
+it is neither. The pointing game (Zhang et al. 2018; on a picture within two pixels) stands beside it. Only inputs that
+the network answers rightly count, since of others nobody knows what decided. `VITRINE_BENCH_LOG` is a file of JSON
+lines to go on from.
 """
 
 from __future__ import annotations
@@ -26,11 +28,15 @@ import numpy as np
 import backends
 from backends import registry
 from backends.evidence import receipt
+from backends.evidence._places import brightest, seen
+from backends.tables import wilson
 from benchmarks.truth import hit, offered
 
 NETWORKS = "radiograph", "radiograph-vit", "radiograph-shortcut", "triage"
-SLOW = {"kernel_shap", "lime", "shapley_sampling", "gradient_shap"}
 BLIND = "integrated_gradients", "saliency", "grad_cam"
+USELESS = "randomised", "planted: noise", "planted: smooth"
+FOUND, MISSED = 0.5, 0.1
+"""What a map covers of the truth, from where it has found it, and below where it has missed it."""
 
 
 def inputs(name: str, n: int, seed: int = 551) -> Iterator[tuple[dict[str, Any], str, Any]]:
@@ -61,15 +67,17 @@ def planted(result: backends.Result, truth: np.ndarray, free: np.ndarray, seed: 
     return made | {"planted: smooth noise": smooth * free}
 
 
-def found(attribution: np.ndarray, truth: np.ndarray, free: np.ndarray) -> tuple[bool, float]:
-    """Whether the map points into the truth, and the share of its as many brightest places that lie there."""
+def covered(attribution: np.ndarray, truth: np.ndarray, free: np.ndarray) -> tuple[bool, float]:
+    """Whether the map points at the truth, and what it covers of it."""
     from scipy.ndimage import binary_dilation
 
-    values = np.where(free, attribution, -np.inf)
-    order = np.argsort(-values.ravel(), kind="stable")[: int(truth.sum())]
-    inside = float(truth.ravel()[order].mean())
-    near = binary_dilation(truth, iterations=2) if truth.ndim == 2 else truth
-    return bool(hit(attribution, near) if truth.ndim == 2 else truth[np.argmax(values)]), inside
+    if truth.ndim == 1:
+        order = np.argsort(-np.where(free, attribution, -np.inf), kind="stable")
+        return bool(truth[order[0]]), float(truth[order[: int(truth.sum())]].mean())
+    values = seen(attribution.astype(float))
+    bright = brightest(values.ravel(), 0.05).reshape(truth.shape)
+    points = hit(values, binary_dilation(truth, iterations=2))
+    return points, float(truth[bright].sum() / truth.sum())
 
 
 def verdicts(
@@ -84,8 +92,6 @@ def verdicts(
         truth = np.array([any(a < end and start < b for a, b in truth) for start, end in batch.spans]) & free
     maps, last = {}, None
     for method in offered(model):
-        if method in SLOW:
-            continue
         for network, label in ((model, method), (blind, f"randomised: {method}")):
             if network is blind and method not in BLIND:
                 continue
@@ -103,10 +109,10 @@ def verdicts(
     right = model.predict(batch, 1)[0].label == target
     for label, result in maps.items():
         made = receipt(model, result, raw, target=target)
-        points, inside = found(result.arrays["attribution"], truth, free)
+        points, covers = covered(result.arrays["attribution"], truth, free)
         numbers = {line.name: [line.value, line.verdict, line.about.get("p")] for line in made.lines}
         yield {
-            "case": name, "index": index, "map": label, "verdict": made.verdict, "pointing": points, "inside": inside,
+            "case": name, "index": index, "map": label, "verdict": made.verdict, "pointing": points, "covers": covers,
             "right": right, "forwards": made.facts["forwards"], "seconds": round(made.facts["seconds"], 4),
             "lines": numbers,
         }  # fmt: skip
@@ -118,22 +124,45 @@ def _bare(result: backends.Result) -> dict[str, Any]:
 
 
 def summary(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The shares for each network and map."""
-    for case, label in dict.fromkeys((line["case"], line["map"]) for line in lines):
-        some = [line for line in lines if (line["case"], line["map"]) == (case, label)]
-        useful = not label.startswith(("randomised", "planted: noise", "planted: smooth"))
-        truth = [useful and bool(line["pointing"]) for line in some]
-        kinds = [line["verdict"] for line in some]
-        told = [kind != "cannot tell" for kind in kinds]
-        agree = [kind == ("holds" if t else "fails") for kind, t in zip(kinds, truth, strict=True)]
-        yield {
-            "case": case, "map": label, "n": len(some), "found": round(float(np.mean(truth)), 3),
-            **{kind: round(kinds.count(kind) / len(kinds), 3) for kind in ("holds", "fails", "cannot tell")},
-            "agree": round(float(np.mean(agree)), 3),
-            "agree_when_told": round(float(np.mean([a for a, t in zip(agree, told, strict=True) if t])), 3)
-            if any(told)
-            else None,
-        }  # fmt: skip
+    """The shares for each network and map, and over all maps of each network."""
+    lines = [line for line in lines if line["right"]]
+    for case in dict.fromkeys(line["case"] for line in lines):
+        mine = [line for line in lines if line["case"] == case]
+        for label in dict.fromkeys(line["map"] for line in mine):
+            yield {"case": case, "map": label, **shares([line for line in mine if line["map"] == label])}
+        real = [line for line in mine if not line["map"].startswith((*USELESS, "planted"))]
+        yield {"case": case, "map": "all methods", **shares(real), **agreement(real)}
+        yield {"case": case, "map": "all useless maps", **shares([li for li in mine if li["map"].startswith(USELESS)])}
+
+
+def shares(some: list[dict[str, Any]]) -> dict[str, Any]:
+    """How often a verdict falls on maps that found, missed, or did neither."""
+    kinds, covers = [line["verdict"] for line in some], np.array([line["covers"] for line in some])
+    groups = {"": covers >= 0, "found": covers >= FOUND, "missed": covers < MISSED}
+    made: dict[str, Any] = {"n": len(some), "pointing": round(float(np.mean([line["pointing"] for line in some])), 3)}
+    for name, there in groups.items():
+        told = [kind for kind, counts in zip(kinds, there, strict=True) if counts]
+        made[f"n_{name}" if name else "n"] = len(told)
+        for kind in ("holds", "fails", "cannot tell"):
+            made[f"{name}_{kind}".strip("_")] = round(told.count(kind) / len(told), 3) if told else None
+    low, high = wilson(kinds.count("holds"), len(kinds))
+    return {**made, "holds_95": [round(low, 3), round(high, 3)]}
+
+
+def agreement(some: list[dict[str, Any]]) -> dict[str, float]:
+    """How often the verdict is that of the truth; “cannot tell” counts as wrong."""
+
+    def right(line: dict[str, Any], true: bool) -> bool:
+        return line["verdict"] == ("holds" if true else "fails")
+
+    clear = [line for line in some if line["covers"] >= FOUND or line["covers"] < MISSED]
+    made = {
+        "agree_clear": np.mean([right(line, line["covers"] >= FOUND) for line in clear]),
+        "clear": len(clear) / len(some),
+        "agree_half": np.mean([right(line, line["covers"] >= FOUND) for line in some]),
+        "agree_pointing": np.mean([right(line, line["pointing"]) for line in some]),
+    }
+    return {name: round(float(value), 3) for name, value in made.items()}
 
 
 def truth(n: int, names: tuple[str, ...]) -> None:
