@@ -72,6 +72,13 @@ def shipped(name: str) -> Path:
     return BUNDLED / name.partition("?")[0].removeprefix("bundled/")
 
 
+def examples(name: str) -> tuple[dict[str, Any], ...]:
+    """The inputs that ship with `name`, as texts or paths of pictures; empty for a model that ships none."""
+    given = [example["input"] for example in card(name).get("examples", ())]
+    files = [(shipped(name) / text, text) for text in given if isinstance(text, str)]
+    return tuple({"image": str(path)} if path.is_file() else {"text": text} for path, text in files)
+
+
 def resolve(name: str) -> Source:
     """Where `name` is: `bundled/<name>`, a folder, or a hub id, with settings after a question mark.
 

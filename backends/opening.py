@@ -39,6 +39,7 @@ def open_source(source: catalog.Source) -> Model:
         if auto:
             forecast.check(source, where)
             model = family.load(source, auto, where)
+            model.examples = catalog.examples(source.name)
             try:
                 _probe(model)
             except Refused:
@@ -108,6 +109,8 @@ def _check_replay(model: Model) -> None:
 
 def card(model: Model) -> dict[str, Any]:
     """What a page needs to know of an open model, as plain JSON; of a bundled one with its data and figures."""
+    from backends.evidence import _replacing
+
     sites = model.sites
     return {
         **catalog.card(model.name),
@@ -141,6 +144,7 @@ def card(model: Model) -> dict[str, Any]:
         "tolerances": _tolerances(model),
         "withdrawn": dict(sites.withdrawn),
         "stand_ins": list(model.stand_ins),
+        "replacements": list(_replacing.kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
         "warnings": list(model.warnings),
         **model.extras,
     }

@@ -1,11 +1,14 @@
 """What stands in for a hidden part of the input, and the answers to what is left.
 
-Everything a receipt says is relative to this choice, so it is always said and can be changed. Pictures have one
-stand-in more than methods do: `surroundings` continues what is around the hidden region into it: see `_infill`.
+Everything a receipt says is relative to this choice, so it is always said and can be changed. There are more than
+methods have: `surroundings` continues what is around a hidden region into it (see `_infill`), `noise` is as bright and
+as varied as the picture, and `resample` takes what other inputs have there: the same place of an example picture,
+joined without a seam, or words drawn from the examples and the text itself.
 """
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,14 +18,14 @@ import torch
 from torch import Tensor
 
 from backends.errors import Refused
-from backends.evidence._infill import Infill
+from backends.evidence._infill import Infill, membrane
 from backends.models import _batching
 
 if TYPE_CHECKING:
     from backends.methods._base import Step
     from backends.models._base import Batch, Model, Target
 
-SURROUNDINGS = "surroundings"
+SURROUNDINGS, NOISE, RESAMPLE = "surroundings", "noise", "resample"
 LEAST = 16
 """Inputs that go through at once at least: the size tried on a busy machine may come out as one."""
 SPREAD = "classes", "next_token"
@@ -30,8 +33,16 @@ SPREAD = "classes", "next_token"
 
 
 def replacements(model: Model, batch: Batch) -> tuple[str, ...]:
-    """What can stand in for a hidden part of this input, the default first."""
-    return ((SURROUNDINGS,) if batch.image is not None else ()) + tuple(model.stand_ins)
+    """What can stand in for a hidden part of this input, the default first and what it is compared with second."""
+    return kinds(model, batch.image is not None)
+
+
+def kinds(model: Model, pictured: bool) -> tuple[str, ...]:
+    """What can stand in for hidden parts of a picture, or of a text."""
+    if not pictured:
+        return (*model.stand_ins, RESAMPLE)
+    resample = (RESAMPLE,) if any("image" in example for example in model.examples) else ()
+    return (SURROUNDINGS, *resample, *model.stand_ins, NOISE)
 
 
 @dataclass(eq=False)
@@ -66,16 +77,44 @@ class Hiding:
         return Infill(self.present)
 
     @cached_property
+    def others(self) -> Tensor:
+        """What `resample` draws from: other pictures (N, C, H, W), or words (N, d) of the examples and of this text."""
+        here, read = self.batch.image, [self.model.encode(each) for each in self.model.examples]
+        if here is not None:
+            read = [b for b in read if b.image.shape == here.shape and not (b.image == here).all()]
+            return torch.cat([self.model.features(b).detach() for b in read])
+        read = [self.batch, *read]
+        free = [self.model.features(b).detach()[0, torch.as_tensor(~np.asarray(b.special))] for b in read]
+        return torch.cat(free)
+
+    @cached_property
     def absent(self) -> Tensor:
         """What stands in everywhere, for stand-ins that do not depend on what is hidden."""
+        if self.kind == NOISE:
+            chance = torch.Generator().manual_seed(0)
+            drawn = torch.randn(self.present.shape, generator=chance).to(self.present)
+            spread = self.present.std((2, 3), keepdim=True)
+            return self.present.mean((2, 3), keepdim=True) + spread * drawn
         return self.model.baseline(self.present, self.batch, self.kind).detach()
 
     def shown(self, hidden: Tensor) -> Tensor:
         """Features with what is `hidden` (B, T, 1) or (B, 1, H, W) replaced."""
         hidden = hidden.to(self.present.device)
-        if self.kind != SURROUNDINGS:
-            return torch.where(hidden, self.absent, self.present)
-        return self.infill(hidden).to(self.present)
+        if self.kind == SURROUNDINGS:
+            return self.infill(hidden).to(self.present)
+        if self.kind == RESAMPLE:
+            return self._resampled(hidden)
+        return torch.where(hidden, self.absent, self.present)
+
+    def _resampled(self, hidden: Tensor) -> Tensor:
+        """Each row with what another input has in its place; the same for the same row each time."""
+        seeds = [zlib.crc32(row.numpy().tobytes()) for row in hidden.cpu()]
+        if self.batch.image is None:
+            drawn = [np.random.default_rng(seed).integers(0, len(self.others), hidden.shape[1]) for seed in seeds]
+            words = self.others[torch.from_numpy(np.stack(drawn)).to(self.others.device)]  # (B, T, d)
+            return torch.where(hidden, words, self.present)
+        other = self.others[torch.tensor([seed % len(self.others) for seed in seeds])]
+        return torch.where(hidden, other + membrane(self.present - other, hidden), self.present).to(self.present)
 
     def answers(self, hidden: Tensor) -> np.ndarray:
         """Score, probability and lead (B, 3) float64 with what is `hidden` replaced."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends import catalog, contrast, registry
+from backends import contrast, registry
 from backends.errors import Cancelled, Refused
 from backends.methods._base import Method, Step, no_step
 
@@ -69,13 +69,8 @@ def _inputs(model: Model, entry: type[Method]) -> Any:
 
 
 def _example(model: Model) -> Any:
-    """The first example on the model's card, else the family's sample."""
-    examples = catalog.card(model.name).get("examples") or ()
-    raw = examples[0].get("input") if examples else None
-    if isinstance(raw, str) and model.own_offers >= {"pixels"}:
-        file = catalog.shipped(model.name) / raw
-        return {"image": str(file)} if file.is_file() else model.sample
-    return raw or model.sample
+    """The first example that ships with the model, else the family's sample."""
+    return model.examples[0] if model.examples else model.sample
 
 
 def _sound(entry: type[Method], model: Model, result: Result, batch: Batch) -> None:

@@ -89,7 +89,8 @@ class Model:
     device: str = "cpu"
     sites: Any = None
     """`capture.Sites`: where its parts are; None until it was probed."""
-    card: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Mapping[str, Any], ...] = ()
+    """The inputs that ship with it."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     stacks: dict[str, Any] = field(default_factory=dict)

@@ -16,13 +16,14 @@ TRIAGE: dict[str, Any] = {
     "name": "bundled/triage", "title": "Triage", "task": "text-classification", "revision": "r1",
     "family": "TextClassifier", "offers": ["answer", "attention", "classes", "gradient", "residual", "tokens"],
     "labels": ["routine", "soon", "urgent"], "limit": 48, "parameters": 120_000, "device": "cpu", "layers": 2,
-    "heads": 2, "withdrawn": {}, "warnings": [], "stand_ins": ["mask", "pad"], "summary": "Reads a note.",
+    "heads": 2, "withdrawn": {}, "warnings": [], "stand_ins": ["mask", "pad"],
+    "replacements": ["mask", "pad"], "summary": "Reads a note.",
     "limits": ["Synthetic; not for clinical use."], "cover": 0,
 }  # fmt: skip
 FILM: dict[str, Any] = {
     **TRIAGE, "name": "bundled/radiograph", "task": "image-classification", "limit": None,
     "labels": ["clear", "lesion"], "offers": ["answer", "classes", "gradient", "pixels", "channels"],
-    "stand_ins": ["blur", "mean"], "layers": 0, "heads": 0,
+    "stand_ins": ["blur", "mean"], "replacements": ["surroundings", "blur", "mean"], "layers": 0, "heads": 0,
 }  # fmt: skip
 NAMES: dict[str, Any] = {
     **TRIAGE, "name": "bundled/names", "task": "causal-lm", "labels": [],

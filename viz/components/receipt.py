@@ -19,8 +19,11 @@ from backends.errors import Refused
 from viz.components import query
 from viz.components.jobs import Slot, in_words
 
-SURROUNDINGS = "surroundings"
-"""The stand-in that pictures have beside those of their model; the default there."""
+WORDS = {
+    "surroundings": "what is around it", "resample": "what other inputs have there", "blur": "a blur",
+    "mean": "the mean", "zero": "zero", "noise": "noise", "mask": "the mask token", "pad": "padding",
+}  # fmt: skip
+"""What stands in for a hidden part, as a person calls it."""
 EFFORTS = (1, 2, 4, 8)
 MARKS = {"holds": ("✓", "Holds"), "fails": ("✗", "Fails"), "cannot tell": ("?", "Cannot tell")}
 """Icon and word of each verdict; the colour comes with them, never alone."""
@@ -168,12 +171,7 @@ def _effort(options: Mapping[str, Any]) -> int:
 
 def stand_ins(card: Any) -> dict[str, str]:
     """What can stand in for hidden parts of the card's inputs, and what it is called; the default first."""
-    if not card:
-        return {}
-    kinds: list[str] = ([SURROUNDINGS] if "pixels" in card["offers"] else []) + list(card.get("stand_ins", ()))
-    words = {SURROUNDINGS: "what is around them", "blur": "a blur", "mean": "the mean", "zero": "zero",
-             "mask": "the mask token", "pad": "padding", "noise": "noise"}  # fmt: skip
-    return {kind: words.get(kind, kind) for kind in kinds}
+    return {kind: WORDS.get(kind, kind) for kind in (card or {}).get("replacements", ())}
 
 
 def changed_options(
@@ -252,8 +250,9 @@ def body(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
 
 def ruled(rule: str) -> str:
     """The rule that decided, its lines called as they are on the page."""
-    for name, (title, *_) in TITLES.items():
-        rule = rule.replace(f"“{name}”", f"“{title}”")
+    named = {**{name: title for name, (title, *_) in TITLES.items()}, **WORDS}
+    for name, words in named.items():
+        rule = rule.replace(f"“{name}”", f"“{words}”")
     return rule
 
 
@@ -276,7 +275,7 @@ def _line(line: Mapping[str, Any]) -> html.Li:
         low, high = line["control"]
         numbers += [html.Span(f" ({of}: {number(low)} to {number(high)})", className="hint")]
     return html.Li([html.Div([html.Span(numbers), mark(line["verdict"])], className="receipt-head"),
-                    html.P(line["sentence"])])  # fmt: skip
+                    html.P(ruled(line["sentence"]))])  # fmt: skip
 
 
 def number(value: float) -> str:
@@ -289,7 +288,7 @@ def number(value: float) -> str:
 
 def done(facts: Mapping[str, Any]) -> list[str]:
     """What was done for it, in one sentence."""
-    stand_in = {SURROUNDINGS: "what is around it"}.get(facts["replacement"], f"“{facts['replacement']}”")
+    stand_in = WORDS.get(facts["replacement"], f"“{facts['replacement']}”")
     harder = f", {facts['effort']} times the usual effort" if facts.get("effort", 1) > 1 else ""
     return [
         f"What was hidden became {stand_in}. {facts['samples']} random trials (seed {facts['seed']}){harder}; "

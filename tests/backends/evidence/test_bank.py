@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from backends.errors import Refused
 from backends.evidence import _bank
@@ -99,12 +100,50 @@ def test_effects_are_the_weights_of_a_linear_network() -> None:
 
 def test_a_stand_in_that_is_not_there() -> None:
     model, image, _ = linear.picture()
-    assert replacements(model, model.encode({"image": image})) == ("surroundings", "zero", "minus")
-    with pytest.raises(Refused, match=r"cannot hide parts by 'mask'; it can by: surroundings, zero, minus"):
+    assert replacements(model, model.encode({"image": image})) == ("surroundings", "zero", "minus", "noise")
+    with pytest.raises(Refused, match=r"cannot hide parts by 'mask'; it can by: surroundings, zero, minus, noise"):
         made(model, {"image": image}, "mask")
     words, _ = linear.text({})
-    with pytest.raises(Refused, match=r"cannot hide parts by 'surroundings'; it can by: zero, minus"):
+    with pytest.raises(Refused, match=r"cannot hide parts by 'surroundings'; it can by: zero, minus, resample"):
         made(words, {"text": linear.TEXT}, "surroundings")
+
+
+def test_noise_is_as_bright_and_as_varied_as_the_picture_and_the_same_each_time() -> None:
+    model, image, _ = linear.picture()
+    batch = model.encode({"image": image})
+    hiding = Hiding(model, batch, model.target("yes", batch), "noise", lambda fraction: None)
+    shown = hiding.shown(torch.ones(1, 1, 16, 16, dtype=torch.bool))
+    assert float(shown.mean()) == pytest.approx(float(hiding.present.mean()), abs=10)
+    assert float(shown.std()) == pytest.approx(float(hiding.present.std()), rel=0.2)
+    assert torch.equal(shown, hiding.shown(torch.ones(1, 1, 16, 16, dtype=torch.bool)))
+
+
+def test_resampled_words_are_words_of_the_text_and_the_same_each_time() -> None:
+    model, _ = linear.text({"b": 1.0})
+    model.features = lambda batch: torch.arange(14.0)[None, :, None]  # type: ignore[method-assign]
+    batch = model.encode({"text": linear.TEXT})
+    hiding = Hiding(model, batch, model.target("yes", batch), "resample", lambda fraction: None)
+    hidden = Places(batch).hidden(np.random.default_rng(0).random((5, 12)) < 0.5)
+    shown = hiding.shown(hidden)
+    assert torch.equal(shown[~hidden], hiding.present.expand(5, -1, -1)[~hidden])
+    assert set(shown[hidden].tolist()) <= set(range(1, 13))
+    assert torch.equal(shown[3:], hiding.shown(hidden[3:]))
+
+
+def test_resampled_pictures_have_what_an_example_has_there() -> None:
+    import backends
+    from backends.bundled.data.radiograph import LABELS, PLAIN, phantoms
+
+    model = backends.open_model("bundled/radiograph")
+    made = phantoms(5, 1, strength=PLAIN, labels=np.ones(1))
+    batch = model.encode({"image": made.rgb[0]})
+    assert replacements(model, batch)[:2] == ("surroundings", "resample")
+    hiding = Hiding(model, batch, model.target(LABELS[1], batch), "resample", lambda fraction: None)
+    hidden = torch.from_numpy(made.lesions)[None]
+    whole, without = hiding.answers(torch.cat([torch.zeros_like(hidden), hidden]))[:, 1]
+    clean = model.predict(model.encode({"image": np.repeat(made.clean[0, ..., None], 3, -1)}))
+    assert whole > 0.9
+    assert without < 0.3 < next(c.probability for c in clean if c.label == LABELS[0])
 
 
 def test_large_pictures_have_at_most_64_places_a_side() -> None:

@@ -88,7 +88,7 @@ def test_json_and_back() -> None:
     plain = json.loads(json.dumps(made.plain(), allow_nan=False))
     assert Receipt.of(plain) == Receipt.of(made.plain())
     assert Receipt.of(plain).lines[0] == dataclasses.replace(made.lines[0])
-    assert made.facts["replacements"] == ["surroundings", "zero", "minus"]
+    assert made.facts["replacements"] == ["surroundings", "zero", "minus", "noise"]
     with pytest.raises(Refused, match="this is no receipt: 'lines'"):
         Receipt.of({})
     assert Line("a", None, None, "fails", "").plain()["control"] is None
