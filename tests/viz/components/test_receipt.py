@@ -84,7 +84,8 @@ def test_each_line_has_number_control_word_icon_and_sentence() -> None:
                   "drops 'urgent' from 0.97 to 0.12", "Because of “Hide the brightest part”.",
                   "76 random trials (seed 0)",
                   "93 runs of the model",
-                      "What was hidden became the mask token.", "/attribution?model=bundled%2Ftriage", "methods=saliency",
+                      "What was hidden became the mask token.",
+                      "/attribution?model=bundled%2Ftriage", "methods=saliency",
                   " Cannot tell"):  # fmt: skip
         assert words in said, words
 
