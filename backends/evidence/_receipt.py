@@ -95,15 +95,23 @@ def receipt(
     replacement: str = "",
     effort: int = 1,
     seed: int = 0,
+    word: str | int | None = None,
     step: Step | None = None,
 ) -> Receipt:
     """Test the map of `result` on `model`: does what it shows matter to the answer more than what it does not?
+
+    Of a drawing (`daam`) the map of `word` is tested, by drawing without it: see `word_removal`. Of an intervention
+    (`effect` by layer and place), whether it stays with another corruption: see `other_corruption`.
 
     `raw` is the input, where the result does not hold it whole (a picture that was resized, a text of exact tokens);
     `target` what was explained, if not what the result's request says. `replacement` names what stands in for hidden
     parts ("": the first of `replacements`), `effort` multiplies the samples ("test harder"), `seed` draws them. A map
     from elsewhere is tested by putting it into a result with `dataclasses.replace`. Raises `Refused`.
     """
-    from backends.evidence import _making
+    from backends.evidence import _making, other_corruption, word_removal
 
+    if "heat" in result.arrays:
+        return word_removal.make(model, result, raw, word, step)
+    if "effect" in result.arrays:
+        return other_corruption.make(model, result, raw, target, seed, step)
     return _making.make(model, result, raw, target, replacement, effort, seed, step)
