@@ -220,8 +220,19 @@ def _receipt(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, 
     after = step if there else lambda fraction: step((1 + fraction) / 2)
     raw = store.get_input(request["input"])
     made = evidence.receipt(model, result, raw, step=after, **request.get("receipt", {})).plain()
-    store.put_document(receipt_key(key), made)
+    store.put_document(receipt_key(key), _with_words(store, receipt_key(key), made))
     return made
+
+
+def _with_words(store: Store, key: str, made: dict[str, Any]) -> dict[str, Any]:
+    """What is kept beside a result: its receipt, or those of all its words that were tested."""
+    if "word" not in made["facts"]:
+        return made
+    try:
+        kept = store.get_document(key).get("words", {})
+    except Refused:
+        kept = {}
+    return {"words": {**kept, str(made["facts"]["word"]): made}}
 
 
 def _announce(model: Model, request: Mapping[str, Any], raw: Any, step: Step) -> None:

@@ -65,6 +65,7 @@ MAY = {  # folder or module: what of ours it may import beside itself
         "backends.models._base",
         "backends.models._batching",
         "backends.capture",
+        "backends.contrast",
         "backends.results",
         "backends.errors",
     ),

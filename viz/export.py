@@ -55,16 +55,20 @@ def blueprint(store: Keeper) -> Blueprint:
         answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-{stem}-{key[:8]}.{kind}"'
         answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Content-Security-Policy"] = f"{_POLICY}; sandbox"
-        lasting = "no-cache" if "attribution" in result.arrays else "max-age=31536000, immutable"
+        lasting = "no-cache" if TESTED & set(result.arrays) else "max-age=31536000, immutable"
         answer.headers["Cache-Control"] = f"private, {lasting}"  # a map may get another receipt
         return answer
 
     return routes
 
 
+TESTED = {"attribution", "heat", "effect"}
+"""Arrays that a receipt can be of."""
+
+
 def tested(store: Keeper, key: str, result: Result) -> Result:
     """The result with its last receipt among its facts, where one is kept."""
-    if "attribution" not in result.arrays:
+    if not TESTED & set(result.arrays):
         return result
     try:
         return dataclasses.replace(result, facts={**result.facts, "receipt": store.get_document(receipt_key(key))})

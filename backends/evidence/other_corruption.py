@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from backends import contrast
 from backends.errors import Refused
 from backends.evidence._controls import rank
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, OWN, Line, Receipt, number
-from backends.methods._base import Step, no_step
 from backends.models._base import Model
 from backends.results import Result
+
+if TYPE_CHECKING:
+    from backends.methods._base import Step
 
 OTHERS = 2
 """Other corruptions that the sweep is repeated with."""
@@ -40,7 +42,7 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
 
     `raw` is the pair that the result is of. Raises `Refused`.
     """
-    start, step = time.perf_counter(), step or no_step
+    start, step = time.perf_counter(), step or (lambda fraction: None)
     if not contrast.is_pair(raw):
         raise Refused(
             f"{result.method} is tested with another corruption; give the clean and the corrupted input as `raw`"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from backends.errors import Refused
 from backends.evidence._controls import orders, rank
 from backends.evidence._places import brightest
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line, Receipt
-from backends.methods._base import Step, no_step
 from backends.models._base import Model
 from backends.results import Result
+
+if TYPE_CHECKING:
+    from backends.methods._base import Step
 
 SHARE = 0.1
 """How much of the picture counts as the map's brightest part."""
@@ -40,7 +42,7 @@ def make(
 
     Costs two drawings. Raises `Refused`.
     """
-    start, step = time.perf_counter(), step or no_step
+    start, step = time.perf_counter(), step or (lambda fraction: None)
     index = chosen(result, word)
     words = result.labels["word"]
     other = far_from(result, index)

@@ -12,8 +12,10 @@ from dash import dcc, html
 from backends import catalog
 from backends.engine import Engine
 from backends.errors import Refused
+from viz import landing
 from viz.components import query as link
 from viz.components.jobs import Slot
+from viz.components.retest import Retest
 from viz.components.workbench import OTHER, run_request, short_title
 
 PAGE = "diffusion"
@@ -32,6 +34,9 @@ LINKED = ("prompt", "negative", "seed", "steps", "guidance", "height", "width", 
 """What of the form travels in the link."""
 OPEN = Slot(PAGE, "open", "Opening the pipeline")
 RUN = Slot(PAGE, "run", "Drawing")
+TEST = Retest(
+    PAGE, "should you believe this map?", "Test it: draw without the word", "Drawing without the word", "Is it true of"
+)
 
 
 def part(name: str) -> str:
@@ -219,6 +224,19 @@ def _request(
     options |= {"steps": steps, "seed": seed or 0, "negative": str(form.get("negative") or "")}
     options |= {"frames": min(int(steps), STAGES), "by_head": by_head, "mode": "exact" if by_head else "fast"}
     return run_request(card, {"digest": engine.store.put_input({"text": prompt})}, METHOD, options, None)
+
+
+def tests(engine: Engine, answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The maps that can be tested, words that mean something first: see `retest`."""
+    found: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {}
+    keys = (answers or {}).get("keys", {})
+    for name in [name for name in sorted(keys) if name in (requests or {})]:
+        words = engine.store.get_result(keys[name]).labels["word"]
+        content = set(landing.content(words))
+        side = "" if len(keys) == 1 else {"a": " (left)", "b": " (right)"}[name]
+        for at in sorted(range(len(words)), key=lambda at: at not in content):
+            found[f"{name}{at}"] = (f"“{words[at]}”{side}", requests[name], {"word": at})
+    return found
 
 
 def link_params(card: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, str]:

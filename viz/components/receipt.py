@@ -28,14 +28,24 @@ EFFORTS = (1, 2, 4, 8)
 MARKS = {"holds": ("✓", "Holds"), "fails": ("✗", "Fails"), "cannot tell": ("?", "Cannot tell")}
 """Icon and word of each verdict; the colour comes with them, never alone."""
 TITLES = {
-    "hiding": ("Hide the brightest part", "score falls by", "same shape elsewhere"),
-    "random parts": ("Hide random parts", "correlation", "copies of the map"),
+    "hiding": ("Hide the brightest part", "score falls by", "as much elsewhere"),
+    "random parts": ("Hide random parts", "agreement", "copies of the map"),
     "order": ("Hide from the brightest on", "difference", "random orders"),
-    "stand-in": ("Another stand-in", "score falls by", "same shape elsewhere"),
+    "stand-in": ("Another stand-in", "score falls by", "as much elsewhere"),
     "sum": ("Adds up", "off by a share of", "allowed"),
     "weights": ("A network that knows nothing", "likeness", "two different inputs"),
+    "without it": ("Draw without the word", "changes by", "parts as large elsewhere"),
+    "whole map": ("The whole map", "correlation", "copies of the map"),
+    "another word": ("Draw without another word", "changes by", "at most half as much"),
+    "another corruption": ("Corrupt otherwise", "correlation", "copies of the grid"),
+    "strongest cells": ("Strongest cells", "share found again", "by chance"),
 }
 """What each line is called, what its number is, and what the control's range is of."""
+DONE = {
+    "removed": "Drawn twice more from the same noise (seed {seed}): without the word, and without another;",
+    "another corruption": "The sweep was repeated with {samples} other corruptions of the same places;",
+}
+"""What was done for the receipts that repeat a whole run."""
 FACE = "This map failed its test: what it shows as important mattered no more to the model than other places did."
 WAITING = "Testing this map …"
 
@@ -227,7 +237,7 @@ def parts_of(method: str, requests: Mapping[str, Any], found: Mapping[str, Any] 
     if found is None:
         told = f"No receipt: {in_words(why)}" if why else WAITING
         return ["", "receipt", html.P(told, className="hint"), "d-none"]
-    box = f"receipt receipt-{_slug(found['verdict'])}"
+    box = f"receipt receipt-{slug(found['verdict'])}"
     return [face(found), box, body(found, requests[method]), "receipt-tools"]
 
 
@@ -239,12 +249,17 @@ def face(found: Mapping[str, Any]) -> Any:
 
 
 def body(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
-    """The verdict with its rule, the lines, and what was done."""
+    """The verdict with its rule, the lines, what was done, and the receipt's own link."""
+    return told(found, "Should you believe this map?", [" ", _own_link(found, asked)])
+
+
+def told(found: Mapping[str, Any], question: str, more: Sequence[Any] = ()) -> list[Any]:
+    """The verdict below its question, with its rule, the lines, and what was done."""
     return [
-        html.H3(["Should you believe this map? ", mark(found["verdict"])]),
+        html.H3([f"{question} ", mark(found["verdict"])]),
         html.P(ruled(found["rule"]), className="receipt-rule"),
         html.Ol([_line(line) for line in found["lines"]], className="receipt-lines"),
-        html.P([*done(found["facts"]), " ", _own_link(found, asked)], className="hint"),
+        html.P([*done(found["facts"]), *more], className="hint"),
     ]
 
 
@@ -259,10 +274,11 @@ def ruled(rule: str) -> str:
 def mark(verdict: str) -> html.Span:
     """A verdict as icon, word and colour."""
     icon, word = MARKS.get(verdict, MARKS["cannot tell"])
-    return html.Span([html.Span(icon, **{"aria-hidden": "true"}), f" {word}"], className=f"seal seal-{_slug(verdict)}")
+    return html.Span([html.Span(icon, **{"aria-hidden": "true"}), f" {word}"], className=f"seal seal-{slug(verdict)}")
 
 
-def _slug(verdict: str) -> str:
+def slug(verdict: str) -> str:
+    """The end of a verdict's class."""
     return verdict if verdict in ("holds", "fails") else "open"
 
 
@@ -288,11 +304,13 @@ def number(value: float) -> str:
 
 def done(facts: Mapping[str, Any]) -> list[str]:
     """What was done for it, in one sentence."""
+    cost = f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s. Kept with the result and its downloads."
+    if facts["replacement"] in DONE:
+        return [f"{DONE[facts['replacement']].format(**facts)} {cost}"]
     stand_in = WORDS.get(facts["replacement"], f"“{facts['replacement']}”")
     harder = f", {facts['effort']} times the usual effort" if facts.get("effort", 1) > 1 else ""
     return [
-        f"What was hidden became {stand_in}. {facts['samples']} random trials (seed {facts['seed']}){harder}; "
-        f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s. Kept with the result and its downloads."
+        f"What was hidden became {stand_in}. {facts['samples']} random trials (seed {facts['seed']}){harder}; {cost}"
     ]
 
 

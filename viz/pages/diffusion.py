@@ -15,7 +15,7 @@ from backends.results import Result
 from backends.store import key_of
 from viz import landing, paintings, theme
 from viz.components import easel, heat_canvas, landed, shell
-from viz.components.easel import OPEN, RUN, part
+from viz.components.easel import OPEN, RUN, TEST, part
 from viz.components.exports import exports
 from viz.components.tabs import tabs
 from viz.components.workbench import OTHER, about, alert, open_request
@@ -59,9 +59,11 @@ def _stage(query: Mapping[str, Any]) -> list[Any]:
     return [
         dcc.Store(id=part("wished"), data=wished),
         *landed.controls(query),
+        TEST.face(),
         html.Div(id=part("stage"), className="stage"),
         html.Div(id=part("notes"), className="hint"),
         html.Div(id=part("downloads")),
+        TEST.parts(query),
     ]
 
 
@@ -98,6 +100,7 @@ def register(app: Dash, engine: Engine) -> None:
     app.server.register_blueprint(paintings.blueprint(engine.store))
     OPEN.register(app, engine)
     RUN.register(app, engine)
+    TEST.register(app, engine, RUN, lambda answers, requests: easel.tests(engine, answers, requests))
     for id in landed.heat_ids():
         heat_canvas.register(app, id)
     _register_model(app, engine)
@@ -195,6 +198,14 @@ def asking(triggers: Iterable[Any], examples: Sequence[Any]) -> tuple[Any, int |
     return (part("example"), index) if index is not None else (part("apply") if part("apply") in there else None, None)
 
 
+def tested_link(tested: Any, link: Any) -> Any:
+    """The link with the words that are tested in it."""
+    if not link or link.get("path") != PATH:
+        return no_update
+    keep = [name for name in link.get("keep", ()) if name != "tested"]
+    return {**link, "params": {**link["params"], "tested": ",".join(tested or ())}, "keep": keep}
+
+
 def drawn(
     engine: Engine, card: Any, form: dict[str, Any], linked: Any, opened: bool = False, example: int | None = None
 ) -> list[Any]:
@@ -215,7 +226,8 @@ def drawn(
         requests = easel.requests(engine, card, form)
     except Refused as refused:
         return [{}, no_update, alert(str(refused)), text, seed, {}]
-    link = {"path": PATH, "params": easel.link_params(card, form), "keep": [*landed.VIEW, "tab"], "alone": True}
+    keep = [*landed.VIEW, "tab", *(["tested"] if opened else [])]
+    link = {"path": PATH, "params": easel.link_params(card, form), "keep": keep, "alone": True}
     return [requests, link, "", text, seed, {}]
 
 
@@ -244,6 +256,15 @@ def forming(engine: Engine, requests: Any, answers: Any) -> list[Any]:
 
 
 def _register_result(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output(shell.LINK, "data", allow_duplicate=True),
+        Input(TEST.tested, "data"),
+        State(shell.LINK, "data"),
+        prevent_initial_call=True,
+    )
+    def remember(tested, link):  # type: ignore[no-untyped-def]
+        return tested_link(tested, link)
+
     @app.callback(
         Output(part("spec"), "data"),
         Output(part("result"), "className"),

@@ -80,7 +80,7 @@ def test_each_line_has_number_control_word_icon_and_sentence() -> None:
     assert face == ""
     assert box == "receipt receipt-holds"
     assert tools == "receipt-tools"
-    for words in ("Should you believe this map?", "✓", " Holds", "3.12", "(same shape elsewhere: −0.10 to 0.44)",
+    for words in ("Should you believe this map?", "✓", " Holds", "3.12", "(as much elsewhere: −0.10 to 0.44)",
                   "drops 'urgent' from 0.97 to 0.12", "Because of “Hide the brightest part”.",
                   "76 random trials (seed 0)",
                   "93 runs of the model",

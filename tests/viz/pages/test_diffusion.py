@@ -248,3 +248,22 @@ def test_example_buttons_that_come_with_the_card_do_not_hide_it() -> None:
     assert diffusion.asking([button], [None, None]) == (None, None)
     assert diffusion.asking([button], [None, 1]) == ("diffusion-example", 1)
     assert diffusion.asking(["diffusion-apply"], [None, 1]) == ("diffusion-apply", None)
+
+
+def test_every_words_map_can_be_tested_words_that_mean_something_first(engine: FakeEngine) -> None:
+    requests = easel.requests(engine, CARD, FORM)
+    key = key_of(requests["a"])
+    engine.store.put_result(key, drawing())
+    there = easel.tests(engine, {"keys": {"a": key}}, requests)
+    assert len(there) == len(WORDS)
+    first = WORDS[int(next(iter(there)).removeprefix("a"))]
+    assert first not in ("a", "the", "above")
+    assert next(iter(there.values())) == (f"“{first}”", requests["a"], {"word": WORDS.index(first)})
+    assert easel.tests(engine, None, requests) == {}
+
+
+def test_what_was_tested_is_in_the_link() -> None:
+    link = {"path": diffusion.PATH, "params": {"prompt": "a red circle"}, "keep": ["tab", "tested"], "alone": True}
+    made = diffusion.tested_link(["a1", "b2"], link)
+    assert made["params"] == {"prompt": "a red circle", "tested": "a1,b2"}
+    assert made["keep"] == ["tab"]
