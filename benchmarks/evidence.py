@@ -3,7 +3,9 @@
 `python -m benchmarks.evidence truth [n] [network …]`: a verdict for each input, map and network whose truth is known
 (radiograph, radiograph-vit, radiograph-shortcut, triage), beside whether the map found it; then the shares.
 `… discoveries [n]`: the share of false ones among the parts that a trial calls important, on networks that ignore known
-parts. `… cost [repeats]`: a receipt's forwards and seconds over those of the map it tests.
+parts, and on bundled/triage, whose rule ignores known words. `… words [n]`: verdicts on the maps of colours and nouns
+of `n` captions drawn by bundled/scenes, on the other thing's map in the word's place, and on a smooth random one.
+`… grids [n]`: verdicts on patching grids of bundled/names, and on the same with other cells.
 
 What a map *covers* is the share of the truth within the brightest twentieth of a picture, or the share of as many
 brightest words as decide that do decide: from a half on it has found the truth, below a tenth it has missed it, between
@@ -18,7 +20,7 @@ import dataclasses
 import json
 import os
 import sys
-import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,6 @@ from typing import Any
 import numpy as np
 
 import backends
-from backends import registry
 from backends.evidence import receipt
 from backends.evidence._places import brightest, seen
 from backends.tables import wilson
@@ -223,6 +224,40 @@ def discoveries(n: int, parts: int = 24, used: int = 8) -> None:
         }), flush=True)  # fmt: skip
 
 
+def notes_tried(n: int) -> None:
+    """The same on bundled/triage: words that the maker's rule ignores are known, and those that decide."""
+    from backends.bundled.data.triage import notes
+    from backends.evidence import _parts
+
+    model = backends.open_model("bundled/triage")
+    false, power, any_false, alone = [], [], [], []
+    for note in notes(553, n, "test"):
+        made = _parts.parts(model, {"text": note.text}, note.label)
+        found = _parts.tried(made).found
+        batch, places = made.bank.places.batch, made.bank.places
+        spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
+        words = [[spans[i] for i in np.flatnonzero(group)] for group in made.groups]
+        known = [s.span for s in note.symptoms] + [s.denial for s in note.symptoms if s.denial]
+        ignored = np.array([not _touches(word, known) for word in words])
+        decides = np.array([_touches(word, note.rationale) for word in words])
+        false.append(float(found[ignored].sum() / max(found.sum(), 1)))
+        any_false.append(bool(found[ignored].any()))
+        if decides.any():
+            power.append(float(found[decides].mean()))
+        if decides.sum() == 1:
+            alone.append(bool(found[decides][0]))
+    print(json.dumps({
+        "case": "discoveries", "network": "bundled/triage", "n": n, "false_share": round(float(np.mean(false)), 4),
+        "any_false": round(float(np.mean(any_false)), 4), "power": round(float(np.mean(power)), 4),
+        "power_single": round(float(np.mean(alone)), 4) if alone else None,
+    }), flush=True)  # fmt: skip
+
+
+def _touches(word: Any, spans: Any) -> bool:
+    """Whether any token of a word overlaps any of the character spans."""
+    return any(start < b and a < end for start, end in word for a, b in spans)
+
+
 def _single(network: Any, parts: int, draws: int = 4096) -> np.ndarray:
     """The true mean effect of each part, all others being there or not at random, (part,)."""
     import torch
@@ -236,32 +271,63 @@ def _single(network: Any, parts: int, draws: int = 4096) -> np.ndarray:
     return np.array(effects)
 
 
-def cost(repeats: int) -> None:
-    """A receipt's forwards and seconds over its map's, alone and with the bank there already, in turn in one run."""
-    cases = [(name, m) for name in ("radiograph", "radiograph-vit", "triage") for m in (*BLIND, "occlusion")]
-    for name, method in cases:
-        if not registry.method(method).needs <= (model := backends.open_model(f"bundled/{name}")).offers:
-            continue
-        rows = []
-        for raw, target, _ in inputs(name, repeats + 1):
-            result = backends.run(model, method, raw, target=target)  # the batch size is found here, once
-            start = time.perf_counter()
-            result = backends.run(model, method, raw, target=target)
-            spent = time.perf_counter() - start
-            alone, shared = (receipt(model, result, raw, target=target, seed=0).facts for _ in range(2))
-            flipped = dataclasses.replace(
-                result, arrays={**result.arrays, "attribution": result.arrays["attribution"][::-1].copy()}
-            )
-            shared = receipt(model, flipped, raw, target=target).facts
-            passes = 3 * result.facts.get("gradients", 0) + result.facts.get("forwards", 0)
-            rows.append((passes, alone["forwards"], shared["forwards"], spent, alone["seconds"], shared["seconds"]))
-        middle = np.median(rows[1:], axis=0)
-        print(json.dumps({
-            "case": "cost", "network": name, "map": method, "n": repeats, "map_passes": middle[0],
-            "receipt_forwards": middle[1], "with_bank": middle[2], "ratio": round(middle[1] / max(middle[0], 1), 2),
-            "ratio_with_bank": round(middle[2] / max(middle[0], 1), 2), "map_seconds": round(middle[3], 4),
-            "receipt_seconds": round(middle[4], 4), "with_bank_seconds": round(middle[5], 4),
-        }), flush=True)  # fmt: skip
+def words(n: int) -> None:
+    """Receipts of words' maps, and of maps that are not theirs."""
+    from scipy.ndimage import gaussian_filter
+
+    from backends.bundled.data import scenes
+
+    model, told = backends.open_model("bundled/scenes"), defaultdict[str, list[str]](list)
+    for index, caption in enumerate(scenes.captions([552, 1], n, kinds={"relation": 0.7, "and": 0.3})):
+        plain = {"by_step": False, "by_layer": False, "seed": 552 + index}
+        result = backends.run(model, "daam", caption.text, **plain)
+        spans = [(int(a), int(b)) for a, b in result.arrays["span"]]
+        for k, thing in enumerate(caption.things):
+            for kind, span in zip(("colour", "noun"), thing.words, strict=True):
+                word, other = spans.index(span), spans.index(caption.things[1 - k].words[1])
+                heat = result.arrays["heat"]
+                noise = gaussian_filter(
+                    np.random.default_rng([index, k]).standard_normal(heat[0].shape), 6, mode="wrap"
+                )
+                maps = {"own": heat[word], "other thing's": heat[other], "smooth noise": noise - noise.min()}
+                for name, values in maps.items():
+                    arrays = {**result.arrays, "heat": np.where(_one(heat, word), values, heat).astype(np.float32)}
+                    made = receipt(model, dataclasses.replace(result, arrays=arrays), word=word)
+                    told[f"{kind}: {name}"].append(made.verdict)
+    _say_verdicts("words", told)
+
+
+def _one(heat: np.ndarray, word: int) -> np.ndarray:
+    """Where in maps (word, row, column) one word's is."""
+    return (np.arange(len(heat)) == word)[:, None, None]
+
+
+def grids(n: int) -> None:
+    """Receipts of patching grids, of their columns shuffled, and of noise in their moving cells."""
+    from backends.bundled.data.names import sentences
+
+    model, told = backends.open_model("bundled/names"), defaultdict[str, list[str]](list)
+    for index, one in enumerate(sentences([552, 6], n, "test")):
+        raw = {"clean": {"text": one.clean}, "corrupted": {"text": one.corrupted}}
+        chance = np.random.default_rng(index)
+        for site in ("residual", "attention", "mlp", "heads"):
+            result = backends.run(model, "activation_patching", raw, [one.answer, one.wrong], site=site)
+            grid = result.arrays["effect"]
+            live = np.flatnonzero((grid != 0).any(0))
+            turned = grid.copy()
+            turned[:, live] = grid[:, np.roll(live, 1 + int(chance.integers(max(len(live) - 1, 1))))]
+            noise = np.where(grid != 0, chance.standard_normal(grid.shape), 0)
+            for name, values in {"own": grid, "columns turned": turned, "noise": noise}.items():
+                arrays = {**result.arrays, "effect": values.astype(np.float32)}
+                made = receipt(model, dataclasses.replace(result, arrays=arrays), raw)
+                told[f"{site}: {name}"].append(made.verdict)
+    _say_verdicts("grids", told)
+
+
+def _say_verdicts(case: str, told: dict[str, list[str]]) -> None:
+    for label, kinds in told.items():
+        rates = {kind: round(kinds.count(kind) / len(kinds), 3) for kind in ("holds", "fails", "cannot tell")}
+        print(json.dumps({"case": case, "map": label, "n": len(kinds), **rates}), flush=True)
 
 
 def main() -> None:
@@ -270,8 +336,11 @@ def main() -> None:
     n = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     if what in ("discoveries", "all"):
         discoveries(n or 200)
-    if what in ("cost", "all"):
-        cost(n or 5)
+        notes_tried(n or 200)
+    if what in ("words", "all"):
+        words(n or 50)
+    if what in ("grids", "all"):
+        grids(n or 20)
     if what in ("truth", "all"):
         truth(n or 200, tuple(sys.argv[3:]) or NETWORKS)
 
