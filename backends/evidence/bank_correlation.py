@@ -24,7 +24,8 @@ def correlation(hidden: np.ndarray, drops: np.ndarray, values: np.ndarray) -> np
     """Partial correlations (map,) of removed `values` (map, place) with `drops` (mask,); `hidden` is (mask, place)."""
     removed = hidden.astype(float) @ values.T  # (mask, map)
     size = np.stack([np.ones(len(hidden)), hidden.sum(1)], 1)
-    basis, _ = np.linalg.qr(size.astype(float))
+    vectors, strength, _ = np.linalg.svd(size.astype(float), full_matrices=False)
+    basis = vectors[:, strength > 1e-9 * strength.max()]  # masks of one size have nothing to partial out
     left = removed - basis @ (basis.T @ removed)
     right = drops - basis @ (basis.T @ drops)
     norm = np.linalg.norm(left, axis=0) * np.linalg.norm(right)

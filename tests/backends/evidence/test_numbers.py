@@ -43,6 +43,14 @@ def test_partial_correlation_is_that_of_residuals() -> None:
     assert bank_correlation.correlation(hidden, drops, values[None])[0] == pytest.approx(wanted)
 
 
+def test_masks_of_one_size_give_the_plain_correlation() -> None:
+    chance = np.random.default_rng(0)
+    hidden = np.stack([chance.permutation(9) < 3 for _ in range(30)])
+    drops, values = chance.standard_normal(30), chance.standard_normal(9)
+    wanted = np.corrcoef(hidden @ values, drops)[0, 1]
+    assert bank_correlation.correlation(hidden, drops, values[None])[0] == pytest.approx(wanted)
+
+
 def test_curves_are_sums_of_what_is_left() -> None:
     model, weight = linear.text(EFFECTS)
     bank = made(model, {"text": linear.TEXT}, count=1)
