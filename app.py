@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import json
 import logging
@@ -125,7 +126,7 @@ def _reach(host: str, port: int) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compute one method and write result.json, arrays.safetensors and figure.html."""
+    """Compute one method and write result.json, arrays.safetensors and figure.html, with a receipt where asked for."""
     import backends
     from viz import export
 
@@ -138,10 +139,16 @@ def run(args: argparse.Namespace) -> int:
         raw = {"clean": raw, "corrupted": corrupted(model, raw, args.corrupted)}
     options = circuit(args.circuit) | dict(pair.partition("=")[::2] for pair in args.set)
     result = backends.run(model, args.method, raw, target=target, **options)
+    said = {}
+    if args.receipt:
+        receipt = backends.evidence.receipt(model, result, raw, target=target, word=args.word)
+        result = dataclasses.replace(result, facts={**result.facts, "receipt": receipt.plain()})
+        said = {"verdict": receipt.verdict, "rule": receipt.rule}
     out = Path(args.out)
     result.save(out)
     (out / "figure.html").write_text(export.html(result))
-    print(json.dumps({"out": str(out), "target": result.target, "unit": result.unit, "facts": _numbers(result.facts)}))
+    numbers = _numbers(result.facts)
+    print(json.dumps({"out": str(out), "target": result.target, "unit": result.unit, "facts": numbers, **said}))
     return 0
 
 
@@ -238,6 +245,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--target", help="a class or token; 'a|b' explains a rather than b; default: what is predicted")
     one.add_argument("--sequence", help="explain this continuation instead of one token")
     one.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="an option of the method")
+    one.add_argument(
+        "--receipt", action="store_true", help="also test whether to believe the map, and keep the receipt"
+    )
+    one.add_argument("--word", help="the word whose map is tested, of a drawing")
     one.add_argument("--out", default="vitrine-out", help="the folder to write")
     one.set_defaults(do=run)
     one = commands.add_parser("generate", help="let a model continue a text, token by token")

@@ -197,3 +197,16 @@ def test_an_intervention_and_a_circuit_from_the_command_line(
     broken.write_text("[]")
     assert app.main(["run", "circuit", *given, "--circuit", str(broken)]) == 2
     assert "this is no circuit" in capsys.readouterr().err
+
+
+def test_a_run_keeps_its_receipt_where_one_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    asked = ["run", "occlusion", "--model", "bundled/triage", "--input", "no fever but severe chest pain",
+             "--target", "urgent", "--receipt", "--out", str(out)]  # fmt: skip
+    assert app.main(asked) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["verdict"] == "holds"
+    kept = json.loads((out / "result.json").read_text())["facts"]["receipt"]
+    assert kept["verdict"] == "holds"
+    assert kept["rule"] == said["rule"]
+    assert [line["name"] for line in kept["lines"]][:2] == ["hiding", "random parts"]
