@@ -101,7 +101,7 @@ class _Making:
     def lines(self, one: Bank, values: np.ndarray, others: Sequence[str], signed: bool) -> list[Line]:
         """The lines that every map gets."""
         harder = self.effort > 1
-        made = [hiding.line(one, values, signed, COPIES if harder else 0), bank_correlation.line(one, values)]
+        made = [hiding.line(one, values, signed, COPIES if harder else 0), bank_correlation.line(one, values, signed)]
         self.step(0.7)
         if others:
             made.append(replacement.line(one, self.bank(others[0], 0.0), values))

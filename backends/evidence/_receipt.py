@@ -110,7 +110,7 @@ def receipt(
     """
     from backends.evidence import _making, other_corruption, word_removal
 
-    if "heat" in result.arrays:
+    if "heat" in result.arrays and "word" in result.labels:
         return word_removal.make(model, result, raw, word, step)
     if "effect" in result.arrays:
         return other_corruption.make(model, result, raw, target, seed, step)

@@ -43,15 +43,16 @@ def worth(effects: np.ndarray, maps: np.ndarray) -> np.ndarray:
     """What the bright words of maps (map, word) are worth, (map,): 1 where all brightness is on the largest effect.
 
     A word's brightness is the square of how far its value lies above the map's median: what the eye falls on.
+    `effects` (word,) below 0 count for nothing: such a word speaks against the answer.
     """
     known = effects.clip(min=0) / max(float(effects.max(initial=0.0)), 1e-12)
     bright = (maps - np.median(maps, 1, keepdims=True)).clip(min=0) ** 2
     return (bright @ known) / bright.sum(1).clip(min=1e-300)
 
 
-def line(bank: Bank, values: np.ndarray) -> Line:
-    """The map against its copies on the whole bank."""
-    return _of_picture(bank, values) if bank.places.pictured else _of_text(bank, values)
+def line(bank: Bank, values: np.ndarray, signed: bool = True) -> Line:
+    """The map against its copies on the whole bank; of one that is not `signed`, bright words may speak either way."""
+    return _of_picture(bank, values) if bank.places.pictured else _of_text(bank, values, signed)
 
 
 def _of_picture(bank: Bank, values: np.ndarray) -> Line:
@@ -65,9 +66,9 @@ def _of_picture(bank: Bank, values: np.ndarray) -> Line:
     return Line("random parts", found, _bounds(control), verdict, sentence, {"p": p, "copies": len(control)})
 
 
-def _of_text(bank: Bank, values: np.ndarray) -> Line:
+def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
     maps = np.concatenate([values[None], copies(values, bank.places.shape, bank.seed)])
-    found, *rest = worth(bank.effects, maps)
+    found, *rest = worth(bank.effects if signed else np.abs(bank.effects), maps)
     control = np.array(rest)
     p = rank(found, control)
     verdict = HOLDS if found >= WORTH and p <= LOOSE else FAILS if found < POOR or p > LOOSE else CANNOT

@@ -175,6 +175,14 @@ def test_a_map_without_direction_is_not_judged_by_the_direction() -> None:
     assert receipt(model, linear.result_of(exact, image), replacement="zero").verdict == "fails"
 
 
+def test_bright_words_of_a_map_without_direction_may_speak_either_way() -> None:
+    model, _ = linear.text({"b": -3.0, "e": 1.0})
+    given = linear.result_of(np.array([0, 0, 5.0, *[0.0] * 10, 0]))
+    signed, unsigned = (receipt(model, dataclasses.replace(given, signed=kind)).lines[1] for kind in (True, False))
+    assert (signed.value, signed.verdict) == (0.0, "fails")
+    assert unsigned.value == pytest.approx(1.0)
+
+
 def test_the_line_that_decides_a_picture_is_not_that_of_a_text() -> None:
     def told(kind: str, hiding: str, parts: str, *more: Line, **about: Any) -> tuple[str, str]:
         lines = [Line("hiding", 1.0, None, hiding, "", about), Line("random parts", 1.0, None, parts, ""), *more]
