@@ -193,19 +193,6 @@ class Attention:
             mask = torch.where(mask, torch.zeros((), dtype=self.query.dtype, device=mask.device), lowest)
         return mask
 
-    def aligned(self) -> Attention:
-        """The same call where keys were put before the queries' own: each query sees those up to its own."""
-        import torch
-
-        length, keys = self.query.shape[2], self.key.shape[2]
-        whole = self.mask is not None and self.mask.shape[-2:] == (keys, keys)
-        if length == keys or not (whole or self.mask is None):
-            return self
-        if whole and self.mask is not None:
-            return replace(self, mask=self.mask[..., keys - length :, :])
-        at = torch.arange(keys, device=self.query.device)
-        return replace(self, mask=(at <= at[keys - length :, None])[None, None])
-
     def _some(self, value: Any, rows: Tensor | slice) -> Any:
         """The rows of a mask or a position bias (…, Tq, Tk); anything else as it is."""
         by_row = getattr(value, "ndim", 0) == 4 and value.shape[-2] == self.query.shape[2]
@@ -236,6 +223,8 @@ class Pattern:
         return Pattern(self.weights[:, head : head + 1]), 0
 
 
+Kernel = Callable[[int, "Attention"], tuple["Tensor", "Tensor | None"]]
+"""(layer, call) -> heads (B, T, H, dh), and weights or None."""
 Kept = Attention | Pattern
 """What a layer's rows are computed from whenever they are looked at."""
 
@@ -405,8 +394,9 @@ class Recording:
         keep_grad: bool = False,
         edits: Mapping[tuple[str, int], Edit] = MappingProxyType({}),
         tell: Callable[[int, Kept], None] | None = None,
+        kernel: Kernel | None = None,
     ) -> None:
-        self._tell = tell
+        self._tell, self._kernel = tell, kernel
         self.patterns: dict[int, Tensor] = {}
         self.attention_out: dict[int, Tensor] = {}
         self.mlp_out: dict[int, Tensor] = {}
@@ -466,6 +456,10 @@ class Recording:
                     self._roles.setdefault(id(found[path]), {}).setdefault(role, []).append(layer)
         return list(found.values())
 
+    def sees(self, *shape: int) -> None:
+        """Take `shape` (B, T, d) for that of the states from here on, whatever the first block was given."""
+        self._shape = shape
+
     def _layer(self, module: nn.Module, role: str) -> int:
         """Which layer this call of a module is, -1 where it has not this role; shared weights are called many times."""
         layers = self._roles[id(module)].get(role)
@@ -507,7 +501,9 @@ class Recording:
         attention, biased = self._edited(attention, layer)
         weights: Tensor | None
         whole = layer in self._wanted and self._queries is None
-        if biased or whole:
+        if self._kernel:
+            z, weights = self._kernel(layer, attention)
+        elif biased or whole:
             z, weights = attention.eager()
             if whole:
                 self._keep_pattern(layer, weights)
@@ -534,8 +530,6 @@ class Recording:
             edit = self._edits.get((name, layer))
             changed: Any = {name: edit(getattr(attention, name).clone())} if edit else {}
             attention = replace(attention, **changed)
-        if attention.shape[1] != attention.shape[2] and ("key", layer) in self._edits:
-            attention = attention.aligned()
         edit = self._edits.get(("scores", layer))
         if edit is None:
             return attention, False
@@ -586,6 +580,7 @@ def record(
     keep_grad: bool = False,
     edits: Mapping[tuple[str, int], Edit] = MappingProxyType({}),
     tell: Callable[[int, Kept], None] | None = None,
+    kernel: Kernel | None = None,
 ) -> Iterator[Recording]:
     """Record this thread's forwards of `module` inside the `with`; see `Recording` for what it holds.
 
@@ -597,6 +592,7 @@ def record(
     `value` (B, H, T, dh) go into the attention kernel, `scores` gets zeros (B, H, Tq, Tk) to add to the scores before
     the softmax, which then is computed by the architecture's own formula. `tell` is called
     with each layer of `qk` during the forward in place of keeping it; where it raises `Enough` the forward ends.
+    `kernel` computes the attention of a layer in the network's place.
     """
     recording = Recording(
         sites=sites,
@@ -609,6 +605,7 @@ def record(
         keep_grad=keep_grad,
         edits=edits,
         tell=tell,
+        kernel=kernel,
     )
     softmax = nullcontext() if sites.interface or not (patterns or qk) else softmaxes(recording.soften)
     with suppress(Enough), listening(recording.listen(module), recording), softmax:

@@ -99,7 +99,8 @@ def _check_replay(model: Model) -> None:
             return sites
         found = {"replay_gap": replay.gap(model.module, sites, run)}
         if "attention" in sites.offers and sites.interface and not model.answers:
-            found["trim_gap"] = replay.gap(model.module, sites, run, trim=True)
+            columns = (1, 0) if "next_token" in model.offers and replay.narrows(model.module, sites) else ()
+            found["trim_gap"] = replay.gap(model.module, sites, run, trim=True, last=True, columns=columns)
         return dataclasses.replace(sites, checks={**sites.checks, **found})
 
     main = next((name for name, sites in model.stacks.items() if sites is model.sites), None)

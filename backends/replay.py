@@ -7,15 +7,18 @@ the others only. It puts a `forward` of its own on each block and takes it away 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from backends import packed
 from backends.capture import Edit, Recording, Sites, record, tensor_of
+from backends.packed import Pack
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,7 +35,7 @@ class Row:
     """One forward with its changes: edits of this row alone, (T, d) or (H, T, dh), by place.
 
     `sample` says which of several base inputs it starts from, `first` the first token that it changes: where tokens see
-    only what came before, those before it are not computed again.
+    only what came before, those before it are not computed again, and an edit finds zeros in their place.
     """
 
     edits: Mapping[Place, Edit]
@@ -56,7 +59,8 @@ class Base:
     output: Any = None
 
 
-_active: ContextVar[Callable[..., Any] | None] = ContextVar("replay", default=None)
+_active: ContextVar[Mapping[int, Callable[..., Any]]] = ContextVar("replay", default=MappingProxyType({}))
+"""What stands for the forwards of some modules in this thread, by their ids."""
 
 
 def base(module: nn.Module, sites: Sites, run: Callable[[], Any], keys: bool = False, **wanted: Any) -> Base:
@@ -78,31 +82,30 @@ def base(module: nn.Module, sites: Sites, run: Callable[[], Any], keys: bool = F
 
 
 def replay(
-    module: nn.Module, sites: Sites, known: Base, rows: Sequence[Row], run: Callable[[], Any], exact: bool = True
-) -> Any:
+    module: nn.Module, sites: Sites, known: Base, rows: Sequence[Row], run: Callable[[], Any], exact: bool = True,
+    last: bool = False, columns: Sequence[int] = (),
+) -> Any:  # fmt: skip
     """What `run()`, a forward of `len(rows)` inputs, returns with the rows' changes; rows come in order of `start`.
 
     Where `exact` is false every block is computed for every row: as slow as whole forwards, whatever the network does.
+    `last` says that only the last token's state is read behind the blocks; with `columns` only these columns of the
+    unembedding are computed, and the logits have no others.
     """
     starts = [row.start if exact else 0 for row in rows]
     assert starts == sorted(starts), "rows must come in the order in which they start"
-    edits = _together(rows, starts, known, len(sites.block)) if exact else _gathered(rows)
-    inside = {layer for site, layer in edits if site != "residual"}
-    if exact and known.keys:
-        edits |= {place: partial(_before, known.keys[place], rows, length_of(known)) for place in known.keys}
-
-    def some(layer: int, forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
-        active = sum(start <= layer for start in starts)
-        cut = min((row.first for row in rows[:active]), default=0) if known.keys and layer not in inside else 0
-        if cut == 0 or active == 0:
-            return _partly(forward, args, kwargs, active, len(rows), known.shapes[layer])
-        return _trimmed(forward, args, kwargs, active, rows, known, layer, cut)
-
-    with ExitStack() as stack:
-        if exact:
-            stack.enter_context(_blocks(module, sites, some))
-        stack.enter_context(record(module, sites, edits=edits))
-        return run()
+    path = str(sites.unembedding)
+    narrow = {path: partial(_columns, module.get_submodule(path), columns)} if columns else {}
+    with _instead(module, narrow):
+        if not exact:
+            with record(module, sites, edits=_gathered(rows)):
+                return run()
+        if packed.fits(known, rows):
+            return _packed(module, sites, Pack(rows, known), run, last)
+        with (
+            _blocks(module, sites, partial(_later, known, starts)),
+            record(module, sites, edits=_together(rows, starts, known, len(sites.block))),
+        ):
+            return run()
 
 
 def _keep(store: dict[Place, Tensor], place: Place, tensor: Tensor) -> Tensor:
@@ -110,37 +113,112 @@ def _keep(store: dict[Place, Tensor], place: Place, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def gap(module: nn.Module, sites: Sites, run: Callable[[int], Any], trim: bool = False) -> float:
+def _later(known: Base, starts: list[int], layer: int, forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+    """A block's output with the rows computed that have begun."""
+    return _partly(forward, args, kwargs, sum(start <= layer for start in starts), len(starts), known.shapes[layer])
+
+
+def _packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any], last: bool) -> Any:
+    """`run()` with the rows' tokens one behind another in the blocks.
+
+    Where `last` says that nobody reads the others, the last MLP is computed for the last token of each row only.
+    """
+
+    def block(layer: int, forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+        given = args[0] if args else kwargs["hidden_states"]
+        pack.enter(layer)
+        output = pack.known.shapes[layer]
+        if len(pack.state):
+            rest = {name: pack.given(value) for name, value in kwargs.items() if name != "hidden_states"}
+            recording.sees(1, *pack.state.shape)
+            output = forward(pack.state[None], *pack.given(args[1:]), **rest)
+            pack.state = tensor_of(output)[0]
+        if layer + 1 < pack.depth:
+            return _like(output, given)  # nobody looks at it: the states travel in the pack
+        pack.enter(pack.depth)
+        return _like(output, pack.whole())
+
+    def mlp(forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+        some, at = pack.last(args[0])
+        output = forward(some, *args[1:], **kwargs)
+        own = tensor_of(output)
+        return _like(output, own.new_zeros(*args[0].shape[:-1], own.shape[-1]).index_copy_(-2, at, own))
+
+    path = sites.mlp[-1] if last and sites.mlp else ""
+    narrow = {path: mlp} if path and sites.mlp.count(path) == 1 else {}
+    with (
+        _blocks(module, sites, block),
+        _instead(module, narrow),
+        record(module, sites, edits=pack.edits(), kernel=pack.attend) as recording,
+    ):
+        return run()
+
+
+def narrows(module: nn.Module, sites: Sites) -> bool:
+    """Whether single columns of the unembedding can be computed: it is a plain linear layer."""
+    import torch
+
+    return bool(sites.unembedding) and type(module.get_submodule(str(sites.unembedding))) is torch.nn.Linear
+
+
+def _columns(head: nn.Module, columns: Sequence[int], forward: Callable[..., Any], args: tuple, kwargs: dict) -> Tensor:
+    """Some columns of a linear unembedding."""
+    from torch.nn.functional import linear
+
+    weights: Any = head
+    bias = None if weights.bias is None else weights.bias[list(columns)]
+    return linear(args[0], weights.weight[list(columns)], bias)
+
+
+def gap(
+    module: nn.Module, sites: Sites, run: Callable[[int], Any], trim: bool = False, last: bool = False,
+    columns: Sequence[int] = (),
+) -> float:  # fmt: skip
     """How much rows that begin at different blocks differ from whole forwards, relative to the largest logit.
 
     `run(n)` is a forward of n copies of one input. With `trim` the rows change later tokens only, and those before are
-    not computed again. Infinite where the network cannot be run in this way.
+    not computed again; `last` and `columns` are those of `replay`. Infinite where the network cannot be run so.
     """
-    import torch
-
     try:
         known = base(module, sites, lambda: run(1), keys=trim)
-    except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):
-        return float("inf")
-    layers = sorted({len(sites.block) // 2, len(sites.block) - 1, len(sites.block)})
-    noise = torch.Generator().manual_seed(0)
-    rows = []
-    for layer in layers:
-        state = known.states[layer]
-        pushed = torch.randn(state.shape[1:], generator=noise).to(state) * state.std()
-        first = state.shape[1] // 2 if trim else 0
-        pushed[:first] = 0
-        rows.append(Row({("residual", layer): partial(torch.add, pushed)}, first=first))
-    try:
-        fast = tensor_of(replay(module, sites, known, rows, lambda: run(len(rows)))).float()
+        rows = _trials(known, sites, trim)
         slow = [tensor_of(replay(module, sites, known, [row], lambda: run(1), exact=False)).float() for row in rows]
+        fast = replay(module, sites, known, rows, lambda: run(len(rows)), last=last, columns=columns)
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):
         return float("inf")
-    whole = torch.cat(slow)
+    return _apart(tensor_of(fast).float(), slow, columns)
+
+
+def _apart(fast: Tensor, slow: Sequence[Tensor], columns: Sequence[int]) -> float:
+    """The largest difference of some outputs, relative to the largest value."""
+    import torch
+
+    whole = torch.cat(list(slow))
+    size = whole.abs().max().clamp(min=1e-12)
+    whole = whole[..., list(columns)] if columns else whole
     if fast.shape != whole.shape:  # the copies are of a picture, and this stack reads its captions
         return float("inf")
-    found = float((fast - whole).abs().max() / whole.abs().max().clamp(min=1e-12))
+    found = float((fast - whole).abs().max() / size)
     return found if found == found else float("inf")
+
+
+def _trials(known: Base, sites: Sites, trim: bool) -> list[Row]:
+    """Rows that begin at several blocks, by random changes of the state and, where tokens are left out, of heads."""
+    import torch
+
+    depth, length = len(sites.block), known.states[0].shape[1]
+    firsts = (length // 2, length - 1, 0) if trim else (0, 0, 0)
+    noise = torch.Generator().manual_seed(0)
+    rows = []
+    for layer, first in zip((depth // 2, depth - 1, depth), firsts, strict=True):
+        state = known.states[layer]
+        pushed = torch.randn(state.shape[1:], generator=noise).to(state) * state.std()
+        pushed[:first] = 0
+        rows.append(Row({("residual", layer): partial(torch.add, pushed)}, first=first))
+    if trim and 0 in sites.layers:
+        halved = torch.where(torch.arange(length) < length // 2, 1.0, 0.5)[:, None, None].to(known.states[0])
+        rows.append(Row({("z", 0): partial(torch.mul, halved)}, first=length // 2))
+    return sorted(rows, key=lambda row: row.start)
 
 
 def _together(rows: Sequence[Row], starts: Sequence[int], known: Base, depth: int) -> dict[Place, Edit]:
@@ -185,49 +263,6 @@ def _partly(forward: Callable[..., Any], args: tuple, kwargs: dict, active: int,
     return _like(output, torch.cat([tensor_of(output), given[active:]]))
 
 
-def length_of(known: Base) -> int:
-    """How many tokens the stack has."""
-    return known.states[0].shape[1]
-
-
-def _trimmed(
-    forward: Callable[..., Any], args: tuple, kwargs: dict, active: int, rows: Sequence[Row], known: Base, layer: int,
-    cut: int,
-) -> Any:  # fmt: skip
-    """A block's output with the tokens from `cut` on computed, of the first `active` rows; the others are known."""
-    import torch
-
-    given, length = (args[0] if args else kwargs["hidden_states"]), length_of(known)
-    args, kwargs = (_later(_first(value, active, len(rows)), cut, length) for value in (args, kwargs))
-    output = forward(*args, **kwargs)
-    before = known.states[layer + 1][[row.sample for row in rows[:active]], :cut].to(given)
-    states = torch.cat([before, tensor_of(output)], 1)
-    return _like(output, torch.cat([states, given[active:]]) if active < len(rows) else states)
-
-
-def _before(known: Tensor, rows: Sequence[Row], length: int, tensor: Tensor) -> Tensor:
-    """Keys or values (B, H, T, dh) of a block that was given its later tokens only, with those before from the base."""
-    import torch
-
-    missing = length - tensor.shape[2]
-    if missing == 0:
-        return tensor
-    earlier = known[[row.sample for row in rows[: len(tensor)]], :, :missing]
-    return torch.cat([earlier.to(tensor), tensor], 2)
-
-
-def _later(value: Any, cut: int, length: int) -> Any:
-    """The tokens from `cut` on of states (B, T, d), positions (B, T) or (T,) and what goes with them; masks stay."""
-    if isinstance(value, (tuple, list)):
-        return type(value)(_later(part, cut, length) for part in value)
-    if isinstance(value, dict):
-        return {name: _later(part, cut, length) for name, part in value.items()}
-    shape = tuple(getattr(value, "shape", ()))
-    if len(shape) in (2, 3) and shape[1] == length:
-        return value[:, cut:]
-    return value[cut:] if shape == (length,) else value
-
-
 def _first(value: Any, active: int, total: int) -> Any:
     """The first rows of every tensor that has one row for each input; a batch is never as long as a text."""
     if isinstance(value, (tuple, list)):
@@ -247,39 +282,48 @@ def _like(output: Any, states: Tensor) -> Any:
     return (states, *output[1:]) if isinstance(output, tuple) else states
 
 
-@contextmanager
-def _blocks(module: nn.Module, sites: Sites, call: Callable[..., Any]) -> Iterator[None]:
-    """Let `call(layer, forward, args, kwargs)` stand for every block's forward in this thread."""
+def _blocks(module: nn.Module, sites: Sites, call: Callable[..., Any]) -> Any:
+    """Let `call(layer, forward, args, kwargs)` stand for every block's forward in this thread.
+
+    A block whose weights are shared is several layers in turn.
+    """
     layers: dict[str, list[int]] = {}
     for layer, path in enumerate(sites.block):
         layers.setdefault(path, []).append(layer)
-    token = _active.set(call)
+
+    def turns(own: list[int]) -> Callable[..., Any]:
+        layer = cycle(own)
+        return lambda *given: call(next(layer), *given)
+
+    return _instead(module, {path: turns(own) for path, own in layers.items()})
+
+
+@contextmanager
+def _instead(module: nn.Module, calls: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Let `calls[path](forward, args, kwargs)` stand for the forward of some submodules in this thread."""
+    there = {path: module.get_submodule(path) for path in calls}
+    token = _active.set({**_active.get(), **{id(there[path]): call for path, call in calls.items()}})
     with ExitStack() as stack:
         stack.callback(_active.reset, token)
-        for path, own in layers.items():
-            stack.callback(_restore, *_replace(module.get_submodule(path), own))
+        for part in there.values():
+            stack.callback(_restore, part, _replace(part))
         yield
 
 
-def _replace(block: nn.Module, layers: Iterable[int]) -> tuple[nn.Module, Any]:
-    """Put a forward in place that asks who replays; a block whose weights are shared is several layers in turn."""
-    plain, own, seen = block.forward, vars(block).get("forward"), Counter[str]()
-    layers = list(layers)
+def _replace(part: nn.Module) -> Any:
+    """Put a forward in place that asks who stands for it in this thread; returns the instance's own, if it had one."""
+    plain, own, me = part.forward, vars(part).get("forward"), id(part)
 
     def forward(*args: Any, **kwargs: Any) -> Any:
-        call = _active.get()
-        if call is None:
-            return plain(*args, **kwargs)
-        layer = layers[seen["calls"] % len(layers)]
-        seen["calls"] += 1
-        return call(layer, plain, args, kwargs)
+        call = _active.get().get(me)
+        return plain(*args, **kwargs) if call is None else call(plain, args, kwargs)
 
-    block.forward = forward  # type: ignore[method-assign]
-    return block, own
+    part.forward = forward  # type: ignore[method-assign]
+    return own
 
 
-def _restore(block: nn.Module, own: Any) -> None:
+def _restore(part: nn.Module, own: Any) -> None:
     if own is None:
-        del block.forward
+        del part.forward
     else:
-        block.forward = own
+        part.forward = own

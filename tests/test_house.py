@@ -53,6 +53,7 @@ MAY = {  # folder or module: what of ours it may import beside itself
         "backends.models._batching",
         "backends.capture",
         "backends.capture_diffusion",
+        "backends.packed",
         "backends.replay",
         "backends.contrast",
         "backends.results",

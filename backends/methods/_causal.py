@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends import replay
+from backends import packed, replay
 from backends.errors import Refused
 from backends.methods import _inside
 from backends.methods._base import Step, no_step, option, show
@@ -26,10 +26,8 @@ METRICS = ("logit", "probability", "loss")
 SITES = ("residual", "attention", "mlp", "heads")
 NEEDED = {"residual": "residual", "attention": "components", "mlp": "components", "heads": "heads"}
 """What a model must offer for each site."""
-TOKENS = {"cpu": 512}
+TOKENS = {"cpu": 384}
 """Tokens in one batch of a sweep; on a GPU many more."""
-ENOUGH = 96
-"""Tokens with which a batch is large enough to leave out rows that would need many more tokens each."""
 SMALLEST = 1e-6
 """The least difference of the two inputs' numbers, relative, of which shares can be taken."""
 
@@ -106,9 +104,9 @@ class Watch:
         """The features of one input, detached."""
         return self.model.features(batch).detach()
 
-    def number(self, output: Tensor) -> Tensor:
-        """The number that is watched (B,) of logits (B, C)."""
-        logits, ids = output.float(), self.target.ids
+    def number(self, output: Tensor, ids: Sequence[int] | None = None) -> Tensor:
+        """The number that is watched (B,) of logits (B, C); `ids` are the target's columns where not all are there."""
+        logits, ids = output.float(), self.target.ids if ids is None else ids
         if self.metric == "loss":
             return -logits.log_softmax(-1)[:, ids[0]]
         values = logits.softmax(-1) if self.metric == "probability" else logits
@@ -131,15 +129,30 @@ class Watch:
         """The number of an unchanged run; the mean of its samples."""
         return float(self.number(known.output).mean())
 
-    def outputs(self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch) -> Tensor:
-        """Logits of some rows, which come in order of their start."""
+    def outputs(
+        self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch, columns: Sequence[int] = ()
+    ) -> Tensor:
+        """Logits of some rows, which come in order of their start; with `columns` of these answers only."""
         import torch
 
         given = features[[row.sample for row in rows]]
         with torch.no_grad():
             return replay.replay(
-                self.model.module, self.sites, known, rows, lambda: self.model.outputs(given, batch), self.exact
-            )
+                self.model.module, self.sites, known, rows, lambda: self.model.outputs(given, batch), self.exact,
+                self.trims, columns,
+            )  # fmt: skip
+
+    def numbers(self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch) -> list[float]:
+        """The number of some rows, which come in order of their start; no answer is computed that it does not need."""
+        ids = self.target.ids if self.metric == "logit" and self.narrows else ()
+        output = self.outputs(rows, known, features, batch, ids)
+        return self.number(output, range(len(ids)) if ids else None).cpu().tolist()
+
+    @cached_property
+    def narrows(self) -> bool:
+        """Whether single answers' logits can be computed, as was tested when the model was opened."""
+        alone = "next_token" in self.model.offers and not self.part and not self.model.answers
+        return alone and self.trims and replay.narrows(self.model.module, self.sites)
 
     def sweep(
         self,
@@ -155,19 +168,22 @@ class Watch:
         """
         given = self.features(batch) if features is None else features
         found: dict[int, float] = {}
-        costs = [len(self.sites.block) + 1 - row.start if self.exact else 1 for row in rows]
+        sizes = self._sizes(rows, known)
+        costs = [size * (len(self.sites.block) + 1 - row.start if self.exact else 1)
+                 for row, size in zip(rows, sizes, strict=True)]  # fmt: skip
         length = known.states[0].shape[1]
-        order, most = self._order(rows), self.tokens or TOKENS.get(str(self.model.device).partition(":")[0], 2**15)
+        order = sorted(range(len(rows)), key=lambda index: (-rows[index].start, sizes[index]))
+        most = self.tokens or TOKENS.get(str(self.model.device).partition(":")[0], 2**15)
         with self.model.lock:
             while order:
-                chunk = order[: together([rows[i].first if self.trims else 0 for i in order[: most + 1]], length, most)]
+                chunk = order[: together([sizes[index] for index in order], length, most)]
                 chunk.sort(key=lambda index: rows[index].start)
                 try:
-                    numbers = self.number(self.outputs([rows[i] for i in chunk], known, given, batch)).cpu().tolist()
+                    numbers = self.numbers([rows[i] for i in chunk], known, given, batch)
                 except Exception as error:
                     if not _batching.out_of_memory(error) or len(chunk) == 1:
                         raise
-                    most = len(chunk) * length // 2
+                    most = sum(sizes[index] for index in chunk) // 2
                     continue
                 order = order[len(chunk) :]
                 found.update(zip(chunk, numbers, strict=True))
@@ -175,25 +191,21 @@ class Watch:
                 (tell or (lambda share, _: self.step(share)))(fraction, found)
         return np.array([found[index] for index in range(len(rows))], np.float32)
 
-    def _order(self, rows: Sequence[Row]) -> list[int]:
-        """The rows from the last block backwards, turning round at each so that neighbours change alike tokens."""
-
-        def place(index: int) -> tuple[int, int]:
-            start, first = rows[index].start, rows[index].first
-            return -start, first if start % 2 else -first
-
-        return sorted(range(len(rows)), key=place)
+    def _sizes(self, rows: Sequence[Row], known: Base) -> list[int]:
+        """How many tokens are computed of each row."""
+        length, trims = known.states[0].shape[1], self.trims and packed.fits(known, rows)
+        return [length - row.first if trims else length for row in rows]
 
 
-def together(firsts: Sequence[int], length: int, most: int) -> int:
-    """How many of the next rows go through at once: at most `most` tokens, few of which no row changes.
+def together(sizes: Sequence[int], length: int, most: int) -> int:
+    """How many of the next rows, of so many tokens each, go through at once: at most `most` tokens, at least one row.
 
     Never as many as there are tokens, else a row of the batch could be taken for a token.
     """
-    needed, low, count = 0, length, 0
-    for first in firsts:
-        low, needed, tokens = min(low, first), needed + length - first, (count + 1) * (length - min(low, first))
-        if count and (tokens > most or (tokens > ENOUGH and tokens > 1.3 * needed)):
+    count, tokens = 0, 0
+    for size in sizes:
+        tokens += size
+        if count and tokens > most:
             break
         count += 1
     return count - 1 if count == length > 1 else count

@@ -32,6 +32,8 @@ def both(name: str, model: Any) -> dict[str, Any]:
     raw = families.raw(name)
     if "image" in raw:
         return {"clean": raw, "corrupted": backends.corrupt(model, raw, "noise", seed=1)}
+    if name == "Qwen2":  # its tokenizer class splits the words of these tests otherwise
+        return {"clean": raw, "corrupted": backends.corrupt(model, raw, "resample", seed=1)}
     return {"clean": raw, "corrupted": {"text": raw["text"].replace("fever", "chart")}}
 
 
@@ -92,8 +94,11 @@ def test_a_forward_may_begin_at_a_later_block(name: str, family: Any) -> None:
         assert "replay_gap" not in model.sites.checks
         return
     routed = name in ("Mixtral", "gpt-oss")
+    if name == "Bloom":  # its blocks get one bias for each head of each input, so whole forwards serve
+        assert model.sites.checks["replay_gap"] == float("inf")
+        return
     assert model.sites.checks["replay_gap"] <= (1 if routed else 1e-5), name
-    if name in ("GPT-2", "Llama", "Gemma 2", "Qwen3", "Phi-3", "OPT", "GPT-NeoX"):
+    if "next_token" in model.offers and not model.answers and name != "GPT-J":  # it computes its attention itself
         assert model.sites.checks["trim_gap"] <= 1e-5, name
     elif "trim_gap" in model.sites.checks and name in ("BERT", "ViT", "RoBERTa", "DistilBERT"):
         assert model.sites.checks["trim_gap"] > 1e-3, name
@@ -447,10 +452,10 @@ def test_memory_that_runs_out_halves_the_batch(opened: Any, monkeypatch: pytest.
     whole = watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch)
     plain = replay.replay
 
-    def small(module: Any, sites: Any, known: Any, some: Any, run: Any, exact: bool = True) -> Any:
+    def small(module: Any, sites: Any, known: Any, some: Any, *rest: Any) -> Any:
         if len(some) > 5:
             raise MemoryError
-        return plain(module, sites, known, some, run, exact)
+        return plain(module, sites, known, some, *rest)
 
     monkeypatch.setattr(replay, "replay", small)
     np.testing.assert_allclose(watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch), whole, rtol=1e-5)
