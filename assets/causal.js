@@ -245,12 +245,17 @@
   window.dash_clientside.causal = {
     draw,
     opened() { tell(); return dash_clientside.no_update; },
+    noise(clicks) {
+      if (!clicks) return dash_clientside.no_update;
+      dash_clientside.tabs.open("causal", "places");
+      return "causal_tracing";
+    },
     pressed(span) {
       for (const button of document.querySelectorAll(".opposite [data-token]")) {
         button.setAttribute("aria-pressed", String((span || []).includes(Number(button.dataset.token))));
       }
       const count = (span || []).length;
-      return count ? `${count} chosen` : "none chosen, so a button takes what suits it";
+      return count ? String(count) : "none, so a button takes what suits it";
     },
   };
 })();

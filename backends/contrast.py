@@ -18,6 +18,16 @@ SHARED = ("output", "output_ids", "text")
 """What a corrupted input takes from the clean one where it says nothing of it."""
 
 
+class Unequal(Refused):
+    """Two inputs of different lengths in tokens; `opposite` is who stands opposite whom, "" where nobody does."""
+
+    def __init__(self, clean: Sequence[str], corrupted: Sequence[str]) -> None:
+        super().__init__(unequal(clean, corrupted))
+        self.opposite = [
+            ("" if a is None else clean[a], "" if b is None else corrupted[b]) for a, b in alignment(clean, corrupted)
+        ]
+
+
 def is_pair(raw: Any) -> bool:
     """Whether `raw` is `{"clean": …, "corrupted": …}`."""
     return isinstance(raw, Mapping) and "clean" in raw
@@ -26,7 +36,7 @@ def is_pair(raw: Any) -> bool:
 def encode(model: Model, raw: Any) -> Batch:
     """The batch of one input, or of a clean one that has the `corrupted` one beside it.
 
-    Raises `Refused` where the two are the same, or differ in tokens: then a sentence says where they part.
+    Raises `Refused` where the two are the same, `Unequal` where they differ in length: it says where they part.
     """
     if not is_pair(raw):
         return model.encode(raw)
@@ -37,7 +47,7 @@ def encode(model: Model, raw: Any) -> Batch:
     given = {name: clean.raw[name] for name in SHARED if name in clean.raw and name not in other and "ids" not in other}
     corrupted = model.encode({**given, **other})
     if len(clean.tokens) != len(corrupted.tokens):
-        raise Refused(unequal(clean.tokens, corrupted.tokens))
+        raise Unequal(clean.tokens, corrupted.tokens)
     for name, tensor in clean.inputs.items():
         if tensor.shape != corrupted.inputs[name].shape:
             raise Refused(f"the two inputs differ in size: {name} has {tuple(tensor.shape)} and "
@@ -66,12 +76,17 @@ def unequal(clean: Sequence[str], corrupted: Sequence[str]) -> str:
     pieces = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, clean, corrupted, autojunk=False).get_opcodes():
         if kind != "equal" and b - a != d - c:
-            left, right = " ".join(clean[a:b]).strip() or "nothing", " ".join(corrupted[c:d]).strip() or "nothing"
-            pieces.append(f"token {a + 1}: {left[:40]!r} against {right[:40]!r}")
+            pieces.append(f"token {a}: {_piece(clean[a:b])} against {_piece(corrupted[c:d])}")
     return (
         f"the clean text has {len(clean)} tokens and the corrupted one {len(corrupted)}; patching needs equally many, "
         f"one opposite the other. They part at {'; '.join(pieces[:3])}: use words of as many tokens"
     )
+
+
+def _piece(tokens: Sequence[str]) -> str:
+    """Some tokens in a sentence."""
+    text = " ".join(tokens).strip()
+    return repr(text[:40]) if text else "white space" if tokens else "nothing"
 
 
 def corrupt(
@@ -80,7 +95,7 @@ def corrupt(
     """A corrupted input made from `raw`, as a raw input of the same length.
 
     `swap`: two `tokens` change places, or one becomes `word`; with neither, the last repeated name changes.
-    `resample`: `tokens` (none: one word in three) become other words of the vocabulary. Of pictures, `tokens` are
+    `resample`: `tokens` (none: one word in three) become other words of the text. Of pictures, `tokens` are
     patches (none: all of it): `noise` adds grey noise, `blur` smooths. Raises `Refused`.
     """
     if how not in WAYS:
@@ -147,18 +162,20 @@ def _spaced(batch: Batch, token: int, word: str) -> str:
 
 
 def _resampled(batch: Batch, ids: list[int], tokens: Sequence[int], seed: int) -> list[int]:
-    """Other tokens of the same text or, where those run out, of the vocabulary next to them."""
+    """Other tokens of the same text: where it has enough of them different ones, and none beside its like."""
     import numpy as np
 
     free = [i for i in range(len(ids)) if not batch.special[i]]
     chance = np.random.default_rng(seed)
     chosen = list(tokens) or sorted(chance.choice(free, max(len(free) // 3, 1), replace=False).tolist())
-    changed = list(ids)
+    changed, used = list(ids), set[int]()
     for i in chosen:
-        others = sorted({ids[j] for j in free} - {ids[i]})
+        others = {ids[j] for j in free} - {ids[i]}
         if not others:
             raise Refused("the text has one word only, so there is none to put in its place; swap in a word instead")
-        changed[i] = int(chance.choice(others))
+        beside = {changed[j] for j in (i - 1, i + 1) if 0 <= j < len(ids)}
+        changed[i] = int(chance.choice(sorted(others - used - beside or others)))
+        used.add(changed[i])
     return changed
 
 

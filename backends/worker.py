@@ -160,7 +160,10 @@ def _model(request: Mapping[str, Any]) -> Model:
 
 def _predict(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
     model = _model(request)
-    batch = contrast.encode(model, store.get_input(request["input"]))
+    try:
+        batch = contrast.encode(model, store.get_input(request["input"]))
+    except contrast.Unequal as unequal:
+        return {"unequal": str(unequal), "opposite": unequal.opposite}
     other = batch.corrupted
     beside = {"prediction": backends.prediction(model, other), "tokens": list(other.tokens)} if other else None
     return {

@@ -57,6 +57,8 @@ class Watch:
     step: Step = no_step
     tokens: int = 0
     """Tokens in one batch; 0 takes what suits the device."""
+    plain: Tensor | None = field(default=None, init=False)
+    """The logits (C,) of the input as it is, once a base of it was run."""
 
     def __post_init__(self) -> None:
         if self.target.kind == "sequence":
@@ -123,6 +125,8 @@ class Watch:
             )
         if known.states[0].shape[0] != len(given):
             raise Refused(f"part {self.part!r} of {self.model.name} has inputs of its own; change the main part")
+        if batch is self.batch and features is None:
+            self.plain = known.output[0].float()
         return known
 
     def value(self, known: Base) -> float:
@@ -335,7 +339,8 @@ def result(
     """A result that also carries the input, and the corrupted one's tokens where there is one."""
     context = _inside.context(watch.model, watch.batch, watch.part)
     other = watch.batch.corrupted
-    more = {} if other is None else {"corrupted_tokens": list(other.tokens), "corrupted_text": other.text}
+    more: dict[str, Any] = {} if watch.plain is None else {"prediction": named(watch, watch.plain, 10)}
+    more |= {} if other is None else {"corrupted_tokens": list(other.tokens), "corrupted_text": other.text}
     return Result(
         method=method,
         arrays={**arrays, **context["arrays"]},
@@ -357,12 +362,18 @@ def positions(watch: Watch, length: int) -> tuple[str, ...]:
 def answers(watch: Watch, row: Row, known: Base, most: int = 5) -> list[dict[str, Any]]:
     """What the network answers with a row's changes, best first."""
     with watch.model.lock:
-        logits = watch.outputs([row], known, watch.features(watch.batch), watch.batch)[0].float()
+        return named(watch, watch.outputs([row], known, watch.features(watch.batch), watch.batch)[0].float(), most)
+
+
+def named(watch: Watch, logits: Tensor, most: int) -> list[dict[str, Any]]:
+    """The likeliest answers of logits (C,), best first; none where the one output is no choice among several."""
+    if len(logits) == 1:
+        return []
     shares = logits.softmax(-1)
     best = shares.topk(min(most, len(shares))).indices.tolist()
-    named = [(i, _name_of(watch, i)) for i in best]
     return [
-        {"index": i, "label": name, "probability": float(shares[i]), "logit": float(logits[i])} for i, name in named
+        {"index": i, "label": _name_of(watch, i), "probability": float(shares[i]), "logit": float(logits[i])}
+        for i in best
     ]
 
 

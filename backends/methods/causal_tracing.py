@@ -31,7 +31,7 @@ class CausalTracing(Method):
     """Where is what the answer needs of a word, once that word is blurred?
 
     Noise on the embeddings of `subject` spoils the answer; then one place gets its clean value back: a state, or what
-    attention or the MLPs of a window of layers add at one token. `effect` (layer, position) is the share of the loss
+    attention or the MLPs of a window of layers add at one token. `effect` (layer, position) is the share of the drop
     that comes back, (m - m_noised) / (m_clean - m_noised), of means over `samples`; the layer is the window's middle.
     """
 
@@ -71,7 +71,7 @@ class CausalTracing(Method):
         watch.sweep(rows, spoiled, batch, noised, tell)
         return _causal.result(
             watch, "causal_tracing", {"effect": effect}, {"effect": ("layer", "position")},
-            {"layer": layers, "position": _causal.positions(watch, length)}, "share of the loss restored",
+            {"layer": layers, "position": _causal.positions(watch, length)}, "share of the drop restored",
             {"clean": high, "corrupted": low, "metric": self.metric, "metric_unit": watch.unit, "site": self.site,
              "subject": list(subject), "window": width, "samples": self.samples},
         )  # fmt: skip

@@ -32,18 +32,18 @@ class Competition(Method):
     is the best of the others.
     """
 
-    needs: ClassVar = frozenset({"answer", "residual", "unembedding", "next_token"})
+    needs: ClassVar = frozenset({"answer", "residual", "unembedding"})
     question: ClassVar = "causal"
     title: ClassVar = "Competition of two answers"
     source: ClassVar = "Ortu et al. 2024, Competition of mechanisms, section 4"
 
-    by: str = option("part", "what counts as one part", choices=("head", "part", "layer"))
+    by: str = option("part", "what counts as one part", choices=("head", "part", "layer"), label="one bar for each")
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
         if target.kind == "sequence":
-            raise Refused("two answers are compared, not a sequence: name two tokens")
+            raise Refused("two answers are compared, not a sequence: name two answers")
         target = rivals(model, batch, target)
         sites: Any = model.stack(model.answers)
         added = "components" in sites.offers
@@ -54,7 +54,7 @@ class Competition(Method):
                 model.outputs(model.features(batch), batch)
             step(0.5)
             length = recording.residual[0].shape[1]
-            place = int(_inside.start(model, batch, length, True).argmax())
+            place = int(_inside.start(model, batch, length, "next_token" in model.offers).argmax())
             depths, states = path(sites, recording, place)
             sides = [dataclasses.replace(target, kind="index", ids=(i,)) for i in target.ids]
             logit = torch.stack([_direct.logits(model, sites, states, side) for side in sides])  # (answer, depth)

@@ -33,7 +33,7 @@ class LogitAttribution(Method):
     title: ClassVar = "Logit attribution"
     source: ClassVar = "Lieberum et al. 2023, Chinchilla circuits, section 2; Elhage et al. 2021"
 
-    by: str = option("head", "what counts as one part", choices=("head", "part", "layer"))
+    by: str = option("head", "what counts as one part", choices=("head", "part", "layer"), label="one bar for each")
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch

@@ -26,8 +26,8 @@ def test_two_inputs_are_encoded_side_by_side(opened: Any) -> None:
     ("corrupted", "message"),
     [
         (TEXT, "the clean and the corrupted input are the same"),
-        (TEXT.replace("chest pain", "pain"), "7 tokens and the corrupted one 6.*token 5: 'chest' against 'nothing'"),
-        ("a " + TEXT, "the corrupted one 8.*token 1: 'nothing' against 'a'"),
+        (TEXT.replace("chest pain", "pain"), "7 tokens and the corrupted one 6.*token 4: 'chest' against nothing"),
+        ("a " + TEXT, "the corrupted one 8.*token 0: nothing against 'a'"),
         (None, "two inputs are given as"),
     ],
 )  # fmt: skip
@@ -39,6 +39,15 @@ def test_what_two_inputs_must_share(opened: Any, corrupted: Any, message: str) -
 def test_alignment_says_who_stands_opposite() -> None:
     assert contrast.alignment("abc", "axc") == [(0, 0), (1, 1), (2, 2)]
     assert contrast.alignment("abcd", "acd") == [(0, 0), (1, None), (2, 1), (3, 2)]
+
+
+def test_two_lengths_are_laid_beside_one_another(opened: Any) -> None:
+    with pytest.raises(contrast.Unequal) as told:
+        contrast.encode(opened("tiny_gpt2"), {"clean": TEXT, "corrupted": TEXT.replace("chest pain", "pain")})
+    opposite = told.value.opposite
+    assert ("chest", "") in [(a.strip(), b.strip()) for a, b in opposite]
+    assert [a for a, _ in opposite if a] == list(opened("tiny_gpt2").encode(TEXT).tokens)
+    assert "white space" in contrast.unequal(["a", " "], ["a", " ", " "])
 
 
 def test_a_name_is_swapped(fresh: Any) -> None:

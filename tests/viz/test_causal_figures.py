@@ -44,6 +44,7 @@ def test_the_crossing_is_marked() -> None:
     assert [line.name for line in figure.data] == ["·Mary", "·John"]
     assert len(figure.layout.shapes) == 1
     assert figure.layout.shapes[0].x0 == 2
+    assert figure.layout.annotations[0].text == "lead changes"
     assert "the lead changes at 0 mlp" in figure.layout.title.subtitle.text
 
 
@@ -56,6 +57,9 @@ def test_a_graph_shows_edges_from_left_to_right_above_the_threshold() -> None:
     assert all(trace.x[0] < trace.x[-1] for trace in edges)
     assert sum(trace.line.dash == "dash" for trace in edges) == 1
     assert len(figures.draw(samples.circuit(), "circuit_graph", threshold=0.5).data) == 2
+    figure = figures.draw(samples.circuit(), "circuit_graph", threshold=0.59)
+    assert figure.layout.title.subtitle.text.startswith("1 edge that restores at least 0.59")
+    assert figure.layout.xaxis.ticktext == ("0", "1", "answer")
     assert circuit_graph.placed(["0.0", "1.0", "1.1", "answer"]) == [(0, 0), (1, 0.5), (1, -0.5), (2, 0)]
 
 
@@ -63,6 +67,18 @@ def test_heads_are_points_and_changes_bars() -> None:
     figure = figures.draw(samples.statistics())
     assert [len(trace.x) for trace in figure.data] == [3, 3]
     assert "specialization 0.2 · focus 0.50 · rank correlation -0.10" in figure.layout.title.subtitle.text
+    assert figure.data[1].text[0] == "1.0"
+    assert figure.data[1].customdata[0] == "head 1.0"
     bars = figures.draw(samples.changes())
     assert list(bars.data[0].x) == ["0.1.5.3", "head 0.0", "together"]
     assert "then the first answer is ·John" in bars.layout.title.subtitle.text
+
+
+def test_of_many_heads_only_those_that_stand_out_are_named() -> None:
+    from viz.figures import head_scatter
+
+    rng = np.random.default_rng(2)
+    values = rng.random((12, 12)).astype(np.float32)
+    assert int(head_scatter.standing_out(values).sum()) == head_scatter.NAMED
+    assert head_scatter.standing_out(values)[np.unravel_index(values.argmax(), values.shape)]
+    assert head_scatter.standing_out(values[:1, :3]).all()

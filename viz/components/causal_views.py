@@ -18,6 +18,7 @@ from viz.components.exports import exports
 from viz.components.jobs import CANCELLED
 from viz.components.picture import picture
 from viz.components.workbench import offered
+from viz.figures._scale import beyond, limits
 from viz.figures._words import token_names, visible
 from viz.figures.causal_grid import said
 
@@ -117,7 +118,7 @@ def places(engine: Engine, answers: Any, requests: Mapping[str, Any], beside: An
         if grid is None:
             empty = effects.empty("This grid is too large to draw cell by cell: take the figure or the numbers.")
             return empty, preview, words, exports(key, what="this grid"), "mt-2"
-        grid["said"] = [*badge(result), effects.strongest(grid), said(result).replace("-", "−")]
+        grid["said"] = [*badge(result), effects.strongest(grid), said(result).replace("-", "−"), *whole(result)]
         return grid, preview, words, exports(key, what="this grid"), "mt-2"
     if "exact" not in requests:
         return effects.empty(nothing(beside)), None, "", "", "d-none"
@@ -170,17 +171,26 @@ def badge(result: Result) -> list[str]:
     return ["Approximate: from one gradient, not from interventions."] if result.facts.get("approximate") else []
 
 
+def whole(result: Result) -> list[str]:
+    """That every cell was a whole forward, where the self-test at opening found that none may begin later."""
+    if result.facts.get("exact_replay", True):
+        return []
+    return ["This model's forwards cannot begin at a later layer exactly, so each cell is a whole forward."]
+
+
 def _preview(engine: Engine, answers: Any, image: str) -> tuple[Any, Any]:
     """The preview beside the exact grid, and how far the two agree once both are there."""
     result, exact = answer(engine, answers, "preview"), answer(engine, answers, "exact")
     if result is None:
         return None, ""
-    told = "Its correlation with the exact grid is shown once that is there."
+    told, scale = "Its correlation with the exact grid is shown once that is there.", None
     if exact is not None and exact.arrays["effect"].shape == result.arrays["effect"].shape:
-        told = f"Correlation with the exact grid: {correlated(result, exact)}."
+        scale = limits(exact.arrays["effect"], signed=True)  # what stands side by side has one scale
+        told = f"Correlation with the exact grid: {correlated(result, exact)}; on its scale."
+        told += f" {beyond(result.arrays['effect'], scale)}.".replace(" .", "")
     mark = html.Span("approximate", className="badge-approximate")
     words = [mark, html.B("Attribution patching, from one gradient. "), told]
-    return effects.of_result(result, answers["keys"]["preview"], image), words
+    return effects.of_result(result, answers["keys"]["preview"], image, scale), words
 
 
 def correlated(one: Result, other: Result) -> str:
@@ -238,14 +248,38 @@ def _words(result: Result) -> list[Any]:
         last = result.arrays["difference"][-1]
         ahead, behind = (a, b) if last > 0 else (b, a)
         told = f"“{visible(ahead)}” ends ahead of “{visible(behind)}” by {abs(last):.2f} logits"
-        told += f"; it took the lead at {visible(crossing[-1])}." if crossing else " and led all the way."
+        told += f"; it took the lead after {after(crossing[-1])}." if crossing else " and led all the way."
     if result.method == "logit_attribution":
         told = f"The bars sum to the logit; the largest miss at any token is {facts['sum_gap']:.1e} of it."
         if not facts.get("heads_apart", True):
             told += " This model's heads cannot be told apart in what attention adds."
-    if result.method == "head_statistics" and facts.get("agreement") is not None:
-        told = f"Rank correlation of looking sharply and mattering: {facts['agreement']:.2f}".replace("-", "−") + "."
+    if result.method == "head_statistics":
+        return [statistics(result)]
     return [html.P(told)] if told else []
+
+
+def statistics(result: Result) -> html.Dl:
+    """What the numbers of all heads together are, and what they mean."""
+    facts, unit = result.facts, visible(result.unit, 40)
+    rows = [("Specialization", facts["specialization"], f"{unit}, spread of the heads' deviations: near 0, all alike")]
+    if facts.get("focus") is not None:
+        rows.append(
+            ("Focus", facts["focus"], "overlap of what the heads that matter most look at: 1 is the same tokens")
+        )
+    if facts.get("agreement") is not None:
+        about = "rank correlation of looking sharply and mattering: near 0, looks say nothing"
+        rows.append(("Agreement", facts["agreement"], about))
+    cells = [
+        [html.Dt(name), html.Dd([html.B(f"{value:.2f}".replace("-", "−")), f"  {about}"])]
+        for name, value, about in rows
+    ]
+    return html.Dl([cell for pair in cells for cell in pair], className="facts")
+
+
+def after(depth: str) -> str:
+    """A depth of a competition in words: `0 attention` is the attention of layer 0."""
+    layer, _, part = depth.partition(" ")
+    return f"the {'MLP' if part == 'mlp' else part} of layer {layer}" if part else "the " + depth
 
 
 def tried(engine: Engine, answers: Any, requests: Mapping[str, Any], card: Any) -> tuple[Any, ...]:

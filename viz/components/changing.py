@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PAGE = "causal"
 OFF, EDGES, ALPHA = "causal-off", "causal-edges", "causal-alpha"
+ENDS = {"layer": "in layer", "head": "head", "query": "token", "key": "looks at"}
+"""The four ends of an edge, with the words before each choice."""
+ALL_OF = "*"
 GRID = "causal-switch"
 HEAD = re.compile(r"\d{1,4}\.\d{1,4}")
 EDGE = re.compile(r"(\d{1,4}|\*)(\.(\d{1,4}|\*)){3}")
@@ -39,21 +42,23 @@ def edges_of(link: Mapping[str, Any]) -> list[str]:
 def parts(link: Mapping[str, Any]) -> list[Any]:
     """The heads to switch, the edges to change, and what comes of it."""
     alpha = query.text(link, "alpha", "0", most=8)
-    edge = dbc.Input(id="causal-edge", size="sm", maxlength=40, placeholder="1.0.13.4", debounce=False)
     strength = dbc.Input(id=ALPHA, type="number", min=0, max=1000, step="any", value=alpha, size="sm", debounce=True)
     return [
         effects.parts(GRID, "Heads to switch off", OFF, "switched off"),
         html.Div(id="causal-off-words", className="hint"),
-        html.Div(
+        html.Fieldset(
             [
-                html.Label("Change an edge (layer.head.query.key)", htmlFor="causal-edge", className="form-label"),
-                edge,
+                html.Legend("Change what a token looks at"),
+                *[part for name, words in ENDS.items() for part in _end(name, words)],
                 dbc.Button("Add", id="causal-edge-add", size="sm", color="secondary", outline=True),
-                html.Label("its attention times", htmlFor=ALPHA, className="form-label"),
-                strength,
+                html.Span(
+                    [html.Label("attention times", htmlFor=ALPHA, className="form-label"), strength],
+                    className="edge-end",
+                    title="0 cuts the edge; the rest of the row is scaled so that it sums to one",
+                ),
                 dbc.Button("Undo all", id="causal-undo", size="sm", color="secondary", outline=True),
             ],
-            className="edge-row",
+            className="choices edge-row",
         ),
         html.Div(id="causal-edge-problem", role="alert"),
         html.Div(id="causal-changes", className="followed"),
@@ -61,56 +66,94 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def register(app: Dash) -> None:
-    """Connect the switches, the edges and the chips that undo them."""
+def _end(name: str, words: str) -> list[Any]:
+    select = dbc.Select(id=f"causal-edge-{name}", options=[], value=ALL_OF, size="sm")
+    label = html.Label(words, htmlFor=f"causal-edge-{name}", className="form-label")
+    return [html.Span([label, select], className="edge-end")]
+
+
+def register(app: Dash, card: str, prediction: str) -> None:
+    """Connect the switches, the edges and the chips that undo them; `card` and `prediction` are the page's stores."""
     effects.register(app, GRID, OFF)
+
+    @app.callback(
+        *[Output(f"causal-edge-{name}", part) for name in ENDS for part in ("options", "value")],
+        Input(card, "data"),
+        Input(prediction, "data"),
+    )
+    def offer(card, prediction):  # type: ignore[no-untyped-def]
+        return [value for options in ends(card, prediction) for value in (options, start(options))]
 
     @app.callback(
         Output(EDGES, "data"),
         Output(OFF, "data"),
-        Output("causal-edge", "value"),
         Output("causal-edge-problem", "children"),
         Input("causal-edge-add", "n_clicks"),
-        Input("causal-edge", "n_submit"),
         Input("causal-undo", "n_clicks"),
         Input({"type": "causal-drop", "index": ALL}, "n_clicks"),
-        State("causal-edge", "value"),
+        *[State(f"causal-edge-{name}", "value") for name in ENDS],
         State(EDGES, "data"),
         State(OFF, "data"),
         prevent_initial_call=True,
     )
-    def change(_add, _enter, _undo, drops, typed, edges, off):  # type: ignore[no-untyped-def]
+    def change(_add, _undo, drops, layer, head, token, key, edges, off):  # type: ignore[no-untyped-def]
         asked = ctx.triggered_id
         if isinstance(asked, dict):
             if not any(drops):
-                return [no_update] * 4
+                return [no_update] * 3
             gone = asked["index"]
-            return [e for e in edges or [] if e != gone], [h for h in off or [] if h != gone], no_update, ""
+            return [e for e in edges or [] if e != gone], [h for h in off or [] if h != gone], ""
         if asked == "causal-undo":
-            return [], [], "", ""
+            return [], [], ""
         try:
-            return with_edge(edges or [], typed), no_update, "", ""
+            return with_edge(edges or [], f"{layer}.{head}.{token}.{key}"), no_update, ""
         except Refused as refused:
-            return no_update, no_update, no_update, dbc.Alert(str(refused), color="warning", class_name="told")
+            return no_update, no_update, dbc.Alert(str(refused), color="warning", class_name="told")
 
-    @app.callback(Output("causal-changes", "children"), Input(OFF, "data"), Input(EDGES, "data"))
-    def chips(off, edges):  # type: ignore[no-untyped-def]
-        return [chip(name) for name in [*(off or []), *(edges or [])]]
+    @app.callback(
+        Output("causal-changes", "children"), Input(OFF, "data"), Input(EDGES, "data"), Input(prediction, "data")
+    )
+    def chips(off, edges, prediction):  # type: ignore[no-untyped-def]
+        there = tokens(prediction)
+        return [chip(name, there) for name in [*(off or []), *(edges or [])]]
+
+
+def tokens(prediction: Any) -> list[str]:
+    """The names of the input's tokens, or of the picture's patches."""
+    known = prediction or {}
+    return effects.patch_names(known["patches"]) if known.get("patches") else list(known.get("tokens") or [])
+
+
+def ends(card: Any, prediction: Any) -> list[list[dict[str, str]]]:
+    """The layers, heads, tokens that look and tokens that are looked at, to choose from; each of them or all."""
+    there = [{"label": f"{i} {visible(name, 20)}", "value": str(i)} for i, name in enumerate(tokens(prediction))]
+    sizes = ((card or {}).get("layers") or 0, (card or {}).get("heads") or 0)
+    counts = [[{"label": str(i), "value": str(i)} for i in range(size)] for size in sizes]
+    return [[{"label": "all", "value": ALL_OF}, *some] for some in (*counts, there, there)]
+
+
+def start(options: Sequence[Mapping[str, str]]) -> str:
+    """What a choice begins with: everything."""
+    return options[0]["value"]
 
 
 def with_edge(edges: Sequence[str], typed: Any) -> list[str]:
-    """The edges with the one that was typed. Raises `Refused`."""
+    """The edges with one more, layer.head.query.key. Raises `Refused`."""
     text = str(typed or "").strip().replace(" ", "")
     if not EDGE.fullmatch(text):
         raise Refused(f"an edge is four numbers, layer.head.query.key, * for all, such as 1.0.13.4, not {text[:40]!r}")
+    if text.split(".")[-2:] == [ALL_OF, ALL_OF]:
+        raise Refused(
+            "choose the token that looks, the token that is looked at, or both; all of both is the whole head"
+        )
     if len(edges) >= MOST:
         raise Refused(f"at most {MOST} edges are changed at a time; drop one first")
     return list(dict.fromkeys([*edges, text]))
 
 
-def chip(name: str) -> html.Button:
-    """One change, undone by a click."""
-    words = f"edge {name}" if name.count(".") == 3 else f"head {name} off"
+def chip(name: str, tokens: Sequence[str] = ()) -> html.Button:
+    """One change in words, undone by a click."""
+    words = edge_words(name, tokens) if name.count(".") == 3 else f"head {name} off"
     return html.Button(
         [words, html.Span("×", className="chip-x", **{"aria-hidden": "true"})],
         id={"type": "causal-drop", "index": name},
@@ -118,6 +161,19 @@ def chip(name: str) -> html.Button:
         type="button",
         **{"aria-label": f"Undo: {words}"},
     )
+
+
+def edge_words(edge: str, tokens: Sequence[str]) -> str:
+    """An edge in words: whose attention from which token to which."""
+    layer, head, looks, seen = edge.split(".")
+
+    def named(part: str) -> str:
+        known = part.isdecimal() and int(part) < len(tokens)
+        return "all tokens" if part == ALL_OF else f"“{visible(tokens[int(part)], 20)}” ({part})" if known else part
+
+    where = {(True, True): "everywhere", (True, False): f"head {head} of all layers",
+             (False, True): f"all heads of layer {layer}", (False, False): f"head {layer}.{head}"}  # fmt: skip
+    return f"{where[layer == ALL_OF, head == ALL_OF]}: {named(looks)} looking at {named(seen)}"
 
 
 def options(off: Any, edges: Any, alpha: Any, generates: bool) -> dict[str, Any]:

@@ -91,10 +91,29 @@ def written(result: Result) -> str:
 
 
 def command(result: Result) -> list[Any]:
-    """How to replay it without the page."""
-    model = shlex.quote(str(result.request.get("model", "")))
-    line = f"python app.py run circuit --circuit circuit.json --model {model} --input '…' --corrupted '…' --target '…'"
-    return [html.Details([html.Summary("Replay it on the command line"), html.Code(line)])]
+    """How to replay it without the page: on the command line, and in a script."""
+    facts, request = result.facts, result.request
+    target = request.get("target")
+    words = "|".join(map(str, target)) if isinstance(target, list) else str(target or "")
+    given = {
+        "--model": request.get("model", ""),
+        "--input": facts.get("text") or "FILE",
+        "--corrupted": facts.get("corrupted_text") or ("FILE" if "corrupted_tokens" in facts else ""),
+        "--target": words,
+    }
+    shown = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
+    line = f"python app.py run circuit --circuit circuit.json {shown}"
+    clean, corrupted = (facts.get(name) for name in ("text", "corrupted_text"))
+    raw = {"clean": clean or "FILE", **({"corrupted": corrupted or "FILE"} if "corrupted_tokens" in facts else {})}
+    script = "\n".join([
+        "import json, backends",
+        "from backends.methods import circuit",
+        f"model = backends.open_model({str(request.get('model', ''))!r})",
+        "options = circuit.options(json.load(open('circuit.json')))",
+        f"backends.run(model, 'circuit', {raw!r}, target={target!r}, **options)",
+    ])  # fmt: skip
+    parts = [html.P("With the saved JSON beside it:", className="hint mb-1"), html.Pre(line), html.Pre(script)]
+    return [html.Details([html.Summary("Replay it on the command line, or in a script"), *parts])]
 
 
 def opened(contents: Any, card: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]]:

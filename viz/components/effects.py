@@ -49,8 +49,10 @@ def register(app: Dash, id: str, picks: str) -> None:
     )
 
 
-def of_result(result: Result, key: str, image: str = "") -> dict[str, Any] | None:
-    """The effects of a result; None where there are none, or too many."""
+def of_result(
+    result: Result, key: str, image: str = "", scale: tuple[float, float] | None = None
+) -> dict[str, Any] | None:
+    """The effects of a result, on a scale of their own unless one is given; None where there are none, or too many."""
     axes = result.axes.get("effect", ())
     values = result.arrays.get("effect")
     if values is None or len(axes) != 2 or values.size > MOST:
@@ -62,7 +64,7 @@ def of_result(result: Result, key: str, image: str = "") -> dict[str, Any] | Non
     if image and across == "position" and result.facts.get("grid"):
         place = {"grid": list(result.facts["grid"]), "first": int(result.facts.get("first_patch", 0))}
     return {
-        **grid(values, names(result, "layer", len(values)), across, columns, result.unit, other, image, place),
+        **grid(values, names(result, "layer", len(values)), across, columns, result.unit, other, image, place, scale),
         "asked": key,
     }
 
@@ -70,13 +72,14 @@ def of_result(result: Result, key: str, image: str = "") -> dict[str, Any] | Non
 def grid(
     values: Any, rows: Sequence[str], across: str, columns: Sequence[str], unit: str,
     other: Sequence[str] | None = None, image: str = "", patches: Mapping[str, Any] | None = None,
+    scale: tuple[float, float] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Plain JSON of a grid (layer, across); cells that are not yet known are NaN.
 
     `other` are the corrupted input's tokens; `patches` says how tokens lie on the picture at `image`.
     """
     array = np.asarray(values, np.float32)
-    ends = limits(array, signed=True)
+    ends = scale or limits(array, signed=True)
     flat = theme.value_colours(np.nan_to_num(array.ravel()), *ends, theme.colour_map(signed=True))
     known = np.isfinite(array)
     width = array.shape[1]

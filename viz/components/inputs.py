@@ -144,14 +144,14 @@ def _example(engine: Engine, card: Mapping[str, Any], index: int) -> Shown:
     there = examples_of(card)
     if not 0 <= index < len(there):
         raise Refused(f"{card['name']} has {len(there)} examples, not one numbered {index}")
-    chosen = {**_kept(engine, _raw(card, there[index])), "example": index}
+    chosen = {**_kept(engine, raw_of(card, there[index])), "example": index}
     target: Any = there[index].get("target")
     pair = isinstance(target, list) and len(target) == 2
     first, versus, kind = (target[0], target[1], "pair") if pair else ("", "", "own")
     return shown(card, chosen)._replace(target=first, versus=versus, kind=kind)
 
 
-def _raw(card: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
+def raw_of(card: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
     """The input that an example stands for, as the store takes it."""
     if "image" not in reads(card):
         return _texts(card, example["input"], example.get(second(card), ""))
@@ -208,6 +208,13 @@ def _picture(engine: Engine, before: Any) -> dict[str, Any]:
 
 
 def _image(engine: Engine, card: Mapping[str, Any], upload: Any, typed: Any = "") -> dict[str, Any]:
+    data = uploaded(upload)
+    captions = {"text": typed} if "text" in reads(card) and isinstance(typed, str) and typed.strip() else {}
+    return _recognised(engine, card, _kept(engine, {"image": data} | captions))
+
+
+def uploaded(upload: Any) -> bytes:
+    """The bytes of an uploaded picture. Raises `Refused` on what is none."""
     if not isinstance(upload, str) or "," not in upload:
         raise Refused(f"no image came; Vitrine reads {', '.join(FORMATS)} up to {MOST_BYTES >> 20} MB")
     try:
@@ -215,8 +222,7 @@ def _image(engine: Engine, card: Mapping[str, Any], upload: Any, typed: Any = ""
     except ValueError:
         raise Refused("the upload broke off; try again") from None
     open_image(data)
-    captions = {"text": typed} if "text" in reads(card) and isinstance(typed, str) and typed.strip() else {}
-    return _recognised(engine, card, _kept(engine, {"image": data} | captions))
+    return data
 
 
 def _linked(engine: Engine, card: Mapping[str, Any], linked: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,7 +264,7 @@ def _recognised(engine: Engine, card: Mapping[str, Any], chosen: Mapping[str, An
     """`chosen`, and which example of the model it is, if it is one: then its truth is known."""
     plain = {k: v for k, v in chosen.items() if k != "example"}
     for index, example in enumerate(examples_of(card)):
-        there = _kept(engine, _raw(card, example))
+        there = _kept(engine, raw_of(card, example))
         if there["digest"] == plain["digest"]:
             return {**there, "example": index}
     return plain

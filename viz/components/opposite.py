@@ -1,7 +1,8 @@
 """The corrupted input beside the clean one: how it is made, and which token stands opposite which.
 
-The store `causal-pair` holds `of` (the clean input's digest), `digest` (of the two together), `corrupted`, and either
-the `text` that was typed or the `recipe` by which a button made it; the link carries one of these.
+The store `causal-pair` holds `of` (the clean input's digest), `digest` (of the two together), `corrupted`, and one of
+these, which the link carries too: the `text` that was typed, the `recipe` by which a button made it, or the `picture`
+that was chosen, an example's number or a digest.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends.engine import Engine
 from backends.errors import Refused
@@ -51,6 +52,10 @@ class Opposite:
             dbc.Button(words, id=f"causal-pair-{how}", size="sm", color="secondary", outline=True, title=told)
             for how, (words, told) in BUTTONS.items()
         ]
+        noise = dbc.Button(
+            "Noise on tokens", id="causal-noise", size="sm", color="secondary", outline=True, class_name="d-none",
+            title="Causal tracing: noise on the embeddings of the chosen tokens, or of those that differ",
+        )  # fmt: skip
         word = dbc.Input(id="causal-pair-word", size="sm", maxlength=60, placeholder="by this word", debounce=True)
         typed = [
             html.Label("Corrupted text", htmlFor="causal-pair-text", className="form-label"),
@@ -59,6 +64,13 @@ class Opposite:
                 dbc.Button("Compare with it", id="causal-pair-use", size="sm", color="primary"), className="apply-row"
             ),
         ]
+        pictures = [
+            html.Div("Or another picture:", className="hint"),
+            html.Div(id="causal-pair-examples", className="opposite-examples", role="group",
+                     **{"aria-label": "Other pictures"}),
+            dcc.Upload(html.Span("Choose an image, or drop it here", className="upload-words"), id="causal-pair-upload",
+                       max_size=-1, accept="image/*", className="upload opposite-upload"),
+        ]  # fmt: skip
         return html.Section(
             [
                 html.H2("Clean against corrupted"),
@@ -71,13 +83,14 @@ class Opposite:
                 dcc.Store(id=SPAN, data=span_of(link)),
                 dcc.Store(id=BESIDE),
                 dcc.Store(id="causal-pair-linked", data=linked(link)),
-                html.Div([*buttons, html.Div(word, id="causal-pair-word-area")], className="opposite-buttons"),
+                html.Div([*buttons, noise, html.Div(word, id="causal-pair-word-area")], className="opposite-buttons"),
                 html.Div(typed, id="causal-pair-typed"),
+                html.Div(pictures, id="causal-pair-pictures", className="d-none"),
                 html.Div(id="causal-pair-problem", role="alert"),
                 self.making.parts(),
                 self.asking.parts(),
                 html.Div(id="causal-pair-shown", className="opposite"),
-                html.Div(["Tokens: ", html.Span(id="causal-span-words")], className="hint"),
+                html.Div(["Chosen: ", html.Span(id="causal-span-words")], className="hint"),
             ],
             className="panel",
             id="causal-pair-panel",
@@ -92,14 +105,31 @@ class Opposite:
 
         @app.callback(
             *[Output(f"causal-pair-{how}", "class_name") for how in BUTTONS],
+            Output("causal-noise", "class_name"),
             Output("causal-pair-typed", "className"),
             Output("causal-pair-word-area", "className"),
+            Output("causal-pair-pictures", "className"),
             Input(bench.card, "data"),
         )
         def offer(card):  # type: ignore[no-untyped-def]
             there = ways(card) if card else ()
-            text = "" if card and "swap" in there else "d-none"
-            return *["" if how in there else "d-none" for how in BUTTONS], text, text
+            text = "" if "swap" in there else "d-none"
+            return (
+                *["" if how in there else "d-none" for how in BUTTONS],
+                text,
+                text,
+                text,
+                ("" if "blur" in there else "d-none"),
+            )
+
+        @app.callback(
+            Output("causal-pair-examples", "children"),
+            Input(bench.card, "data"),
+            Input(bench.input, "data"),
+            Input(PAIR, "data"),
+        )
+        def others(card, given, pair):  # type: ignore[no-untyped-def]
+            return other_pictures(card, given, pair)
 
         @app.callback(
             Output(self.making.requests, "data"),
@@ -111,6 +141,8 @@ class Opposite:
             Input(bench.input, "data"),
             *[Input(f"causal-pair-{how}", "n_clicks") for how in BUTTONS],
             Input("causal-pair-use", "n_clicks"),
+            Input({"type": "causal-opposite", "index": ALL}, "n_clicks"),
+            Input("causal-pair-upload", "contents"),
             State("causal-pair-text", "value"),
             State("causal-pair-word", "value"),
             State(SPAN, "data"),
@@ -119,11 +151,17 @@ class Opposite:
             prevent_initial_call=True,
         )
         def make(card, given, *rest):  # type: ignore[no-untyped-def]
-            clicks, (typed, word, span, before, wanted) = rest[: len(BUTTONS) + 1], rest[len(BUTTONS) + 1 :]
-            asked = str(ctx.triggered_id or "").removeprefix("causal-pair-")
+            clicks, (examples, upload) = rest[: len(BUTTONS)], rest[len(BUTTONS) + 1 : len(BUTTONS) + 3]
+            typed, word, span, before, wanted = rest[-5:]
+            asked: Any = ctx.triggered_id
+            if isinstance(asked, dict):
+                if not any(examples):
+                    return [no_update] * 5
+                asked = asked["index"]
+            asked = asked if isinstance(asked, int) else str(asked or "").removeprefix("causal-pair-")
             seed = sum(c or 0 for c in clicks)
             try:
-                return begun(engine, card, given, asked, typed, word, span or [], before, wanted, seed)
+                return begun(engine, card, given, asked, typed, word, span or [], before, wanted, seed, upload)
             except Refused as refused:
                 return *[no_update] * 3, alert(str(refused)), no_update
 
@@ -167,6 +205,12 @@ class Opposite:
             Input(SPAN, "data"),
             Input(BESIDE, "data"),
         )
+        app.clientside_callback(
+            ClientsideFunction("causal", "noise"),
+            Output("causal-method", "value", allow_duplicate=True),
+            Input("causal-noise", "n_clicks"),
+            prevent_initial_call=True,
+        )
 
 
 def ways(card: Mapping[str, Any]) -> tuple[str, ...]:
@@ -180,14 +224,17 @@ def span_of(link: Mapping[str, Any]) -> list[int]:
 
 
 def linked(link: Mapping[str, Any]) -> dict[str, Any]:
-    """What a link says of the corrupted input: its text, or how it was made."""
+    """What a link says of the corrupted input: its text, which picture it is, or how it was made."""
     text = query.text(link, "other", most=4000)
+    picture = query.digest(link, "against") or query.number(link, "against", -1)
     try:
         recipe = json.loads(query.text(link, "made", most=4000) or "null")
     except ValueError:
         recipe = None
     if text:
         return {"text": text}
+    if picture != -1:
+        return {"picture": picture}
     return {"recipe": cleaned(recipe)} if isinstance(recipe, dict) and recipe.get("how") in WAYS else {}
 
 
@@ -209,17 +256,20 @@ def corrupt_request(card: Mapping[str, Any], given: Mapping[str, Any], recipe: M
 
 
 def begun(
-    engine: Engine, card: Any, given: Any, asked: str, typed: Any, word: Any, span: Sequence[int], before: Any,
-    wanted: Any, seed: int,
+    engine: Engine, card: Any, given: Any, asked: str | int, typed: Any, word: Any, span: Sequence[int], before: Any,
+    wanted: Any, seed: int, upload: Any = None,
 ) -> tuple[Any, Any, Any, Any, Any]:  # fmt: skip
     """Requests, pair, chosen tokens, no problem and what of the link is left, once a button or an input asks for them.
 
-    `asked` is a way, `use` for the typed text, or names the input that changed.
+    `asked` is a way, an example's number, `upload`, `use` for the typed text, or names the input that changed.
     """
     if not fits(card, given) or "answer" not in card["offers"]:
         return {}, None, no_update, "", no_update
     if asked == "use":
         return {}, typed_pair(engine, card, given, typed), no_update, "", {}
+    if asked == "upload" or isinstance(asked, int):
+        picture = engine.store.put_input({"image": inputs.uploaded(upload)}) if asked == "upload" else asked
+        return {}, pictured_pair(engine, card, given, picture), no_update, "", {}
     if asked in WAYS:
         recipe = cleaned({"how": asked, "tokens": list(span), "word": word if asked == "swap" else None,
                           "seed": seed if asked in ("resample", "noise") else None})  # fmt: skip
@@ -227,13 +277,67 @@ def begun(
     if before and before.get("of") == given["digest"] and before.get("model") == card["name"]:
         return [no_update] * 5  # type: ignore[return-value]
     wanted = wanted if wanted and wanted.get("of", given["digest"]) == given["digest"] else {}
+    return _first(engine, card, given, wanted, before)
+
+
+def _first(engine: Engine, card: Any, given: Any, wanted: Mapping[str, Any], before: Any) -> tuple[Any, ...]:
+    """What a new input is compared with: what the link says, else what the page makes when nobody chose."""
     kept = {**wanted, "of": given["digest"]}  # a link's corruption is of its own input only
     if wanted.get("text") and "pixels" not in card["offers"]:
         return {}, typed_pair(engine, card, given, wanted["text"]), no_update, "", kept
+    if "picture" in wanted and "pixels" in card["offers"]:
+        return {}, pictured_pair(engine, card, given, wanted["picture"]), no_update, "", kept
     if wanted.get("recipe"):
         return {"made": corrupt_request(card, given, wanted["recipe"])}, None, no_update, "", kept
     chosen = no_update if before is None else []  # the tokens of another input mean nothing here
+    unlike = first_picture(card, given)
+    if unlike is not None:
+        return {}, pictured_pair(engine, card, given, unlike), chosen, "", {}
     return {FIRST: corrupt_request(card, given, first_recipe(card))}, None, chosen, "", {}
+
+
+def first_picture(card: Mapping[str, Any], given: Mapping[str, Any]) -> int | None:
+    """The first example whose true answer is another than that of this one; None where none is known."""
+    if "pixels" not in card["offers"]:
+        return None
+    own = inputs.example_of(card, given).get("label")
+    labels = [example.get("label") for example in inputs.examples_of(card)]
+    plain = [i for i, label in enumerate(labels) if own and label and label != own]
+    return min(plain, key=lambda i: len(inputs.examples_of(card)[i].get("truth") or ()), default=None)
+
+
+def pictured_pair(engine: Engine, card: Mapping[str, Any], given: Mapping[str, Any], picture: int | str) -> Any:
+    """The pair of the page's input and another picture: an example's number, or the digest of one. Raises `Refused`."""
+    there = inputs.examples_of(card)
+    if isinstance(picture, int) and not 0 <= picture < len(there):
+        raise Refused(f"{card['name']} has {len(there)} examples, not one numbered {picture}")
+    raw = engine.store.get_input(picture) if isinstance(picture, str) else inputs.raw_of(card, there[picture])
+    clean = engine.store.get_input(given["digest"])
+    other = {**{name: clean[name] for name in ("text",) if name in clean}, "image": raw["image"]}
+    corrupted = engine.store.put_input(other)
+    if corrupted == given["digest"]:
+        raise Refused("this is the clean picture itself; choose another one, or change a part of it")
+    digest = engine.store.put_input({"clean": clean, "corrupted": other})
+    return {
+        "of": given["digest"], "digest": digest, "corrupted": corrupted, "picture": picture, "model": card["name"],
+    }  # fmt: skip
+
+
+def other_pictures(card: Any, given: Any, pair: Any) -> list[Any]:
+    """One button for each other example, the one that is compared with pressed."""
+    if not card or not given or "blur" not in ways(card):
+        return []
+    return [
+        html.Button(
+            [html.Img(src=inputs.example_image(card, i), alt=""), html.Span(example["name"])],
+            id={"type": "causal-opposite", "index": i},
+            className="example chosen" if (pair or {}).get("picture") == i else "example",
+            type="button",
+            **{"aria-pressed": str((pair or {}).get("picture") == i).lower()},
+        )
+        for i, example in enumerate(inputs.examples_of(card))
+        if i != given.get("example")
+    ]
 
 
 def first_recipe(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -277,6 +381,9 @@ def beside(engine: Engine, answers: Any, pair: Any, card: Any, span: Sequence[in
     if not key:
         return {"pair": pair["digest"], "failed": why} if why else None, [] if why else no_update, text
     told = engine.store.get_document(key)
+    if told.get("unequal") and answers["asked"]["both"] == key:
+        opposed = [alert(told["unequal"]), rows(told["opposite"], None)]
+        return {"pair": pair["digest"], "failed": told["unequal"]}, opposed, text
     if not told.get("corrupted") or answers["asked"]["both"] != key:
         return None, [], text
     known = {
@@ -299,33 +406,30 @@ def shown(pair: Mapping[str, Any], told: Mapping[str, Any], span: Sequence[int])
         for name, p in sides
     ]
     picture = [pictures(pair, told.get("patches"), span)] if not told["tokens"] or told.get("patches") else []
-    return [html.Div(lines, className="opposite-answers"), *(picture or [aligned(told, span)])]
-
-
-def _answer(choice: Mapping[str, Any]) -> str:
-    return f"“{visible(choice['label'])}” {percent(choice['probability'])}"
-
-
-def aligned(told: Mapping[str, Any], span: Sequence[int]) -> html.Div:
-    """Each clean token, a button, above the corrupted one."""
-    pairs = list(zip(told["tokens"], told["corrupted"]["tokens"], strict=False))
-    tokens = [
-        html.Span(
-            [
-                html.Button(visible(a, 20), type="button", className="opposite-token", **_chosen(i, a, span)),
-                html.Span(visible(b, 20) if a != b else "″", className="opposite-other"),
-            ],
-            className="opposite-pair differs" if a != b else "opposite-pair",
-        )
-        for i, (a, b) in enumerate(pairs[:MOST])
+    return [
+        html.Div(lines, className="opposite-answers"),
+        *(picture or [rows(list(zip(told["tokens"], told["corrupted"]["tokens"], strict=True)), span)]),
     ]
-    more = [html.Span(f"… and {len(pairs) - MOST} more", className="hint")] if len(pairs) > MOST else []
-    return html.Div(
-        [*tokens, *more],
-        className="opposite-tokens",
-        role="group",
-        **{"aria-label": "Clean tokens above corrupted ones; choose some for a corruption or for noise"},
+
+
+def rows(opposite: Sequence[Sequence[str]], span: Sequence[int] | None) -> html.Div:
+    """Each clean token above the corrupted one, a button where `span` says which are chosen; "" where there is none."""
+
+    def one(i: int, a: str, b: str) -> html.Span:
+        name = visible(a, 20) if a else "–"
+        above: Any = html.Span(name, className="opposite-token")
+        if span is not None:
+            above = html.Button(name, type="button", className="opposite-token", **_chosen(i, a, span))
+        below = "″" if a == b else visible(b, 20) if b else "–"
+        differs = "opposite-pair differs" if a != b else "opposite-pair"
+        return html.Span([above, html.Span(below, className="opposite-other")], className=differs)
+
+    tokens = [one(i, *pair) for i, pair in enumerate(opposite[:MOST])]
+    more = [html.Span(f"… and {len(opposite) - MOST} more", className="hint")] if len(opposite) > MOST else []
+    words = "Clean tokens above corrupted ones" + (
+        "; choose some for a corruption or for noise" if span is not None else ""
     )
+    return html.Div([*tokens, *more], className="opposite-tokens", role="group", **{"aria-label": words})
 
 
 def pictures(pair: Mapping[str, Any], patches: Any, span: Sequence[int]) -> html.Div:
@@ -365,6 +469,8 @@ def link_params(pair: Any, span: Sequence[int]) -> dict[str, Any]:
     found: dict[str, Any] = {"span": ",".join(map(str, span or []))}
     if pair and pair.get("text") and len(pair["text"]) <= inputs.CARRIED:
         return {**found, "other": pair["text"]}
+    if pair and "picture" in pair:
+        return {**found, "against": str(pair["picture"])}
     usual: dict[str, Any] = {"tokens": []}
     recipe = {n: v for n, v in ((pair or {}).get("recipe") or {}).items() if usual.get(n) != v}
     return {**found, "made": recipe} if recipe else found

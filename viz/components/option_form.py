@@ -88,7 +88,8 @@ def _plain(hint: Any) -> Any:
 def _empty(hint: Any) -> str:
     if isinstance(hint, types.UnionType):
         return "empty: all"
-    return "such as 0, 2, 5" if typing.get_origin(hint) is tuple else ""
+    numbers = typing.get_origin(hint) is tuple and typing.get_args(hint)[0] is not str
+    return "such as 0, 2, 5" if numbers else ""
 
 
 def dom_id(id: Mapping[str, Any]) -> str:

@@ -52,14 +52,33 @@ def draw(result: Result, threshold: float = 0.05, dark: bool = False) -> Figure:
         mode="markers+text",
         text=[plain(name) for name in nodes],
         textposition="top center",
-        marker={"size": 16, "color": colours[0]},
+        textfont={"size": 14},
+        marker={"size": 18, "color": colours[0], "symbol": ["circle"] * len(edge) + ["square"]},
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
-    figure.update_xaxes(title_text="layer (the answer last)", showgrid=False, zeroline=False, dtick=1)
-    figure.update_yaxes(title_text="heads of a layer (no scale)", showticklabels=False, showgrid=False, zeroline=False)
-    note = f"{shown} edges that restore at least {threshold:g} of the difference; dashed ones work against it"
-    return finish(figure, heading(result, "graph"), [note], dark, 420)
+    across = sorted({x for x, _ in spots})
+    figure.update_xaxes(
+        title_text="layer (index)",
+        showgrid=False,
+        zeroline=False,
+        tickvals=across,
+        ticktext=[*(f"{x:g}" for x in across[:-1]), ANSWER],
+        range=[across[0] - 0.35, across[-1] + 0.35],
+    )
+    rows = [y for _, y in spots]
+    figure.update_yaxes(
+        title_text="heads of a layer (no scale)",
+        showticklabels=False,
+        ticks="",
+        showgrid=False,
+        zeroline=False,
+        range=[min(rows) - 0.6, max(rows) + 0.7],
+    )
+    edges = "1 edge that restores" if shown == 1 else f"{shown} edges that restore"
+    note = f"{edges} at least {threshold:g} of the difference; dashed: against it, thicker: more"
+    tall = 220 + 60 * len({y for _, y in spots})
+    return finish(figure, heading(result, "graph"), [note], dark, min(tall, 700))
 
 
 def placed(nodes: list[str]) -> list[tuple[float, float]]:

@@ -41,10 +41,15 @@ def draw(result: Result, dark: bool = False) -> Figure:
             marker={"symbol": ("circle", "square")[number % 2]},
             hovertemplate=f"{plain(name)} after %{{x}}: %{{y:.3f}} logit<extra></extra>",
         )
+    ink = (theme.DARK if dark else theme.LIGHT)["ink"]
     crossing = [plain(name) for name in result.facts.get("crossing", ())]
     for name in crossing:
         if name in depths:
-            figure.add_vline(x=depths.index(name), line={"dash": "dot", "width": 1})
+            figure.add_vline(
+                x=depths.index(name),
+                line={"dash": "dot", "width": 2, "color": ink},
+                annotation={"text": "lead changes", "font": {"color": ink}, "textangle": -90, "xanchor": "right"},
+            )
     figure.update_xaxes(title_text="after (layer and part)", type="category", tickangle=-60)
     figure.update_yaxes(title_text=quantity("logit, read by the final norm", result.unit))
     note = f"the lead changes at {', '.join(crossing)}" if crossing else "the lead never changes"

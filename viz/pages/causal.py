@@ -177,7 +177,7 @@ def register(app: Dash, engine: Engine) -> None:
     effects.register(app, "causal-grid", circuits.HEADS)
     effects.register(app, "causal-preview", circuits.HEADS)
     effects.register(app, circuits.GRID, circuits.HEADS)
-    changing.register(app)
+    changing.register(app, BENCH.card, BENCH.prediction)
     _register_choices(app)
     _register_requests(app)
     _register_sweep(app, engine)

@@ -508,3 +508,15 @@ def test_folders_and_parts(family: Any, tmp_path: Path) -> None:
     assert decoder.arrays["effect"].shape == (3, 4)
     with pytest.raises(Refused, match="has inputs of its own"):
         backends.run(family("CLIP"), "steering", both("CLIP", family("CLIP")), part="text")
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_the_prediction_of_a_sweep_is_the_models_own(name: str, family: Any) -> None:
+    model = family(name)
+    if not {"answer", "residual"} <= model.offers:
+        return
+    raw = both(name, model)
+    told = backends.run(model, "steering", raw, strengths="0,1").facts["prediction"]
+    own = backends.prediction(model, model.encode(raw["clean"]))
+    assert [choice["label"] for choice in told] == [choice["label"] for choice in own]
+    assert [choice["logit"] for choice in told] == pytest.approx([choice["logit"] for choice in own], abs=1e-4)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backends.engine import State
 from backends.errors import Refused
@@ -192,8 +194,32 @@ def test_the_whole_grid_stands_beside_its_preview(engine: FakeEngine) -> None:
     grid, preview, words, saves, _ = views.places(engine, {"keys": keys}, requests, None, GIVEN)
     assert "clean 7.9 logit · corrupted −6.2 logit" in grid["said"]
     assert "approximate" in str(words)
-    assert "Correlation with the exact grid: 1.00." in str(words)
+    assert "Correlation with the exact grid: 1.00; on its scale." in str(words)
     assert keys["exact"] in str(saves)
+
+
+def test_the_preview_is_drawn_on_the_exact_grids_scale(engine: FakeEngine) -> None:
+    requests = page.sweep_requests(*CALL, "activation_patching")
+    keys = {name: key_of(request) for name, request in requests.items()}
+    exact = causal_samples.grid()
+    far = exact.arrays["effect"] * 1
+    far[0, 0], far[1, 1] = -4.0, 3.0
+    near = dataclasses.replace(exact, method="attribution_patching", arrays={**exact.arrays, "effect": far})
+    engine.store.put_result(keys["preview"], near)
+    alone = views.places(engine, {"keys": {"preview": keys["preview"]}}, requests, None, GIVEN)[1]
+    assert alone["ends"] == [-4.0, 4.0]
+    engine.store.put_result(keys["exact"], exact)
+    grid, preview, words, *_ = views.places(engine, {"keys": keys}, requests, None, GIVEN)
+    assert preview["ends"] == grid["ends"] == [-1.0, 1.0]
+    assert preview["values"][0][0] == -4.0
+    assert "2 values lie beyond the shared scale" in str(words)
+
+
+def test_a_grid_of_whole_forwards_says_so() -> None:
+    result = causal_samples.grid()
+    slow = dataclasses.replace(result, facts={**result.facts, "exact_replay": False})
+    assert views.whole(result) == []
+    assert "each cell is a whole forward" in views.whole(slow)[0]
 
 
 def test_an_empty_grid_says_why(engine: FakeEngine) -> None:
@@ -214,9 +240,12 @@ def test_views_are_drawn(engine: FakeEngine, tab: str) -> None:
     if tab == "parts":
         assert shown[-1] == "2"
         assert shown[-2][1]["label"] == "0 “When”"
+    if tab == "looks":
+        assert "Specialization" in str(drawn)
+        assert "−0.10" in str(drawn)
     if tab == "rivals":
         assert "ends ahead of" in str(drawn)
-        assert "took the lead at 0 mlp" in str(drawn)
+        assert "took the lead after the MLP of layer 0." in str(drawn)
 
 
 def test_what_was_tried_is_told_before_and_after(engine: FakeEngine) -> None:
@@ -238,6 +267,24 @@ def test_edges_are_checked_as_they_are_typed() -> None:
         changing.with_edge([], "1.0")
     with pytest.raises(Refused, match="at most 64 edges"):
         changing.with_edge([f"0.0.0.{i}" for i in range(64)], "1.0.5.3")
+
+
+def test_edges_are_chosen_by_tokens_and_told_in_words() -> None:
+    prediction = {"tokens": ["When", " Mary"], "patches": None}
+    layers, heads, looks, seen = changing.ends(LM, prediction)
+    assert [len(options) for options in (layers, heads, looks, seen)] == [4, 5, 3, 3]
+    assert looks[2] == {"label": "1 ·Mary", "value": "1"}
+    assert changing.start(seen) == "*"
+    words = changing.edge_words("1.0.1.0", changing.tokens(prediction))
+    assert words == "head 1.0: “·Mary” (1) looking at “When” (0)"
+    assert changing.edge_words("*.*.1.*", []) == "everywhere: 1 looking at all tokens"
+    assert changing.edge_words("*.2.1.*", []).startswith("head 2 of all layers")
+    assert changing.edge_words("2.*.1.*", []).startswith("all heads of layer 2")
+    film = {"tokens": [], "patches": {"grid": [2, 2], "first": 1}}
+    assert changing.tokens(film) == ["[CLS]", "r1 c1", "r1 c2", "r2 c1", "r2 c2"]
+    assert "r1 c2" in str(changing.chip("0.0.2.0", changing.tokens(film)))
+    with pytest.raises(Refused, match="all of both is the whole head"):
+        changing.with_edge([], "0.0.*.*")
 
 
 def upload(given: Any) -> str:
@@ -281,6 +328,18 @@ def test_the_three_criteria_in_words() -> None:
     assert "Graph" in str(views.graph(result, 0.05, False))
     alone = dataclasses.replace(result, arrays={"effect": result.arrays["effect"]}, axes={"effect": ("layer", "head")})
     assert "With a corrupted input" in str(views.graph(alone, 0.05, False))
+
+
+def test_a_circuit_is_replayed_by_lines_that_can_be_pasted() -> None:
+    result = dataclasses.replace(
+        causal_samples.circuit(),
+        facts={"text": "It's Mary", "corrupted_text": "It's John", "corrupted_tokens": []},
+        request={"model": "bundled/names", "target": ["Mary", "John"]},
+    )
+    said = str(circuits.command(result))
+    assert "--input 'It'\"'\"'s Mary'" in said.replace("\\'", "'")
+    assert "--target 'Mary|John'" in said.replace("\\'", "'")
+    assert "circuit.options(json.load" in said
 
 
 @pytest.fixture
@@ -335,6 +394,60 @@ def test_where_no_name_can_be_swapped_words_are_resampled(engine: FakeEngine, pa
     made, _ = opposite.arrived(engine, {"keys": {"first": key}}, first, pair, LM)
     assert made["digest"] == "e" * 64
     assert opposite.link_params(made, []) == {"span": "", "made": {"how": "swap"}}
+
+
+def test_texts_of_two_lengths_get_a_sentence_and_their_alignment(engine: FakeEngine) -> None:
+    key = "9" * 64
+    told = {"unequal": "3 tokens and 2", "opposite": [["a", "a"], [" John", ""], [" left", " left"]]}
+    engine.store.put_document(key, told)
+    pair = {"of": "a" * 64, "digest": "b" * 64, "corrupted": "c" * 64, "text": "a left"}
+    known, shown, text = opposite.beside(engine, {"keys": {"both": key}, "asked": {"both": key}}, pair, LM, [])
+    assert known == {"pair": "b" * 64, "failed": "3 tokens and 2"}
+    assert "3 tokens and 2" in str(shown)
+    assert "data-token" not in str(shown)
+    assert str(shown).count("differs") == 1
+    assert text == "a left"
+    assert page.usable(GIVEN, {**pair, "of": GIVEN["digest"]}, known) is None
+
+
+def png(grey: int) -> bytes:
+    """A small grey picture."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((8, 8, 3), grey, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_another_picture_is_compared_with(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    films = [{"name": "Nodule", "label": "lesion", "truth": {"lesion": "x"}, "input": "0"},
+             {"name": "Tag", "label": "none", "truth": {"tag": "x"}, "input": "1"},
+             {"name": "Clear", "label": "none", "truth": {}, "input": "2"}]  # fmt: skip
+    raws = [{"image": png(40 * i)} for i in range(3)]
+    monkeypatch.setattr(opposite.inputs, "examples_of", lambda card: films)
+    monkeypatch.setattr(opposite.inputs, "raw_of", lambda card, example: raws[int(example["input"])])
+    monkeypatch.setattr(opposite.inputs, "example_image", lambda card, index: f"/examples/{index}")
+    given = {"digest": engine.store.put_input(raws[0]), "image": True, "example": 0}
+    assert opposite.first_picture(VIT, given) == 2
+    assert opposite.first_picture(VIT, {"digest": "x", "image": True}) is None
+    requests, pair, *_ = opposite.begun(engine, VIT, given, "input", None, None, [], None, {}, 0)
+    assert requests == {}
+    assert pair["picture"] == 2
+    assert set(engine.store.get_input(pair["digest"])) == {"clean", "corrupted"}
+    assert opposite.link_params(pair, []) == {"span": "", "against": "2"}
+    assert opposite.linked({"against": "1"}) == {"picture": 1}
+    linked = opposite.begun(engine, VIT, given, "input", None, None, [], None, {"picture": 1}, 0)[1]
+    assert linked["picture"] == 1
+    buttons = str(opposite.other_pictures(VIT, given, pair))
+    assert buttons.count("example chosen") == 1
+    assert "/examples/0" not in buttons
+    assert opposite.other_pictures(LM, given, pair) == []
+    with pytest.raises(Refused, match="this is the clean picture itself"):
+        opposite.begun(engine, VIT, given, 0, None, None, [], None, {}, 0)
+    with pytest.raises(Refused, match="3 examples, not one numbered 7"):
+        opposite.begun(engine, VIT, given, 7, None, None, [], None, {}, 0)
+    sent = "data:image/png;base64," + base64.b64encode(png(200)).decode()
+    own = opposite.begun(engine, VIT, given, "upload", None, None, [], None, {}, 0, sent)[1]
+    assert len(own["picture"]) == 64
+    assert opposite.linked(opposite.link_params(own, [])) == {"picture": own["picture"]}
 
 
 def test_both_inputs_are_shown_token_above_token(engine: FakeEngine) -> None:
