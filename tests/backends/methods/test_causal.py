@@ -136,6 +136,23 @@ def test_what_the_parts_write_sums_to_the_logit(name: str, by: str, family: Any)
     assert (cap * math.tanh(total / cap) if cap else total) == pytest.approx(own, rel=1e-4, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_competition_ends_with_the_models_own_logits(name: str, family: Any) -> None:
+    model = family(name)
+    if not registry.method("competition").needs <= model.offers:
+        return
+    raw = families.raw(name)
+    own = model.predict(model.encode(raw), most=2)
+    result = backends.run(model, "competition", raw, target=[own[1].index, own[0].index])
+    cap = model.stack(model.answers).cap
+    last = [cap * math.tanh(v / cap) if cap else v for v in result.arrays["logit"][:, -1].tolist()]
+    assert last == pytest.approx([own[1].logit, own[0].logit], rel=1e-4, abs=1e-4)
+    assert result.arrays["difference"][-1] < 0
+    if "components" in model.stack(model.answers).offers:
+        written = result.arrays["contribution"].sum(1)
+        assert written == pytest.approx(result.arrays["logit"][:, -1], rel=1e-4, abs=1e-4)
+
+
 def test_bert_withdraws_logit_attribution_with_its_sentence_and_offers_patching(opened: Any) -> None:
     model = opened("tiny_bert")
     with pytest.raises(Refused, match=r"Logit attribution needs components.*does not simply add attention and MLP"):
