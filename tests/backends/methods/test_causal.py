@@ -83,8 +83,46 @@ def test_a_place_patched_with_itself_changes_nothing_and_all_clean_states_restor
         itself += [Row({("z", layer): lambda z: z}) for layer in watch.sites.layers]
     numbers = watch.sweep([*itself, *whole], contrast.corrupted, contrast.corrupted_batch)
     assert np.abs(numbers[: len(itself)] - contrast.low).max() <= CLOSE * scale
-    if name not in ("T5", "BART"):  # their decoders' own text stays the same, but is read beside the states
-        assert np.abs(numbers[len(itself) :] - contrast.high).max() <= CLOSE * scale
+    assert np.abs(numbers[len(itself) :] - contrast.high).max() <= CLOSE * scale
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_site_patched_with_its_own_values_changes_nothing(name: str, family: Any) -> None:
+    model = family(name)
+    if not {"answer", "residual"} <= model.offers:
+        return
+    watch = watched(model, both(name, model))
+    for site in [s for s in _causal.SITES if _causal.NEEDED[s] in watch.sites.offers]:
+        known = watch.base(watch.batch, **_causal.wanted(site))
+        own = watch.value(known)
+        width = watch.sites.heads if site == "heads" else known.states[0].shape[1]
+        cells = [(layer, i) for layer in _causal.layers(watch.sites, site) for i in range(width)]
+        rows = [
+            Row({_causal.place(site, at): _causal.replaced(site, i, _causal.values(known, site, at))},
+                first=0 if site == "heads" else i)
+            for at, i in cells
+        ]  # fmt: skip
+        numbers = watch.sweep(rows, known, watch.batch)
+        assert np.abs(numbers - own).max() <= CLOSE * max(abs(own), 1), site
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_attention_times_one_changes_nothing_and_times_zero_something(name: str, family: Any) -> None:
+    from backends.methods.knockout import changes
+
+    model = family(name)
+    if not registry.method("knockout").needs <= model.offers:
+        assert "knockout" not in backends.methods(model)
+        return
+    watch = watched(model, both(name, model))
+    known = watch.base(watch.batch)
+    own = watch.value(known)
+    last = known.states[0].shape[1] - 1
+    every = [(None, None, last, key) for key in range(last)] + [(None, None, 1, 0)]
+    edits = {alpha: changes(watch.sites, every, (), alpha) for alpha in (1.0, 0.0)}
+    same, cut = watch.sweep([Row(edits[1.0]), Row(edits[0.0])], known, watch.batch)
+    assert abs(same - own) <= CLOSE * max(abs(own), 1)
+    assert abs(cut - own) > 1e-4 * max(abs(own), 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -330,6 +368,37 @@ def test_knockout_says_what_the_network_then_answers(names: Any) -> None:
     assert result.facts["prediction"][0]["label"] == "Mary"
     assert result.facts["after"][0]["label"] != "Mary"
     assert result.arrays["effect"][2] == pytest.approx(result.facts["together"])
+
+
+def test_a_continuation_under_changes_is_that_of_the_changed_network(fresh: Any) -> None:
+    import torch
+
+    plain = fresh("tiny_gpt2")
+    result = backends.run(plain, "knockout", TEXT, heads="1.1", tokens=5)
+    changed = fresh("tiny_gpt2")
+    with torch.no_grad():
+        changed.module.transformer.h[1].attn.c_proj.weight[8:] = 0  # (in, out): what head 1.1 writes
+    texts = [backends.generate(m, TEXT, tokens=5)["text"][len(TEXT) :] for m in (plain, changed)]
+    assert result.facts["continued"] == texts
+    assert texts[0] != texts[1]
+    shares = [{c.label: c.probability for c in m.predict(m.encode(TEXT), most=400)} for m in (plain, changed)]
+    for row in result.facts["compared"]:
+        assert row["before"] == pytest.approx(shares[0][row["label"]], rel=1e-4, abs=1e-6)
+        assert row["after"] == pytest.approx(shares[1][row["label"]], rel=1e-4, abs=1e-6)
+    best = [max(side, key=side.__getitem__) for side in shares]
+    assert set(best) <= {row["label"] for row in result.facts["compared"]}
+    assert result.facts["after"][0]["label"] == best[1]
+    assert "continued" not in backends.run(plain, "knockout", TEXT, heads="1.1").facts
+
+
+def test_a_network_that_writes_nothing_compares_its_classes(opened: Any, picture: Any) -> None:
+    model = opened("tiny_vit")
+    result = backends.run(model, "knockout", picture, heads="0.0", tokens=5)
+    assert "continued" not in result.facts
+    labels = [row["label"] for row in result.facts["compared"]]
+    assert set(labels) == set(model.labels)
+    for side in ("before", "after"):
+        assert sum(row[side] for row in result.facts["compared"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_steering_by_each_tokens_difference_gives_the_clean_number(opened: Any) -> None:
