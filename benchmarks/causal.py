@@ -213,7 +213,8 @@ def case(model: Any, bridge: Any, site: str, length: int, place: int, repeats: i
         if name != "ours"
     }
     return {"case": "speed", "site": site, "tokens": length, "differ_at": place, "cells": cells, "computed": len(rows),
-            "largest_difference": round(float(apart / np.abs(whole).max()), 9), "timed": {"whole": len(some)}, "seconds": {name: about(own) for name, own in seconds.items()}, **ratios,
+            "largest_difference": round(float(apart / np.abs(whole).max()), 9),
+            "timed": {"whole": len(some)}, "seconds": {name: about(own) for name, own in seconds.items()}, **ratios,
             "peak_mb": memory}  # fmt: skip
 
 
