@@ -1,11 +1,11 @@
 """Interventions: do they find what is known, do they agree with TransformerLens, and how fast is the sweep?
 
-`python -m benchmarks.causal [truth] [parity] [speed] [n=20] [repeats=3]`: one JSON line a case.
+`python -m benchmarks.causal [truth] [parity] [speed] [n=20] [repeats=3] [tokens=16]`: one JSON line a case.
 `truth`: on held-back sentences of bundled/names, where patching restores the answer, the heads, and a circuit's three
 criteria. `parity`: largest differences to TransformerLens' bridge on the same weights, biases and norms random.
 `speed`: the exact sweep, TransformerLens' own loop and one whole forward a cell, in turn in one run, on a GPT-2 of the
-small shape (random weights); `ratio` is the median of the turns' ratios, of as many cells as were timed;
-`largest_difference` is that of the sweep to the whole forwards, relative. What needs TransformerLens is left out where
+small shape (random weights), in CPU seconds of the process; `ratio` is the median of the turns' ratios, of as many cells
+as were timed, of the texts of so many `tokens` or of both lengths; `largest_difference` is that of the sweep to the whole forwards, relative. What needs TransformerLens is left out where
 it is not installed.
 """
 
@@ -156,14 +156,14 @@ def texts(length: int, place: int) -> tuple[str, str]:
     return " ".join(words), " ".join(other)
 
 
-def speed(repeats: int) -> Iterator[dict[str, Any]]:
+def speed(repeats: int, lengths: tuple[int, ...] = LENGTHS) -> Iterator[dict[str, Any]]:
     """The exact sweep beside the slow loops."""
     import backends
 
     with tempfile.TemporaryDirectory() as folder:
         model = backends.open_model(str(saved(Path(folder))))
         bridge = bridged(model, folder) if there() else None
-        for length in LENGTHS:
+        for length in lengths:
             for site in ("residual", "heads"):
                 for place in (1, length // 2):
                     yield case(model, bridge, site, length, place, repeats)
@@ -204,9 +204,9 @@ def case(model: Any, bridge: Any, site: str, length: int, place: int, repeats: i
     for turn in range(repeats):
         order = list(loops.items())
         for name, (run, scale) in order if turn % 2 else reversed(order):
-            start = time.perf_counter()
+            start = time.process_time()
             run()
-            seconds[name].append((time.perf_counter() - start) * scale)
+            seconds[name].append((time.process_time() - start) * scale)
     ratios = {
         f"ratio_{name}": about([s / o for s, o in zip(own, seconds["ours"], strict=True)], 2)
         for name, own in seconds.items()
@@ -283,7 +283,7 @@ def main(*asked: str) -> None:
     made: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
         "truth": lambda: truth(int(given.get("n", 20))),
         "parity": lambda: parity() if there() else iter([{"case": "parity", "left_out": "no transformer_lens"}]),
-        "speed": lambda: speed(int(given.get("repeats", 3))),
+        "speed": lambda: speed(int(given.get("repeats", 3)), (int(given["tokens"]),) if "tokens" in given else LENGTHS),
     }
     for case_ in cases:
         for line in made[case_]():

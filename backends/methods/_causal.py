@@ -12,7 +12,7 @@ import numpy as np
 from backends import packed, replay
 from backends.errors import Refused
 from backends.methods import _inside
-from backends.methods._base import Step, no_step, option, show
+from backends.methods._base import Cost, Size, Step, no_step, option, show
 from backends.models import _batching
 from backends.replay import Base, Place, Row
 from backends.results import Result
@@ -392,6 +392,17 @@ def _name_of(watch: Watch, index: int) -> str:
     """What answer `index` is called; captions are called by their text."""
     captions = str(watch.batch.raw.get("text", "")).split("\n") if "captions" in watch.model.offers else []
     return captions[index] if index < len(captions) else watch.model.name_of(index)
+
+
+def cost(size: Size, across: float, places: bool = False, inputs: int = 2) -> Cost:
+    """What a sweep takes of `across` cells in each layer, every one from its layer on, beside the unchanged runs.
+
+    Where cells are `places` of a network whose tokens see only what came before, half of the tokens are left out.
+    """
+    forwards = across * (size.layers + 1) / 2 * (0.5 if places else 1)
+    held = 4 * inputs * (3 * size.layers + 1) * size.tokens * size.width
+    rows = max(TOKENS["cpu"] // max(size.tokens, 1), 1)
+    return Cost(forwards=inputs + forwards, at_once=rows, most=2.0 if places else 1.0, bytes=held)
 
 
 def announce(

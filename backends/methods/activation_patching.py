@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Row
 from backends.results import Result
 
@@ -35,6 +35,11 @@ class ActivationPatching(Method):
     site: str = option("residual", "what is taken from the clean run", choices=_causal.SITES)
     metric: str = _causal.metric_option()
     part: str = _causal.part_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a cell, from its layer and token on; cells that are the same in both runs take none."""
+        heads = self.site == "heads"
+        return _causal.cost(size, size.heads if heads else size.tokens, places=not heads)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, self.part, step)

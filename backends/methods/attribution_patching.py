@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from backends import capture
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.methods.activation_patching import ActivationPatching
 from backends.results import Result
 
@@ -38,6 +39,11 @@ class AttributionPatching(Method):
     metric: str = _causal.metric_option()
     part: str = _causal.part_option()
     compare: bool = option(False, "compute the exact grid too, and their correlation")
+
+    def cost(self, size: Size) -> Cost:
+        """Both runs and one gradient; the exact grid where it is compared with."""
+        exact = ActivationPatching(self.site, self.metric, self.part).cost(size)
+        return Cost(forwards=2, gradients=1) if not self.compare else dataclasses.replace(exact, gradients=1)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, self.part, step)

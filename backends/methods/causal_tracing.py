@@ -12,7 +12,7 @@ import numpy as np
 from backends import contrast
 from backends.errors import Refused
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Base, Row
 from backends.results import Result
 
@@ -50,6 +50,10 @@ class CausalTracing(Method):
     window: int = option(0, "layers restored together; 0: one for states, else ten of 48", low=0, high=100)
     seed: int = option(0, "seed of the noise", low=0)
     metric: str = option("probability", _causal.METRIC, choices=_causal.METRICS)
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a cell and sample, from its layer and token on."""
+        return _causal.cost(size, size.tokens * self.samples, places=True, inputs=1 + self.samples)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, "", step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.methods.head_ablation import ablations
 from backends.methods.path_patching import PathPatching, receiving
 from backends.replay import Base, Place, Row
@@ -53,6 +54,12 @@ class Circuit(Method):
     subsets: int = option(10, "random subsets for completeness and minimality", low=0, high=200)
     seed: int = option(0, "seed of the subsets", low=0)
     metric: str = _causal.metric_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a head, and one for each subset with and without each member; how many those are shows later."""
+        members = len(self.heads) or 4
+        own = _causal.cost(size, size.heads)
+        return dataclasses.replace(own, forwards=own.forwards + (self.subsets + members) * (2 + members), most=4)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         _causal.need_other(self.ablation, batch)

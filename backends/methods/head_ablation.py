@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Base, Row
 from backends.results import Result
 
@@ -34,6 +34,10 @@ class HeadAblation(Method):
     ablation: str = option("mean", _causal.ABLATION, choices=_causal.ABLATIONS)
     metric: str = _causal.metric_option()
     part: str = _causal.part_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a head, from its layer on."""
+        return _causal.cost(size, size.heads)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         _causal.need_other(self.ablation, batch)

@@ -13,7 +13,7 @@ import numpy as np
 from backends import replay
 from backends.errors import Refused
 from backends.methods import _causal, _inside
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Base, Place, Row
 from backends.results import Result
 
@@ -50,6 +50,12 @@ class Knockout(Method):
     window: int = option(1, "layers in which a token is hidden together, around each layer", low=1, high=200)
     tokens: int = option(0, "tokens that a model which continues texts adds under the chosen changes", low=0, high=64)
     metric: str = _causal.metric_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a layer and token, from that layer on; of chosen changes one each, and one for each new token."""
+        if not (self.edges or self.heads):
+            return _causal.cost(size, size.tokens + 1, inputs=1)
+        return Cost(forwards=len(self.edges) + len(self.heads) + 5 + 2 * self.tokens)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, "", step)

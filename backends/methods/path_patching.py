@@ -10,7 +10,7 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.methods import _causal
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Place, Row
 from backends.results import Result
 
@@ -45,6 +45,10 @@ class PathPatching(Method):
     through: str = option("all", "what of a receiver sees the change", choices=("all", "query", "key", "value"))
     mlps: str = option("follow", "whether MLPs between pass the change on, or are held", choices=("follow", "held"))
     metric: str = _causal.metric_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a head, from its layer on, and another where heads receive."""
+        return _causal.cost(size, size.heads * (2 if self.receivers else 1))
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, "", step)

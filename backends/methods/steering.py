@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from backends.methods import _causal, _inside
-from backends.methods._base import Method, Step, no_step, option
+from backends.methods._base import Cost, Method, Size, Step, no_step, option
 from backends.replay import Row
 from backends.results import Result
 
@@ -41,6 +41,10 @@ class Steering(Method):
     )
     metric: str = _causal.metric_option()
     part: str = _causal.part_option()
+
+    def cost(self, size: Size) -> Cost:
+        """One forward a layer and strength, from that layer on."""
+        return _causal.cost(size, len(self.strengths))
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         watch = _causal.Watch(model, batch, target, self.metric, self.part, step)

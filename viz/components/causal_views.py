@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dash_bootstrap_components as dbc
+import numpy as np
 from dash import dcc, html, no_update
 
 from backends import registry
@@ -19,7 +20,7 @@ from viz.components.jobs import CANCELLED
 from viz.components.picture import picture
 from viz.components.workbench import offered
 from viz.figures._scale import beyond, limits
-from viz.figures._words import token_names, visible
+from viz.figures._words import names, token_names, visible
 from viz.figures.causal_grid import said
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 QUESTION = "causal"
 USUAL: dict[str, dict[str, Any]] = {"circuit": {"ablation": "resample"}}
 """Options that this page begins with instead of the method's own: here there mostly is a corrupted input."""
+MOST_HEADS = 200
+"""Heads that a table lists; of more, the numbers are saved."""
 TOLD = {
     "competition": ("depth_race", "rival_parts"),
     "logit_attribution": ("contributions",),
@@ -195,8 +198,6 @@ def _preview(engine: Engine, answers: Any, image: str) -> tuple[Any, Any]:
 
 def correlated(one: Result, other: Result) -> str:
     """Pearson's correlation of two grids in words."""
-    import numpy as np
-
     a, b = (r.arrays["effect"].ravel().astype(float) for r in (one, other))
     flat = min(np.ptp(a), np.ptp(b)) == 0
     return "none, one of them is flat" if flat else f"{np.corrcoef(a, b)[0, 1]:.2f}".replace("-", "−")
@@ -214,27 +215,27 @@ def rest(engine: Engine, answers: Any, tab: str, position: Any, dark: bool, tabs
     saves: list[Any] = [no_update] * len(tabs)
     options, value = no_update, no_update
     result = answer(engine, answers, tab)
-    names = ("parts", "rivals", "looks")
+    drawn_here = ("parts", "rivals", "looks")
     if result is None:
-        if tab in names:
-            shown[names.index(tab)] = []
+        if tab in drawn_here:
+            shown[drawn_here.index(tab)] = []
         return *shown, *saves, options, value
     saves[tabs.index(tab)] = exports(answers["keys"][tab], what=f"this {result.method.replace('_', ' ')}")
-    if tab in names:
+    if tab in drawn_here:
         view: dict[str, Any] = {}
         if tab == "parts":
             options, value, view = _positions(result, position)
         builders = [b for b in TOLD[result.method] if b in figures.available(result)]
         made = [drawn(result, f"causal-graph-{tab}-{b}", dark, b, **view) for b in builders]
-        shown[names.index(tab)] = [*_words(result), *[p for pictures in made for p in pictures]]
+        shown[drawn_here.index(tab)] = [*_words(result), *[p for pictures in made for p in pictures]]
     return *shown, *saves, options, value
 
 
 def _positions(result: Result, position: Any) -> tuple[Any, Any, dict[str, Any]]:
     size = result.arrays["contribution"].shape[1]
-    names, at = token_names(result, size), int(result.facts.get("position", size - 1))
-    options = [{"label": f"where it answers: {at} “{visible(names[at])}”", "value": "auto"}]
-    options += [{"label": f"{i} “{visible(name)}”", "value": str(i)} for i, name in enumerate(names)]
+    tokens, at = token_names(result, size), int(result.facts.get("position", size - 1))
+    options = [{"label": f"where it answers: {at} “{visible(tokens[at])}”", "value": "auto"}]
+    options += [{"label": f"{i} “{visible(name)}”", "value": str(i)} for i, name in enumerate(tokens)]
     there = isinstance(position, str) and position.isdecimal() and int(position) < size
     return options, position if there else "auto", {"position": int(position)} if there else {}
 
@@ -254,7 +255,7 @@ def _words(result: Result) -> list[Any]:
         if not facts.get("heads_apart", True):
             told += " This model's heads cannot be told apart in what attention adds."
     if result.method == "head_statistics":
-        return [statistics(result)]
+        return [statistics(result), *by_head(result)]
     return [html.P(told)] if told else []
 
 
@@ -274,6 +275,28 @@ def statistics(result: Result) -> html.Dl:
         for name, value, about in rows
     ]
     return html.Dl([cell for pair in cells for cell in pair], className="facts")
+
+
+def by_head(result: Result) -> list[Any]:
+    """Every head's numbers beside one another, those that move the answer most first; none where that would be long."""
+    deviation, salience = (result.arrays[name] for name in ("deviation", "salience"))
+    effect = result.arrays.get("effect", deviation)
+    if deviation.size > MOST_HEADS:
+        return []
+    layers, heads = (names(result, axis, size) for axis, size in zip(("layer", "head"), deviation.shape, strict=True))
+    order = sorted(np.ndindex(deviation.shape), key=lambda at: -deviation[at])
+    titles = ("head", f"effect of replacing it ({visible(result.unit, 40)})", "deviation", "sharpness")
+    lines = [
+        html.Tr([html.Th(f"{layers[a]}.{heads[b]}", scope="row"),
+                 *[html.Td(f"{values[a, b]:.3f}".replace("-", "−")) for values in (effect, deviation, salience)]])
+        for a, b in order
+    ]  # fmt: skip
+    head = html.Thead(html.Tr([html.Th(title, scope="col") for title in titles]))
+    told = {"tabIndex": 0, "role": "region", "aria-label": "Head statistics, as a table"}
+    table = html.Div(
+        html.Table([head, html.Tbody(lines)], className="table table-sm"), className="figure-table", **told
+    )
+    return [html.Details([html.Summary("Head by head"), table])]
 
 
 def after(depth: str) -> str:

@@ -606,3 +606,44 @@ def test_the_prediction_of_a_sweep_is_the_models_own(name: str, family: Any) -> 
     own = backends.prediction(model, model.encode(raw["clean"]))
     assert [choice["label"] for choice in told] == [choice["label"] for choice in own]
     assert [choice["logit"] for choice in told] == pytest.approx([choice["logit"] for choice in own], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("activation_patching", {}),
+        ("activation_patching", {"site": "heads"}),
+        ("attribution_patching", {}),
+        ("causal_tracing", {"samples": 3, "subject": (0,)}),
+        ("head_ablation", {}),
+        ("head_statistics", {}),
+        ("path_patching", {}),
+        ("path_patching", {"receivers": "2.0"}),
+        ("steering", {}),
+        ("knockout", {}),
+        ("circuit", {"subsets": 4}),
+    ],
+)  # fmt: skip
+def test_what_a_sweep_takes_is_forecast(opened: Any, method: str, options: dict[str, Any]) -> None:
+    import torch
+
+    from backends import contrast, forecast
+
+    model = opened("tiny_gpt2")
+    raw = {"clean": TEXT, "corrupted": TEXT.replace("no", "and")}
+    batch = contrast.encode(model, raw)
+    entry = registry.method(method).build(options)
+    cost = entry.cost(forecast.size_of(model, batch, entry, 1))
+    seen: list[int] = []
+
+    def count(module: torch.nn.Module, given: Any) -> None:
+        seen.append(given[0].shape[0] * given[0].shape[1])
+
+    hooks = [model.module.get_submodule(path).register_forward_pre_hook(count) for path in model.sites.attention]
+    try:
+        backends.run(model, method, raw, **options)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    taken = sum(seen) / len(model.sites.attention) / len(batch.tokens)
+    assert 0.4 <= taken / (cost.forwards + cost.gradients) <= 1.6 * cost.most, (taken, cost.forwards)

@@ -242,6 +242,11 @@ def test_views_are_drawn(engine: FakeEngine, tab: str) -> None:
         assert shown[-2][1]["label"] == "0 “When”"
     if tab == "looks":
         assert "Specialization" in str(drawn)
+        table = str(drawn).split("Head by head")[1]
+        top = np.unravel_index(sample.arrays["deviation"].argmax(), (2, 3))
+        assert table.index(f"{top[0]}.{top[1]}") < min(
+            table.index(f"'{a}.{b}'") for a in range(2) for b in range(3) if (a, b) != top
+        )
         assert "−0.10" in str(drawn)
     if tab == "rivals":
         assert "ends ahead of" in str(drawn)
