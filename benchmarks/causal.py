@@ -4,9 +4,9 @@
 `truth`: on held-back sentences of bundled/names, where patching restores the answer, the heads, and a circuit's three
 criteria. `parity`: largest differences to TransformerLens' bridge on the same weights, biases and norms random.
 `speed`: the exact sweep, TransformerLens' own loop and one whole forward a cell, in turn in one run, on a GPT-2 of the
-small shape (random weights), in CPU seconds of the process; `ratio` is the median of the turns' ratios, of as many cells
-as were timed, of the texts of so many `tokens` or of both lengths; `largest_difference` is that of the sweep to the whole forwards, relative. What needs TransformerLens is left out where
-it is not installed.
+small shape (random weights), on texts of so many `tokens` or of both lengths, in CPU seconds of the process; `ratio` is
+the median of the turns' ratios, of as many cells as were timed, and `largest_difference` that of the sweep to the whole
+forwards, relative. What needs TransformerLens is left out where it is not installed.
 """
 
 from __future__ import annotations
