@@ -511,6 +511,12 @@ def offered(card: Mapping[str, Any], question: str) -> dict[str, Any]:
     return {n: m for n, m in registry.entries("methods").items() if m.question == question and m.needs <= there}
 
 
+UNGIVEN = {
+    "unembedding": "no matrix was found that reads its answer from its layers' states, as a language model has one"
+}
+"""Why a model may lack what nothing was withdrawn of."""
+
+
 def withheld(card: Mapping[str, Any], question: str) -> dict[str, str]:
     """The methods of `question` that this model cannot have, by name, and why."""
     there, why = set(card["offers"]), card.get("withdrawn", {})
@@ -518,7 +524,7 @@ def withheld(card: Mapping[str, Any], question: str) -> dict[str, str]:
     for name, entry in registry.entries("methods").items():
         missing = sorted(entry.needs - there)
         if entry.question == question and missing:
-            told = "; ".join(why[m] for m in missing if m in why)
+            told = "; ".join(why.get(m) or UNGIVEN[m] for m in missing if m in why or m in UNGIVEN)
             found[name] = told or f"needs {', '.join(missing).replace('_', ' ')}, which this model does not give"
     return found
 

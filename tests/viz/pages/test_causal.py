@@ -99,6 +99,7 @@ def test_what_a_model_lacks_gets_its_sentence() -> None:
     told = page.missing(BERT)
     assert set(told) == {"parts", "rivals"}
     assert "its blocks norm the sum" in told["parts"]
+    assert "no matrix was found that reads its answer" in told["rivals"]
     assert "no blocks were found in it" in str(views.absent(CNN))
     assert "/attribution" in str(views.absent(CNN))
 
