@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from backends.models._base import Batch, Model
 
 SIDES = ("clean", "corrupted")
-WAYS = ("swap", "resample", "noise", "blur")
+WAYS = ("swap", "resample", "kin", "noise", "blur")
+KIN = 8
+"""Words that count as like another."""
 SHARED = ("output", "output_ids", "text")
 """What a corrupted input takes from the clean one where it says nothing of it."""
 
@@ -95,8 +97,9 @@ def corrupt(
     """A corrupted input made from `raw`, as a raw input of the same length.
 
     `swap`: two `tokens` change places, or one becomes `word`; with neither, the last repeated name changes.
-    `resample`: `tokens` (none: one word in three) become other words of the text. Of pictures, `tokens` are
-    patches (none: all of it): `noise` adds grey noise, `blur` smooths. Raises `Refused`.
+    `resample`: `tokens` (none: one word in three) become other words of the text; `kin`: `tokens` become words of the
+    vocabulary that are like them, as their embeddings say. Of pictures, `tokens` are patches (none: all of it): `noise`
+    adds grey noise, `blur` smooths. Raises `Refused`.
     """
     if how not in WAYS:
         raise Refused(f"no way {str(how)[:40]!r} to corrupt an input; there are: {', '.join(WAYS)}")
@@ -109,6 +112,8 @@ def corrupt(
     wrong = next((t for t in tokens if not 0 <= t < len(ids)), None)
     if wrong is not None:
         raise Refused(f"there is no token {wrong}; the text has tokens 0 to {len(ids) - 1}")
+    if how == "kin":
+        return _raw(model, batch, _akin(model, batch, ids, tokens, seed))
     changed = _swapped(model, batch, ids, tokens, word) if how == "swap" else _resampled(batch, ids, tokens, seed)
     return _raw(model, batch, changed)
 
@@ -176,6 +181,26 @@ def _resampled(batch: Batch, ids: list[int], tokens: Sequence[int], seed: int) -
         beside = {changed[j] for j in (i - 1, i + 1) if 0 <= j < len(ids)}
         changed[i] = int(chance.choice(sorted(others - used - beside or others)))
         used.add(changed[i])
+    return changed
+
+
+def _akin(model: Model, batch: Batch, ids: list[int], tokens: Sequence[int], seed: int) -> list[int]:
+    """Each of `tokens` replaced by one of the `KIN` words nearest to it by the cosine of their embeddings."""
+    import numpy as np
+    import torch
+
+    if not tokens:
+        raise Refused("choose the tokens that become words like them")
+    weight = model.module.get_input_embeddings().weight.detach().float()
+    unit = weight / weight.norm(dim=1, keepdim=True).clamp(min=1e-9)
+    never = {*model.processor.all_special_ids, *ids}
+    chance, changed = np.random.default_rng(seed), list(ids)
+    for i in tokens:
+        order = torch.argsort(unit @ unit[ids[i]], descending=True).tolist()
+        near = [token for token in order[: 4 * KIN + len(never)] if token not in never][:KIN]
+        if not near:
+            raise Refused("the vocabulary has no other words to put in their place")
+        changed[i] = int(chance.choice(near))
     return changed
 
 

@@ -319,14 +319,19 @@ def grids(n: int) -> None:
             noise = np.where(grid != 0, chance.standard_normal(grid.shape), 0)
             for name, values in {"own": grid, "columns turned": turned, "noise": noise}.items():
                 arrays = {**result.arrays, "effect": values.astype(np.float32)}
-                made = receipt(model, dataclasses.replace(result, arrays=arrays), raw)
-                told[f"{site}: {name}"].append(made.verdict)
+                try:
+                    verdict = receipt(model, dataclasses.replace(result, arrays=arrays), raw).verdict
+                except backends.Refused:
+                    verdict = "refused"
+                told[f"{site}: {name}"].append(verdict)
     _say_verdicts("grids", told)
 
 
 def _say_verdicts(case: str, told: dict[str, list[str]]) -> None:
     for label, kinds in told.items():
-        rates = {kind: round(kinds.count(kind) / len(kinds), 3) for kind in ("holds", "fails", "cannot tell")}
+        rates = {
+            kind: round(kinds.count(kind) / len(kinds), 3) for kind in ("holds", "fails", "cannot tell", "refused")
+        }
         print(json.dumps({"case": case, "map": label, "n": len(kinds), **rates}), flush=True)
 
 

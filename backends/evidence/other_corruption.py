@@ -27,6 +27,8 @@ OTHERS = 2
 """Other corruptions that the sweep is repeated with."""
 TRIES = 8
 """Corruptions drawn until enough of them move the number."""
+MOVES = 0.1
+"""How far another corruption must move the number, as a share of what the first one does: else it restores noise."""
 COPIES = 511
 ALIKE, UNLIKE = 0.7, 0.3
 """Correlation from which two grids show the same, and below which they do not."""
@@ -53,13 +55,16 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
     for other in others(model, raw, seed):
         done = len(grids)
         try:
-            grids.append(_repeated(model, result, other, wanted, _share(step, done)))
+            again = _repeated(model, result, other, wanted, _share(step, done))
         except Refused as refused:  # a corruption that does not move the number restores nothing
             failed = str(refused)
+            continue
+        if _moves(again) >= MOVES * _moves(result):
+            grids.append(again.arrays["effect"])
         if len(grids) == OTHERS:
             break
     if not grids:
-        raise Refused(f"no other corruption of this input moves the answer: {failed or 'it has no other words'}")
+        raise Refused(f"no other corruption of this input moves the answer as much: {failed or 'they move it less'}")
     lines = lines_of(own, grids, seed)
     verdict, rule = decide(lines)
     facts = {
@@ -82,7 +87,7 @@ def others(model: Model, raw: Any, seed: int) -> Iterator[dict[str, Any]]:
         places, ways = changed_patches(batch), ("noise", "blur")
     else:
         differs = (batch.inputs["input_ids"] != corrupted.inputs["input_ids"])[0]
-        places, ways = tuple(differs.nonzero()[:, 0].tolist()), ("resample",)
+        places, ways = tuple(differs.nonzero()[:, 0].tolist()), ("kin", "kin", "resample")
     seen = [corrupted.raw]
     for k in range(TRIES):
         made = contrast.corrupt(model, raw["clean"], ways[k % len(ways)], places, seed=seed + 1 + k)
@@ -108,11 +113,16 @@ def _share(step: Step, done: int) -> Step:
     return lambda fraction: step((done + fraction) / OTHERS)
 
 
-def _repeated(model: Model, result: Result, pair: dict[str, Any], target: Any, step: Step) -> np.ndarray:
+def _moves(result: Result) -> float:
+    """How far the corruption moves the number that is watched."""
+    return abs(float(result.facts["clean"]) - float(result.facts["corrupted"]))
+
+
+def _repeated(model: Model, result: Result, pair: dict[str, Any], target: Any, step: Step) -> Result:
     import backends
 
     options = result.request.get("options", {})
-    return backends.run(model, result.method, pair, target=target, step=step, **options).arrays["effect"]
+    return backends.run(model, result.method, pair, target=target, step=step, **options)
 
 
 def lines_of(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[Line]:

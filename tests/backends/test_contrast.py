@@ -83,6 +83,20 @@ def test_words_are_drawn_anew_in_place(opened: Any, name: str) -> None:
         backends.corrupt(model, "pain", "resample")
 
 
+def test_words_become_words_like_them() -> None:
+    from backends.bundled.data.names import PEOPLE
+
+    model = backends.open_model("bundled/names")
+    text = "When Mary and John went to the store, John gave a drink to"
+    made = [backends.corrupt(model, text, "kin", tokens=(9,), seed=seed)["text"] for seed in range(6)]
+    words = {one.replace(",", "").split()[8] for one in made}
+    assert len(words) > 2
+    assert words <= set(PEOPLE) - {"Mary", "John"}
+    assert {one.split(",")[0] for one in made} == {"When Mary and John went to the store"}
+    with pytest.raises(Refused, match="choose the tokens"):
+        backends.corrupt(model, text, "kin")
+
+
 def test_patches_get_noise_or_blur(opened: Any, picture: Any) -> None:
     model = opened("tiny_vit")
     made = backends.corrupt(model, {"image": picture}, "noise", tokens=(1, 6), seed=2)

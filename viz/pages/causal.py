@@ -17,6 +17,7 @@ from viz.components.inputs import fits
 from viz.components.jobs import Slot
 from viz.components.method_choice import help_for
 from viz.components.opposite import BESIDE, PAIR, SPAN, Opposite
+from viz.components.retest import Retest
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, alert, link_params, offered, run_request, withheld
 
@@ -31,6 +32,9 @@ OTHER = Opposite(BENCH)
 GRID = Slot(PAGE, "sweep", "Changing one place after another")
 REST = Slot(PAGE, "rest", "Computing")
 TRY = Slot(PAGE, "try", "Changing it")
+TEST = Retest(
+    PAGE, "Does this grid show how the network works?", "Test it: corrupt the input otherwise", "Sweeping again"
+)
 
 TABS = {
     "places": "Place by place",
@@ -66,6 +70,8 @@ SWEEPS = ("activation_patching", "causal_tracing", "head_ablation", "path_patchi
 METRICS = {"logit": "logit (of a pair: difference)", "probability": "probability", "loss": "loss"}
 ELSEWHERE = ("metric", "heads", "edges", "alpha", "tokens", "subject")
 """Options that the page sets by other means than the method's form."""
+REPEATED = ("activation_patching", "path_patching")
+"""Sweeps that are tested by another corruption."""
 ALONE = ("logit_attribution", "competition", "knockout")
 """Methods of the clean input only."""
 
@@ -117,7 +123,7 @@ def _watched(link: Mapping[str, Any]) -> html.Fieldset:
 def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
     method = query.choice(link, "method", SWEEPS, "activation_patching")
     body: dict[str, list[Any]] = {
-        "places": _sweep_parts(method),
+        "places": [*_sweep_parts(method), TEST.parts(link)],
         "try": [TRY.parts(), *changing.parts(link)],
         "parts": [_form("parts"), _position(link), html.Div(id="causal-show-parts", className="pictures")],
         "rivals": [_form("rivals"), html.Div(id="causal-show-rivals", className="pictures")],
@@ -158,6 +164,7 @@ def _sweep_parts(method: str) -> list[Any]:
         _form("places"),
         html.Details([html.Summary("What this computes"), html.Div(id="causal-help", className="help")]),
         GRID.parts(),
+        TEST.face(),
         effects.parts("causal-grid", "Effect of every place", circuits.HEADS, "in the circuit"),
         html.Div(id="causal-approximate", className="mt-3"),
         effects.parts("causal-preview", "Approximate preview of every place"),
@@ -174,6 +181,7 @@ def register(app: Dash, engine: Engine) -> None:
     OTHER.register(app, engine)
     for slot in (GRID, REST, TRY):
         slot.register(app, engine)
+    TEST.register(app, engine, GRID, repeatable)
     effects.register(app, "causal-grid", circuits.HEADS)
     effects.register(app, "causal-preview", circuits.HEADS)
     effects.register(app, circuits.GRID, circuits.HEADS)
@@ -442,15 +450,34 @@ def _register_link(app: Dash) -> None:
         *[Input(name, "value") for name in ("causal-metric", "causal-method", "causal-position", "causal-threshold")],
         *[Input(name, "data") for name in (changing.OFF, changing.EDGES, circuits.HEADS)],
         Input(changing.ALPHA, "value"),
+        Input(TEST.tested, "data"),
         prevent_initial_call=True,
     )
-    def link(card, given, aim, pair, span, tab, options, metric, method, position, threshold, off, edges, heads, alpha):  # type: ignore[no-untyped-def]
+    def link(  # type: ignore[no-untyped-def]
+        card,
+        given,
+        aim,
+        pair,
+        span,
+        tab,
+        options,
+        metric,
+        method,
+        position,
+        threshold,
+        off,
+        edges,
+        heads,
+        alpha,
+        tested,
+    ):
         if not card or not given:
             return no_update
         view = {
             "tab": tab, "metric": metric, "method": method, "position": position or "auto",
             "threshold": str(round(100 * views.share(threshold))), "off": ",".join(off or []),
             "edges": ",".join(edges or []), "heads": ",".join(heads or []), "alpha": str(alpha),
+            "tested": ",".join(tested or []),
         }  # fmt: skip
         kept = {name: value for name, value in view.items() if value != USUAL[name]}
         more = opposite.link_params(pair, span) | {"options": views.differing(options)}
@@ -459,8 +486,15 @@ def _register_link(app: Dash) -> None:
 
 USUAL = {
     "tab": "places", "metric": "logit", "method": "activation_patching", "position": "auto", "threshold": "5",
-    "off": "", "edges": "", "heads": "", "alpha": "0",
+    "off": "", "edges": "", "heads": "", "alpha": "0", "tested": "",
 }  # fmt: skip
+
+
+def repeatable(answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The grid that stands there, where another corruption can test it: see `retest`."""
+    asked = (requests or {}).get("exact") or {}
+    there = "exact" in (answers or {}).get("keys", {}) and asked.get("method") in REPEATED
+    return {"exact": ("This grid", asked, {})} if there else {}
 
 
 def same(asked: Any, before: Any) -> bool:

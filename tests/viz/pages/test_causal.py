@@ -475,3 +475,11 @@ def test_both_inputs_are_shown_token_above_token(engine: FakeEngine) -> None:
     assert failed == {"pair": "b" * 64, "failed": "14 and 13 tokens"}
     film = {**told, "tokens": [], "patches": {"grid": [2, 2], "first": 1}}
     assert str(opposite.shown(pair, film, [2])).count("data-token") == 4
+
+
+def test_a_patching_grid_can_be_tested_by_another_corruption_and_no_other() -> None:
+    asked = {"exact": {"job": "run", "method": "activation_patching"}}
+    done = {"keys": {"exact": "1" * 64}}
+    assert page.repeatable(done, asked) == {"exact": ("This grid", asked["exact"], {})}
+    assert page.repeatable(None, asked) == {}
+    assert page.repeatable(done, {"exact": {"job": "run", "method": "causal_tracing"}}) == {}
