@@ -158,7 +158,7 @@ def by_quantus(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> in
     made = [
         quantus.RegionPerturbation(patch_size=8, regions_evaluation=3, perturb_baseline="mean", **plain),
         quantus.FaithfulnessCorrelation(nr_runs=96, subset_size=size // 20, perturb_baseline="mean", **plain),
-        quantus.PixelFlipping(features_in_step=3 * size // 8, perturb_baseline="mean", **plain),
+        quantus.PixelFlipping(features_in_step=size // 4, perturb_baseline="mean", **plain),
         quantus.RegionPerturbation(patch_size=8, regions_evaluation=3, perturb_baseline="black", **plain),
         quantus.Completeness(perturb_baseline="mean", **plain),
     ]

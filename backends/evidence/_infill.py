@@ -34,7 +34,9 @@ class Infill:
     """Fills hidden regions of one picture (1, C, H, W)."""
 
     def __init__(self, pixels: Tensor) -> None:
-        self.pixels = pixels.float()
+        grey = bool((pixels == pixels[:, :1]).all())
+        self.channels = pixels.shape[1]
+        self.pixels = pixels[:, :1].float() if grey else pixels.float()
         self.cell = max(-(-max(pixels.shape[-2:]) // COARSE), 1)
         small = F.avg_pool2d(self.pixels, self.cell, ceil_mode=True)[0]  # (C, h, w)
         self.moves = moves(*small.shape[-2:])
@@ -49,7 +51,7 @@ class Infill:
         many = self.pixels.expand(len(hidden), *self.pixels.shape[1:])
         smooth = membrane(many, hidden)
         other = self._moved(smooth, self.best(hidden))
-        return torch.where(hidden, other + membrane(many - other, hidden), many)
+        return torch.where(hidden, other + membrane(many - other, hidden), many).expand(-1, self.channels, -1, -1)
 
     def best(self, hidden: Tensor) -> Tensor:
         """The number of the move (B,) whose part continues the rim of what is `hidden` best."""

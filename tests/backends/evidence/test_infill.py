@@ -38,6 +38,15 @@ def test_what_is_shown_stays_and_a_flat_picture_stays_flat() -> None:
     assert torch.isfinite(Infill(flat)(torch.ones_like(hole()))).all()
 
 
+def test_a_grey_picture_is_filled_alike_in_every_channel() -> None:
+    grey = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(3))
+    once, thrice = Infill(grey)(hole()), Infill(grey.repeat(1, 3, 1, 1))(hole())
+    assert thrice.shape == (1, 3, 32, 32)
+    assert torch.allclose(thrice, once.expand(-1, 3, -1, -1))
+    coloured = torch.cat([grey, grey, grey * 0.5], 1)
+    assert torch.allclose(Infill(coloured)(hole())[:, 2], once[:, 0] * 0.5, atol=1e-4)
+
+
 def test_a_pattern_goes_on_where_a_membrane_would_wash_it_out() -> None:
     _, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     stripes = torch.sin(2 * np.pi * x / 8)[None, None]
