@@ -298,7 +298,7 @@ def number(value: float) -> str:
     """A number in three figures at most, with a true minus."""
     if not math.isfinite(value):
         return "no number"
-    text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1g}"
+    text = f"{value:.2f}" if abs(value) >= 0.01 or abs(value) < 0.001 else f"{value:.3f}"
     return text.replace("-", "−")
 
 

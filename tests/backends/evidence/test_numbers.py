@@ -110,6 +110,7 @@ def test_infidelity_is_zero_for_the_exact_map_and_equals_captum() -> None:
         captum = theirs(answer, perturb, all_kept, attribution, n_perturb_samples=32, normalize=scaled)
         assert ours == pytest.approx(float(captum[0]), rel=1e-5)
     assert infidelity.against_copies(bank, exact.ravel())["p"] == pytest.approx(1 / 512)
+    assert infidelity.against_copies(bank, -exact.ravel())["value"] == pytest.approx(1.0)  # captum's would be 0
 
 
 def test_a_trial_recovers_every_effect() -> None:
