@@ -52,12 +52,12 @@ def table(model: Model, rows: Iterable[Mapping[str, Any]], step: Step = no_step)
         raise Refused("the table has no row; give at least one")
     answers: list[dict[str, Any]] = []
     for start in range(0, len(given), ENCODED):
-        answers += _answers(model, given[start : start + ENCODED], _part(step, start, len(given)))
+        answers += _answers(model, given[start : start + ENCODED], part_of(step, start, len(given)))
         step(min(len(answers) / len(given), 1.0))
     return {"rows": answers, "summary": summary(answers, model.labels)}
 
 
-def _part(step: Step, done: int, of: int) -> Step:
+def part_of(step: Step, done: int, of: int) -> Step:
     """The `step` of one of `of` parts, `done` of which are done."""
     return lambda fraction: step((done + fraction) / of)
 
@@ -177,7 +177,7 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     share, z = right / n, Z
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    return 0.0 if right == 0 else max(middle - half, 0.0), 1.0 if right == n else min(middle + half, 1.0)
 
 
 def summary(rows: Sequence[Mapping[str, Any]], classes: Sequence[str] = ()) -> dict[str, Any]:
@@ -273,13 +273,13 @@ def perform_sweep(model: Model, request: Mapping[str, Any], store: Store, step: 
     mean = _Mean()
     for done, i in enumerate(wanted):
         try:
-            asked = run_request(request, _digest(rows[i]), _target(model, rows[i], request["aim"]))
+            asked = run_request(request, digest_of(rows[i]), target_of(model, rows[i], request["aim"]))
             key = key_of(asked)
             result = _kept(store, key)
             if result is None:
                 result = backends.run(
                     model, asked["method"], store.get_input(asked["input"]), target=asked["target"], request=asked,
-                    step=_part(step, done, len(wanted)), **asked["options"],
+                    step=part_of(step, done, len(wanted)), **asked["options"],
                 )  # fmt: skip
                 store.put_result(key, result)
             mean.add(i, result)
@@ -292,14 +292,15 @@ def perform_sweep(model: Model, request: Mapping[str, Any], store: Store, step: 
     return mean.result(request, keys, problems)
 
 
-def _digest(row: Mapping[str, Any]) -> str:
+def digest_of(row: Mapping[str, Any]) -> str:
+    """Under which digest the input of a kept row is. Raises `Refused` where it has none."""
     if not row["digest"]:
         raise Refused(row["problem"] or "this row holds no input")
     return row["digest"]
 
 
-def _target(model: Model, row: Mapping[str, Any], aim: str) -> str | None:
-    """What is explained of a row; None is its own answer."""
+def target_of(model: Model, row: Mapping[str, Any], aim: str) -> str | None:
+    """What is explained of a row, see `perform_sweep`; None is its own answer. Raises `Refused`."""
     if aim == "own":
         return None
     wanted = row["label"] if aim == "label" else aim.removeprefix("class:")

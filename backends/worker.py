@@ -132,6 +132,7 @@ def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -
         "table": _table,
         "sweep": _sweep,
         "receipt": _receipt,
+        **dict.fromkeys(("audit", "together", "parts", "survey", "blind"), _audit),
     }
     if request.get("job") not in jobs:
         raise Refused(f"no job {str(request.get('job'))[:40]!r}; there are: {', '.join(jobs)}")
@@ -225,6 +226,16 @@ def _receipt(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, 
     made = evidence.receipt(model, result, raw, step=after, **request.get("receipt", {})).plain()
     store.put_document(receipt_key(key), _with_words(store, receipt_key(key), made))
     return made
+
+
+def _audit(request: Mapping[str, Any], store: Store, step: Step) -> Result | dict[str, Any]:
+    """A job of the evidence page: see `backends.audit`."""
+    from backends import audit
+
+    model = _model(request)
+    if request["job"] == "audit":
+        _announce(model, request, store.get_input(request["input"]), step)
+    return audit.perform(model, request, store, step)
 
 
 def _with_words(store: Store, key: str, made: dict[str, Any]) -> dict[str, Any]:

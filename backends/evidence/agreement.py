@@ -32,6 +32,6 @@ def agreement(maps: Mapping[str, np.ndarray], seed: int = 0) -> dict[str, Any]:
     names = list(maps)
     shape = next(iter(maps.values())).shape
     flat = ranks(np.stack([np.asarray(maps[name], float).ravel() for name in names]))
-    chance = [ranks(copies(row, shape, seed)) for row in flat]
+    chance = [copies(row, shape, seed) for row in flat]  # a copy's ranks are those of the map, moved
     p = [[rank(float(a @ b), control @ a) for b, control in zip(flat, chance, strict=True)] for a in flat]
     return {"names": names, "similarity": (flat @ flat.T).tolist(), "p": p}

@@ -68,9 +68,14 @@ def _outwards(shape: tuple[int, ...]) -> np.ndarray:
     return (axes[0][:, None] + axes[1][None]).ravel() if len(axes) == 2 else axes[0]
 
 
+def random_curves(bank: Bank, count: int = ORDERS) -> list[Curves]:
+    """The curves of smooth random orders, which know nothing of the input."""
+    return [curves(bank, _order(bank, i)) for i in range(count)]
+
+
 def random_orders(bank: Bank, count: int = ORDERS) -> np.ndarray:
-    """SRG (order,) of smooth random orders, which know nothing of the input."""
-    return np.array([curves(bank, _order(bank, i)).srg for i in range(count)])
+    """SRG (order,) of smooth random orders."""
+    return np.array([found.srg for found in random_curves(bank, count)])
 
 
 def _order(bank: Bank, index: int) -> np.ndarray:

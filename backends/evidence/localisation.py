@@ -7,7 +7,6 @@ the region has that lie inside. Controls are copies of the map, so that a large 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import numpy as np
 from backends.errors import Refused
 from backends.evidence._controls import copies, rank
 
-Number = Callable[[np.ndarray, np.ndarray], np.ndarray]
+NUMBERS = "pointing", "mass inside", "intersection over union", "rank accuracy"
 
 
 def _pointing(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
@@ -37,15 +36,11 @@ def _rank_accuracy(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
     return region[top].mean(1)
 
 
-def _overlap(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
-    """Intersection over union of the region and as many brightest places."""
+def numbers(maps: np.ndarray, region: np.ndarray) -> dict[str, np.ndarray]:
+    """Each number of every map (map, place); intersection over union is of the region and as many brightest places."""
     inside = _rank_accuracy(maps, region)
-    return inside / (2 - inside)
-
-
-NUMBERS: Mapping[str, Number] = {
-    "pointing": _pointing, "mass inside": _mass, "intersection over union": _overlap, "rank accuracy": _rank_accuracy,
-}  # fmt: skip
+    found = _pointing(maps, region), _mass(maps, region), inside / (2 - inside), inside
+    return dict(zip(NUMBERS, found, strict=True))
 
 
 def localisation(attribution: np.ndarray, region: np.ndarray, seed: int = 0) -> dict[str, dict[str, Any]]:
@@ -58,8 +53,7 @@ def localisation(attribution: np.ndarray, region: np.ndarray, seed: int = 0) -> 
     values = np.asarray(attribution, float).ravel()
     maps = np.concatenate([values[None], copies(values, attribution.shape, seed)])
     made = {}
-    for name, measure in NUMBERS.items():
-        found = measure(maps, inside)
+    for name, found in numbers(maps, inside).items():
         low, high = np.quantile(found[1:], (0.05, 0.95))
         made[name] = {
             "value": float(found[0]), "control": [float(low), float(high)], "p": rank(float(found[0]), found[1:]),

@@ -23,15 +23,25 @@ ALIKE = 0.7
 _kept: weakref.WeakKeyDictionary[Model, Model] = weakref.WeakKeyDictionary()
 
 
+def unknowing(model: Model) -> Model:
+    """The network with shuffled weights; one for each model, kept while that is."""
+    if model not in _kept:
+        _kept[model] = _again.shuffled(model)
+    return _kept[model]
+
+
 def line(model: Model, batch: Batch, result: Result, target: Any) -> Line:
     """The map against that of shuffled weights; costs two explanations."""
-    other = _kept.setdefault(model, _again.shuffled(model)) if model not in _kept else _kept[model]
     own = result.arrays["attribution"]
     try:
-        blind = _again.explained(other, result, batch.raw, target)
+        blind = _again.explained(unknowing(model), result, batch.raw, target)
     except Refused as refused:  # it hangs on the weights so much that other weights give no map at all
         return Line("weights", None, None, CANNOT, f"With shuffled weights there is no map at all: {refused}", {})
-    elsewhere = _again.explained(model, result, _again.another(batch), target)
+    return judged(own, blind, _again.explained(model, result, _again.another(batch), target))
+
+
+def judged(own: np.ndarray, blind: np.ndarray, elsewhere: np.ndarray) -> Line:
+    """How alike a map and that of shuffled weights are, beside the map of another input."""
     same = abs(similarity(own, blind))
     chance = abs(similarity(own, elsewhere)) if elsewhere.shape == own.shape else 0.0
     verdict = FAILS if same >= ALIKE else HOLDS if same <= max(chance, 0.5) else CANNOT

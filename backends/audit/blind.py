@@ -1,0 +1,86 @@
+"""When explanations lie: a map, the same of a network that knows nothing, and one drawn at random, each tested."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.audit import _kept, survey
+from backends.errors import Refused
+from backends.evidence import _again, _making, randomisation
+from backends.evidence._receipt import receipt
+from backends.methods._base import Step, no_step
+from backends.results import Result
+from backends.store import Store, key_of
+
+if TYPE_CHECKING:
+    from backends.models._base import Batch, Model
+
+SHUFFLED = "shuffled_weights"
+SEED = 7
+"""Of the random map."""
+
+
+def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
+    """The job `blind`: that of a run with `receipt`, the options of each receipt.
+
+    Gives, for `trained`, `shuffled` and `random`, the keys of the `maps` and the `receipts`, all on the trained
+    network; `line`, how alike the first two are beside two inputs' maps; and `problem`, where shuffled weights give no
+    map.
+    """
+    run, options = _kept.run_of(request), request["receipt"]
+    raw = store.get_input(run["input"])
+    own = _kept.mapped(model, run, store, lambda f: step(0.25 * f))
+    receipts = {"trained": _kept.receipt(model, run, options, store, lambda f: step(0.25 + 0.15 * f))}
+    keys = {"trained": key_of(run)}
+    with model.lock:
+        batch = _making.encoded(model, own, raw)
+        target = _same(model, batch, run["target"])
+    blind, problem = _shuffled(model, own, batch, target)
+    step(0.6)
+    elsewhere = _again.explained(model, own, _again.another(batch), target)
+    step(0.8)
+    drawn = {"random": _scaled(survey.planted(model, raw, SEED, run["target"]), own)}
+    if blind is not None:
+        drawn["shuffled"] = dataclasses.replace(
+            own, method=SHUFFLED, arrays={**own.arrays, "attribution": blind.astype(np.float32)}, facts=_facts(own)
+        )
+    for name, result in drawn.items():
+        made = dataclasses.replace(result, request={"target": run["target"], "variant": name, "of": key_of(run)})
+        receipts[name] = receipt(model, made, raw, step=lambda f: step(0.8), **options).plain()
+        keys[name] = key_of({**request, "variant": name})
+        store.put_result(keys[name], made)
+    line = randomisation.judged(own.arrays["attribution"], blind, elsewhere).plain() if blind is not None else None
+    return {"maps": keys, "receipts": receipts, "line": line, "problem": problem}
+
+
+def _same(model: Model, batch: Batch, target: Any) -> Any:
+    """The target so that another network explains the same: what this one answers, by its number."""
+    if target is not None:
+        return target
+    found = model.target(None, batch)
+    return found.ids[0] if found.kind == "index" else None
+
+
+def _shuffled(model: Model, own: Result, batch: Batch, target: Any) -> tuple[np.ndarray | None, str]:
+    try:
+        found = _again.explained(randomisation.unknowing(model), own, batch.raw, target)
+    except Refused as refused:
+        return None, f"With shuffled weights there is no map at all: {refused}"
+    return (found, "") if np.isfinite(found).all() else (None, "With shuffled weights the map has no finite numbers.")
+
+
+def _scaled(drawn: Result, own: Result) -> Result:
+    """The random map as strong as the map it stands beside, so that both can share a scale; unsigned where that is."""
+    values, most = drawn.arrays["attribution"], float(np.abs(own.arrays["attribution"]).max(initial=0.0))
+    values = values if own.signed else (values - values.min()) / max(float(np.ptp(values)), 1e-12)
+    arrays = {**drawn.arrays, "attribution": (values * most).astype(np.float32)}
+    return dataclasses.replace(drawn, arrays=arrays, unit=own.unit, signed=own.signed)
+
+
+def _facts(own: Result) -> dict[str, Any]:
+    """What of the facts holds for another network, too: those of the input."""
+    return {name: own.facts[name] for name in ("text", "grid", "first_patch", "strings") if name in own.facts}

@@ -1,0 +1,147 @@
+"""All methods' maps of one input beside one another: ranked, how far they agree, and where they lie.
+
+Nothing is run: the maps and receipts are there already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends import catalog
+from backends.errors import Refused
+from backends.evidence._places import FINEST
+from backends.evidence._receipt import VERDICTS
+from backends.evidence.agreement import agreement
+from backends.evidence.localisation import localisation
+from backends.images import open_image
+from backends.methods._base import Step, no_step
+from backends.results import Result
+from backends.store import Store
+
+if TYPE_CHECKING:
+    from backends.models._base import Model
+
+
+def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
+    """The job `together` over `request["audits"]`, the keys of jobs `audit` by method, and `request["region"]`.
+
+    Gives `table`, a plain row for each method, best first; `agreement` of the maps (None for a single one); `located`,
+    each map's numbers against the region, or `problem`, why there are none.
+    """
+    found = {name: store.get_document(key) for name, key in request["audits"].items()}
+    found = {name: audit for name, audit in found.items() if not audit["withdrawn"]}
+    maps = {name: store.get_result(audit["map"]) for name, audit in found.items()}
+    step(0.2)
+    drawn = {name: coarse(result) for name, result in maps.items()}
+    alike = agreement(drawn) if len(drawn) > 1 else None
+    step(0.7)
+    located, problem = {}, ""
+    if request.get("region") and maps:
+        try:
+            inside = coarse_region(next(iter(maps.values())), request["region"])
+            located = {name: localisation(values, inside) for name, values in drawn.items()}
+        except Refused as refused:
+            problem = str(refused)
+    step(1.0)
+    order = ranked(found)
+    table = [_row(rank, name, found[name], located.get(name, {})) for rank, name in enumerate(order, 1)]
+    return {"table": table, "agreement": alike, "located": located, "problem": problem, "model": request["model"]}
+
+
+def ranked(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The methods best first: by verdict, and within one by the number of the line that decides."""
+
+    def place(name: str) -> tuple[int, float]:
+        receipt, value = found[name]["receipt"], decisive(found[name])["value"]
+        return [VERDICTS[0], VERDICTS[2], VERDICTS[1]].index(receipt["verdict"]), -np.inf if value is None else value
+
+    return sorted(found, key=lambda name: (place(name)[0], -place(name)[1]))
+
+
+def decisive(audit: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The line of an audit's receipt that decides."""
+    return next(line for line in audit["receipt"]["lines"] if line["name"] == audit["decides"])
+
+
+def _row(rank: int, name: str, audit: Mapping[str, Any], located: Mapping[str, Any]) -> dict[str, Any]:
+    receipt, line = audit["receipt"], decisive(audit)
+    low, high = line["control"] or (None, None)
+    return {
+        "rank": rank, "method": name, "verdict": receipt["verdict"], "rule": receipt["rule"], "test": line["name"],
+        "value": line["value"], "control_low": low, "control_high": high, "sentence": line["sentence"],
+        "deletion": audit["curves"]["deletion"], "insertion": audit["curves"]["insertion"],
+        "srg": audit["curves"]["srg"], "forwards": receipt["facts"]["forwards"],
+        **{number.replace(" ", "_"): about["value"] for number, about in located.items()},
+        "map": audit["map"],
+    }  # fmt: skip
+
+
+# Where a map lies, on the grid that tests read it on
+
+
+def coarse(result: Result) -> np.ndarray:
+    """A map as means over a grid of at most `FINEST` cells a side, (row, column), or over the words, (word,)."""
+    values = np.asarray(result.arrays["attribution"], float)
+    return _means(values) if values.ndim == 2 else values[_words(result)]
+
+
+def coarse_region(result: Result, region: Mapping[str, Any]) -> np.ndarray:
+    """The region on the grid of `coarse`, bool: the cells that lie in it by half, or the words that touch it."""
+    if result.arrays["attribution"].ndim == 1:
+        return _named_words(result, region)
+    inside = _means(_drawn(result.arrays["attribution"].shape, region).astype(float))
+    return inside >= 0.5 if (inside >= 0.5).any() else (inside > 0) & (inside == inside.max())
+
+
+def _means(values: np.ndarray) -> np.ndarray:
+    side = -(-max(values.shape) // FINEST)
+    starts = [np.arange(0, n, side) for n in values.shape]
+    sums = np.add.reduceat(np.add.reduceat(values, starts[0], axis=0), starts[1], axis=1)
+    high, wide = (np.diff([*s, n]) for s, n in zip(starts, values.shape, strict=True))
+    return sums / (high[:, None] * wide)
+
+
+def _words(result: Result) -> np.ndarray:
+    """Which tokens stand for text."""
+    span = result.arrays.get("span")
+    if span is None:
+        raise Refused("this map does not say where its tokens stand in the text")
+    return span[:, 1] > span[:, 0]
+
+
+def _drawn(shape: tuple[int, ...], region: Mapping[str, Any]) -> np.ndarray:
+    """A region of a picture (height, width) bool: a known mask, or a `box` of left, top, right and bottom, 0 to 1."""
+    if "box" in region:
+        left, top, right, bottom = region["box"]
+        row, column = ((np.arange(n) + 0.5) / n for n in shape)
+        return ((row >= top) & (row < bottom))[:, None] & ((column >= left) & (column < right))
+    truth = _truth(region).get(str(region.get("mask")))
+    if not isinstance(truth, str):
+        raise Refused(f"nothing called {str(region.get('mask'))[:40]!r} is known of this picture")
+    mask = open_image(catalog.shipped(region["model"]) / truth).convert("L").resize((shape[1], shape[0]))
+    return np.asarray(mask) > 127
+
+
+def _truth(region: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is true of the example that a region names."""
+    there, index = catalog.card(str(region.get("model"))).get("examples", []), region.get("example")
+    known = isinstance(index, int) and 0 <= index < len(there)
+    return there[index].get("truth", {}) if known else {}
+
+
+def _named_words(result: Result, region: Mapping[str, Any]) -> np.ndarray:
+    spans = [(int(a), int(b)) for a, b in _truth(region).get("spans", [])]
+    if "words" in region:
+        text = result.facts.get("text", "")
+        named = [word.strip() for word in region["words"] if word.strip()]
+        spans = [m.span() for word in named for m in re.finditer(re.escape(word), text, re.IGNORECASE)]
+        if not spans:
+            raise Refused(f"none of these words stand in the text: {', '.join(named)[:80]!r}")
+    if not spans:
+        raise Refused("nothing is known of which words of this text decide; name some")
+    words = result.arrays["span"][_words(result)]
+    return np.array([any(a < end and start < b for a, b in spans) for start, end in words])

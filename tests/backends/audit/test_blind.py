@@ -1,0 +1,62 @@
+"""The same map by a network that knows nothing, and one drawn at random: kept, compared and failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.audit import blind
+from backends.errors import Refused
+from backends.evidence import _again
+from backends.evidence.agreement import similarity
+from tests.backends.audit.asking import Asking
+
+
+@pytest.mark.parametrize(("model", "method"), [("bundled/triage", "occlusion"), ("bundled/radiograph", "grad_cam")])
+def test_what_knows_nothing_fails(tmp_path: Path, model: str, method: str) -> None:
+    here = Asking(tmp_path, model)
+    made = here.do(here.request("blind", method))
+    assert made["receipts"]["trained"]["verdict"] == "holds"
+    assert made["receipts"]["shuffled"]["verdict"] == "fails"
+    assert made["receipts"]["random"]["verdict"] == "fails"
+    own, other, drawn = (here.store.get_result(made["maps"][n]) for n in ("trained", "shuffled", "random"))
+    a, b, c = (r.arrays["attribution"] for r in (own, other, drawn))
+    assert a.shape == b.shape == c.shape
+    assert made["line"]["value"] == pytest.approx(abs(similarity(a, b)), abs=1e-6)
+    assert np.abs(c).max() == pytest.approx(np.abs(a).max(), rel=1e-5)  # so that one scale shows both
+    assert (other.unit, other.signed) == (drawn.unit, drawn.signed) == (own.unit, own.signed)
+    assert other.method == blind.SHUFFLED
+    assert "completeness_gap" not in other.facts
+
+
+def test_the_other_network_explains_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    targets: list[Any] = []
+    real = _again.explained
+    monkeypatch.setattr(
+        _again, "explained", lambda m, r, raw, target: targets.append(target) or real(m, r, raw, target)
+    )
+    here.do(here.request("blind", "saliency"))
+    assert targets == [2, 2]  # urgent, though none was named
+
+
+def test_where_shuffled_weights_give_no_map_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    real = _again.explained
+
+    def fussy(model: Any, *rest: Any) -> Any:
+        if model is not here_model:
+            raise Refused("it is flat")
+        return real(model, *rest)
+
+    from backends import worker
+
+    here_model = worker.warm.get("bundled/triage")
+    monkeypatch.setattr(_again, "explained", fussy)
+    made = here.do(here.request("blind", "input_x_gradient"))
+    assert made["problem"] == "With shuffled weights there is no map at all: it is flat"
+    assert set(made["maps"]) == {"trained", "random"}
+    assert made["line"] is None

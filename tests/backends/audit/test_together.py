@@ -1,0 +1,111 @@
+"""Maps beside one another: ranks, agreement, and where they lie on a known or a drawn region."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.audit import together
+from backends.errors import Refused
+from backends.results import Result
+from backends.store import key_of
+from tests.backends.audit.asking import Asking
+
+
+def audited(verdict: str, value: float | None) -> dict[str, Any]:
+    line = {"name": "hiding", "value": value, "control": [0.0, 1.0], "verdict": verdict, "sentence": "…"}
+    receipt = {"lines": [line], "verdict": verdict, "rule": "…", "facts": {"forwards": 3}}
+    return {"receipt": receipt, "decides": "hiding"}
+
+
+def test_methods_stand_by_verdict_and_then_by_the_number_that_decides() -> None:
+    found = {
+        "a": audited("fails", 9.0), "b": audited("holds", 1.0), "c": audited("cannot tell", 5.0),
+        "d": audited("holds", 2.0), "e": audited("fails", None),
+    }  # fmt: skip
+    assert together.ranked(found) == ["d", "b", "c", "a", "e"]
+
+
+def picture(values: np.ndarray) -> Result:
+    return Result("given", {"attribution": values.astype(np.float32)}, {"attribution": ("height", "width")})
+
+
+def text(values: list[float], spans: list[tuple[int, int]], words: str) -> Result:
+    arrays = {"attribution": np.array(values, np.float32), "span": np.array(spans, np.int32)}
+    axes = {"attribution": ("token",), "span": ("token", "edge")}
+    return Result("given", arrays, axes, facts={"text": words})
+
+
+def test_large_maps_are_read_on_a_grid_and_small_ones_as_they_are() -> None:
+    small = np.arange(12.0).reshape(3, 4)
+    assert np.array_equal(together.coarse(picture(small)), small)
+    large = np.zeros((130, 100))
+    large[:3, :3] = 6
+    coarse = together.coarse(picture(large))
+    assert coarse.shape == (44, 34)  # squares of three pixels, the last ones cut
+    assert coarse[0, 0] == 6
+    assert coarse.sum() == 6
+    assert together.coarse(picture(np.ones((130, 100)))).max() == 1
+
+
+def test_special_tokens_belong_to_no_word() -> None:
+    made = text([9, 1, 2, 9], [(0, 0), (0, 2), (3, 7), (0, 0)], "no fever")
+    assert together.coarse(made).tolist() == [1, 2]
+    assert together.coarse_region(made, {"words": ["FEV"]}).tolist() == [False, True]
+    with pytest.raises(Refused, match="none of these words stand in the text: 'pain'"):
+        together.coarse_region(made, {"words": ["pain", ""]})
+    with pytest.raises(Refused, match="nothing is known of which words"):
+        together.coarse_region(made, {"model": "bundled/none", "example": 0})
+
+
+def test_a_drawn_box_is_a_share_of_the_picture() -> None:
+    made = picture(np.zeros((8, 4)))
+    inside = together.coarse_region(made, {"box": [0.5, 0.0, 1.0, 0.25]})
+    assert np.argwhere(inside).tolist() == [[0, 2], [0, 3], [1, 2], [1, 3]]
+    with pytest.raises(Refused, match="nothing called 'lung' is known"):
+        together.coarse_region(made, {"mask": "lung", "model": "bundled/radiograph", "example": 0})
+
+
+@pytest.mark.parametrize("kind", ["mask", "box", "none"])
+def test_the_maps_of_a_film(tmp_path: Path, kind: str) -> None:
+    here = Asking(tmp_path, "bundled/radiograph", 0)
+    audits = {}
+    for method in ("grad_cam", "saliency", "deep_lift"):
+        request = here.request("audit", method)
+        here.do(request)
+        audits[method] = key_of(request)
+    region = {
+        "mask": {"mask": "lesion", "model": "bundled/radiograph", "example": 0}, "box": {"box": [0, 0, 1, 1]},
+    }.get(kind)  # fmt: skip
+    asked = {"job": "together", **here.named, "audits": audits, "region": region}
+    made = here.do(asked)
+    assert [row["rank"] for row in made["table"]] == [1, 2, 3]
+    assert [row["value"] for row in made["table"]] == sorted((r["value"] for r in made["table"]), reverse=True)
+    alike = np.array(made["agreement"]["similarity"])
+    assert np.allclose(np.diag(alike), 1)
+    assert np.allclose(alike, alike.T)
+    if kind == "mask":
+        assert made["located"]["grad_cam"]["pointing"]["value"] == 1.0
+        row = next(r for r in made["table"] if r["method"] == "grad_cam")
+        assert row["mass_inside"] == made["located"]["grad_cam"]["mass inside"]["value"] > 0.2
+    elif kind == "box":
+        assert "empty or everything" in made["problem"]
+    else:
+        assert made["located"] == {}
+        assert made["problem"] == ""
+
+
+def test_one_map_has_nothing_to_agree_with_and_withdrawn_ones_are_left_out(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    audits = {}
+    for method in ("saliency", "deep_lift"):
+        here.do(here.request("audit", method))
+        audits[method] = key_of(here.request("audit", method))
+    region = {"model": "bundled/triage", "example": 0}
+    made = here.do({"job": "together", **here.named, "audits": audits, "region": region})
+    assert [row["method"] for row in made["table"]] == ["saliency"]
+    assert made["agreement"] is None
+    assert made["located"]["saliency"]["rank accuracy"]["value"] > 0
