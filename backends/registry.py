@@ -29,6 +29,18 @@ def method(name: str) -> Any:
     return _entry("methods", "method", name)
 
 
+def runs(name: str) -> float:
+    """How many runs of a network the method called `name` takes, for an input of usual size; a gradient counts three.
+
+    Raises `Refused`.
+    """
+    from backends.methods._base import Size
+
+    usual = Size(tokens=64, parts=64, numbers=3 * 64 * 64, side=64, batch=16, layers=4, heads=4, width=64, outputs=2)
+    cost = method(name).build({}).cost(usual)
+    return cost.forwards + 3 * cost.gradients
+
+
 def family(name: str) -> Any:
     """The model family called `name`. Raises `Refused`, naming what there is."""
     return _entry("models", "model family", name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from backends.engine import Engine
 
-FILES = ("/maps/", "/examples/", "/inputs/", "/results/", "/tables/")
+FILES = ("/maps/", "/examples/", "/inputs/", "/results/", "/tables/", "/audits/")
 """Below these there are files, never pages."""
 MOST_BODY = 48 * 2**20
 log = logging.getLogger("vitrine")
@@ -30,7 +30,7 @@ log = logging.getLogger("vitrine")
 
 def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
     """Add routes, limits and headers to `app`; call it last, when all callbacks are registered."""
-    from viz import export, maps, tables
+    from viz import audits, export, maps, tables
 
     server = app.server
     server.config["MAX_CONTENT_LENGTH"] = MOST_BODY
@@ -38,6 +38,7 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
     server.register_blueprint(maps.blueprint(engine.store))
     server.register_blueprint(export.blueprint(engine.store))
     server.register_blueprint(tables.blueprint(engine.store))
+    server.register_blueprint(audits.blueprint(engine.store))
     server.register_blueprint(examples())
 
     @server.before_request

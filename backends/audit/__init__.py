@@ -1,4 +1,4 @@
-"""The jobs of the evidence page: all methods on one input, the parts that matter, a table, a network that knows nothing.
+"""The jobs of the evidence page: all methods on one input, the parts that matter, a table, a blind network.
 
 One file a job; each is keyed by its request, kept as a document or a result, and stops when `step` raises. The tests
 themselves are in `backends.evidence`.

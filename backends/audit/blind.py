@@ -12,6 +12,7 @@ from backends.audit import _kept, survey
 from backends.errors import Refused
 from backends.evidence import _again, _making, randomisation
 from backends.evidence._receipt import receipt
+from backends.evidence.agreement import similarity
 from backends.methods._base import Step, no_step
 from backends.results import Result
 from backends.store import Store, key_of
@@ -28,8 +29,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     """The job `blind`: that of a run with `receipt`, the options of each receipt.
 
     Gives, for `trained`, `shuffled` and `random`, the keys of the `maps` and the `receipts`, all on the trained
-    network; `line`, how alike the first two are beside two inputs' maps; and `problem`, where shuffled weights give no
-    map.
+    network; `decides`, the name of the line that
+    decides; `line`, how alike the first two are; `chance`, how alike the maps of two inputs are; and `problem`, where
+    shuffled weights give no map.
     """
     run, options = _kept.run_of(request), request["receipt"]
     raw = store.get_input(run["input"])
@@ -53,8 +55,12 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         receipts[name] = receipt(model, made, raw, step=lambda f: step(0.8), **options).plain()
         keys[name] = key_of({**request, "variant": name})
         store.put_result(keys[name], made)
-    line = randomisation.judged(own.arrays["attribution"], blind, elsewhere).plain() if blind is not None else None
-    return {"maps": keys, "receipts": receipts, "line": line, "problem": problem}
+    mine = own.arrays["attribution"]
+    line = randomisation.judged(mine, blind, elsewhere).plain() if blind is not None else None
+    chance = abs(similarity(mine, elsewhere)) if elsewhere.shape == mine.shape else None
+    decides = _making.DECIDES["picture" if mine.ndim == 2 else "text"][0]
+    about = {"decides": decides, "line": line, "chance": chance, "problem": problem}
+    return {"maps": keys, "receipts": receipts, **about}
 
 
 def _same(model: Model, batch: Batch, target: Any) -> Any:

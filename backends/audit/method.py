@@ -36,11 +36,11 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     one, values = banked(model, result, store.get_input(run["input"]), options, _between(step, SHARES[2], 1.0))
     found = curves.curves(one, values)
     return {
-        "method": request["method"], "withdrawn": "", "map": key_of(run), "target": result.target,
+        "method": request["method"], "withdrawn": "", "map": key_of(run), "target": one.hiding.target.words,
         "receipt": receipt, "decides": _making.DECIDES["picture" if one.places.pictured else "text"][0],
         "curves": {**found.plain(), "deletion": found.deletion, "insertion": found.insertion, "srg": found.srg},
         "orders": [order.plain() for order in curves.random_curves(one)],
-        "unit": result.unit.split()[0] if result.unit else "",
+        "unit": one.hiding.target.unit,
     }  # fmt: skip
 
 

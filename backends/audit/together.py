@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends import catalog
+from backends.audit.ranking import decisive, ranked
 from backends.errors import Refused
 from backends.evidence._places import FINEST
-from backends.evidence._receipt import VERDICTS
 from backends.evidence.agreement import agreement
 from backends.evidence.localisation import localisation
 from backends.images import open_image
@@ -36,7 +36,8 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     found = {name: audit for name, audit in found.items() if not audit["withdrawn"]}
     maps = {name: store.get_result(audit["map"]) for name, audit in found.items()}
     step(0.2)
-    drawn = {name: coarse(result) for name, result in maps.items()}
+    order = ranked(found)
+    drawn = {name: coarse(maps[name]) for name in order}
     alike = agreement(drawn) if len(drawn) > 1 else None
     step(0.7)
     located, problem = {}, ""
@@ -47,24 +48,8 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         except Refused as refused:
             problem = str(refused)
     step(1.0)
-    order = ranked(found)
     table = [_row(rank, name, found[name], located.get(name, {})) for rank, name in enumerate(order, 1)]
     return {"table": table, "agreement": alike, "located": located, "problem": problem, "model": request["model"]}
-
-
-def ranked(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The methods best first: by verdict, and within one by the number of the line that decides."""
-
-    def place(name: str) -> tuple[int, float]:
-        receipt, value = found[name]["receipt"], decisive(found[name])["value"]
-        return [VERDICTS[0], VERDICTS[2], VERDICTS[1]].index(receipt["verdict"]), -np.inf if value is None else value
-
-    return sorted(found, key=lambda name: (place(name)[0], -place(name)[1]))
-
-
-def decisive(audit: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The line of an audit's receipt that decides."""
-    return next(line for line in audit["receipt"]["lines"] if line["name"] == audit["decides"])
 
 
 def _row(rank: int, name: str, audit: Mapping[str, Any], located: Mapping[str, Any]) -> dict[str, Any]:

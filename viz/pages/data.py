@@ -23,7 +23,7 @@ from viz.components.sweep import PAGE, SWEEP, part, select
 from viz.components.table_view import ANY, OUTCOMES
 from viz.figures import confusion
 
-PATH, TITLE, ORDER = "/data", "Data", 6
+PATH, TITLE, ORDER = "/data", "Data", 7
 QUESTION = "How does it do on my own data?"
 
 OPENING = Slot(PAGE, "open", "Opening the model")

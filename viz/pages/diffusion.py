@@ -23,7 +23,7 @@ from viz.components.workbench import OTHER, about, alert, open_request
 PATH = "/diffusion"
 TITLE = "Diffusion"
 QUESTION = "Where did each word go?"
-ORDER = 5
+ORDER = 6
 CAUTION = (
     "Attention is correlation: a map shows which places of the picture read a word while it formed, not that the word "
     "made them what they are. A word may land where it decided nothing, and decide where it did not land."

@@ -16,7 +16,7 @@ from viz.components.jobs import Slot
 from viz.components.query import link, text
 from viz.components.workbench import alert, open_request
 
-PATH, TITLE, ORDER = "/model", "Model", 7
+PATH, TITLE, ORDER = "/model", "Model", 8
 QUESTION = "What is inside this model?"
 
 OTHER = "…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,20 +12,6 @@ from backends.errors import Refused
 from backends.results import Result
 from backends.store import key_of
 from tests.backends.audit.asking import Asking
-
-
-def audited(verdict: str, value: float | None) -> dict[str, Any]:
-    line = {"name": "hiding", "value": value, "control": [0.0, 1.0], "verdict": verdict, "sentence": "…"}
-    receipt = {"lines": [line], "verdict": verdict, "rule": "…", "facts": {"forwards": 3}}
-    return {"receipt": receipt, "decides": "hiding"}
-
-
-def test_methods_stand_by_verdict_and_then_by_the_number_that_decides() -> None:
-    found = {
-        "a": audited("fails", 9.0), "b": audited("holds", 1.0), "c": audited("cannot tell", 5.0),
-        "d": audited("holds", 2.0), "e": audited("fails", None),
-    }  # fmt: skip
-    assert together.ranked(found) == ["d", "b", "c", "a", "e"]
 
 
 def picture(values: np.ndarray) -> Result:
