@@ -78,7 +78,9 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                         ),
                     ]
                 ),
-                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"), style={"height": f"{deletion_curves.HEIGHT}px"}), className="figure-box",
+                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"),
+                                      style={"height": f"{deletion_curves.HEIGHT}px"}),
+                            className="figure-box",
                             **{"aria-label": "Deletion and insertion curves; their areas are in the table below"}),
                 html.Details([html.Summary("The areas as a table"), html.Div(id=part("areas"))]),
             ],

@@ -50,17 +50,19 @@ def draw(result: Result, most: int = MOST, dark: bool = False) -> Figure:
     for edge in (-least, least) if least else ():
         figure.add_vline(x=edge, line={"color": colours["edge"], "dash": "dot", "width": 1})
     ticks = {"tickmode": "array", "tickvals": places, "ticktext": [plain(parts[i], 26) + " " for i in shown]}
+    ticks |= {"showgrid": False, "zeroline": False}
     figure.update_layout(
-        yaxis={**ticks, "title": {"text": noun}, "showgrid": False, "zeroline": False, "range": [len(shown) - 0.4, -0.6]},
+        yaxis={**ticks, "title": {"text": noun}, "range": [len(shown) - 0.4, -0.6]},
         xaxis={"title": {"text": quantity("the score falls by", result.unit)}, "zeroline": True},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0},
+        margin_b=96,
     )  # fmt: skip
     left = len(parts) - len(shown)
     notes = [
         f"95 % intervals; dotted: the least effect that counts ({least:.2g})",
         f"{left} smaller left out" * (left > 0),
     ]
-    return finish(figure, title, notes, dark, 190 + 22 * len(shown))
+    return finish(figure, title, notes, dark, 230 + 22 * len(shown))
 
 
 def _dots(

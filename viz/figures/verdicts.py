@@ -40,9 +40,10 @@ def bars(table: Sequence[Mapping[str, Any]], titles: Mapping[str, str], dark: bo
     axis = {"tickmode": "array", "tickvals": places, "ticktext": names, "autorange": "reversed", "showgrid": False}
     figure.update_layout(
         barmode="stack", bargap=0.45, yaxis=axis, xaxis={"title": {"text": "rows (%)"}, "range": [-1, 101]},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        legend={"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom", "x": 0},
+        margin_b=96,
     )  # fmt: skip
-    return finish(figure, "How often the maps hold", [], dark, 170 + 38 * len(places))
+    return finish(figure, "How often the maps hold", [], dark, 200 + 38 * len(places))
 
 
 def _rates(figure: Any, table: Sequence[Mapping[str, Any]], places: Sequence[int], colours: Mapping[str, str]) -> None:
