@@ -54,6 +54,7 @@ def test_pages_are_found_by_file_name_in_their_order() -> None:
         "/attribution",
         "/trajectory",
         "/causal",
+        "/evidence",
         "/diffusion",
         "/data",
         "/model",

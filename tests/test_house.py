@@ -27,6 +27,8 @@ MAY = {  # folder or module: what of ours it may import beside itself
     "viz/components": (
         "viz.components",
         "viz.landing",
+        "backends.audit.ranking",
+        "backends.datasets",
         "backends.tables",
         "viz.figures",
         "viz.theme",

@@ -27,6 +27,18 @@ PAGES = {
         "#causal-switch .effect",
     ),
     "a circuit": ("/causal", {"model": "bundled/names", "tab": "circuit"}, "#causal-graph .main-svg"),
+    "evidence of a text": ("/evidence", {"model": "bundled/triage"}, "#evidence-agreement-shown .main-svg"),
+    "evidence of a picture": ("/evidence", {"model": "bundled/radiograph"}, "#evidence-agreement-shown .main-svg"),
+    "parts of a picture": (
+        "/evidence",
+        {"model": "bundled/radiograph-shortcut", "tab": "parts"},
+        "#evidence-effects-area .main-svg",
+    ),
+    "a network that knows nothing": (
+        "/evidence",
+        {"model": "bundled/triage", "tab": "blind"},
+        "#evidence-random-receipt .receipt",
+    ),
     "data of texts": ("/data", {"model": "bundled/triage"}, "#data-confusion .main-svg"),
     "data of pictures": ("/data", {"model": "bundled/radiograph"}, "#data-grid .ag-row"),
     "no such page": ("/nowhere", {}, "h1"),
@@ -72,7 +84,7 @@ def test_axe_would_find_something(window: Any) -> None:
 
 def test_zoomed_in_nothing_is_cut_off(window: Any) -> None:
     window.page.set_viewport_size({"width": 480, "height": 800})
-    for path in ("/", "/attention", "/attribution", "/trajectory", "/causal", "/data"):
+    for path in ("/", "/attention", "/attribution", "/trajectory", "/causal", "/evidence", "/data"):
         page = window.open(path)
         expect(page.locator("h1")).to_be_visible()
         page.wait_for_timeout(500)

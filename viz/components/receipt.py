@@ -250,7 +250,7 @@ def face(found: Mapping[str, Any]) -> Any:
 
 def body(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
     """The verdict with its rule, the lines, what was done, and the receipt's own link."""
-    return told(found, "Should you believe this map?", [" ", _own_link(found, asked)])
+    return told(found, "Should you believe this map?", [" ", _own_link(found, asked), " · ", _evidence_link(asked)])
 
 
 def told(found: Mapping[str, Any], question: str, more: Sequence[Any] = ()) -> list[Any]:
@@ -315,12 +315,23 @@ def done(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _own_link(found: Mapping[str, Any], asked: Mapping[str, Any]) -> html.A:
-    target, method = asked.get("target"), asked["method"]
-    aim: dict[str, Any] = {"target": "|".join(target) if isinstance(target, list) else target}
-    if isinstance(target, dict):
-        aim = {"sequence": target.get("sequence")}
+    method = asked["method"]
     kept = {k: v for k, v in asked["receipt"].items() if k != "seed"}
     options = {method: asked["options"]} if asked.get("options") else {}
-    address = query.link("/attribution", model=asked["model"], input=asked["input"], **aim, methods=method,
+    address = query.link("/attribution", model=asked["model"], input=asked["input"], **_aim(asked), methods=method,
                          options=options, receipt={method: kept})  # fmt: skip
     return html.A("Link to this receipt", href=address)
+
+
+def _evidence_link(asked: Mapping[str, Any]) -> html.A:
+    """Where every method takes the same test on this input."""
+    address = query.link("/evidence", model=asked["model"], input=asked["input"], **_aim(asked))
+    return html.A("All methods on this input", href=address)
+
+
+def _aim(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The target as a link has it."""
+    target = asked.get("target")
+    if isinstance(target, dict):
+        return {"sequence": target.get("sequence")}
+    return {"target": "|".join(target) if isinstance(target, list) else target}

@@ -220,7 +220,7 @@ def shown(
         return None, ["d-none", [], "d-none", [], []]
     key, found = document["maps"][name], document["receipts"][name]
     title = MAPS[name][0]
-    made = shortened(found, request, document["decides"])
+    made = shortened(found, document["decides"])
     slug = {"holds": "holds", "fails": "fails"}.get(found["verdict"], "open")
     box = html.Section(made, className=f"receipt receipt-{slug}", **{"aria-label": f"Receipt: {title}"})
     method = registry.method(request["method"]).title
@@ -238,12 +238,11 @@ def shown(
                   exports(key, part(f"{name}-heat"), f"{method}, {title.lower()}", link=False)]  # fmt: skip
 
 
-def shortened(found: Mapping[str, Any], request: Mapping[str, Any], decides: str) -> list[Any]:
+def shortened(found: Mapping[str, Any], decides: str) -> list[Any]:
     """A receipt with the sentence that decided; its other lines unfold."""
-    head, rule, lines = receipt.body(found, request)[:3]
+    head, rule, *lines = receipt.told(found, "Should you believe this map?")
     sentence = next(line["sentence"] for line in found["lines"] if line["name"] == decides)
-    whole = [lines, html.P(receipt.done(found["facts"]), className="hint")]
-    return [head, rule, html.P(sentence), html.Details([html.Summary("All numbers of this receipt"), *whole])]
+    return [head, rule, html.P(sentence), html.Details([html.Summary("All numbers of this receipt"), *lines])]
 
 
 def link_of(card: Mapping[str, Any], method: Any, same: Any) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def draw(result: Result, most: int = MOST, dark: bool = False) -> Figure:
     noun = "word (in their order)" if "span" in result.arrays else "square (row, column)"
     for edge in (-least, least) if least else ():
         figure.add_vline(x=edge, line={"color": colours["edge"], "dash": "dot", "width": 1})
-    ticks = {"tickmode": "array", "tickvals": places, "ticktext": [plain(parts[i], 26) + " " for i in shown]}
+    ticks: dict[str, Any] = {"tickmode": "array", "tickvals": places, "ticktext": [plain(parts[i], 26) + " " for i in shown]}
     ticks |= {"showgrid": False, "zeroline": False}
     figure.update_layout(
         yaxis={**ticks, "title": {"text": noun}, "range": [len(shown) - 0.4, -0.6]},

@@ -450,7 +450,7 @@ def _register_answers(app: Dash, engine: Engine) -> None:
         notes = [html.Li(text) for text in table_view.remarks(summary)]
         said = [*table_view.headline(summary), html.Ul(notes, className="remarks") if notes else ""]
         return (
-            rows, "", said, table_view.by_class(summary), table_view.downloads(key),
+            rows, "", said, table_view.by_class(summary), [table_view.downloads(key), to_evidence(card, table)],
             table_view.columns(card, given["kind"], rows), grid_options(given["kind"]),
             *filter_field(rows, "label", label), *filter_field(rows, "predicted", predicted), [],
         )  # fmt: skip
@@ -470,6 +470,14 @@ def _register_answers(app: Dash, engine: Engine) -> None:
             return no_update, no_update, "d-none"
         figure = confusion.matrix(summary["classes"], summary["confusion"], bool(dark))
         return figure, {"height": f"{figure.layout.height}px"}, ""
+
+
+def to_evidence(card: Mapping[str, Any], table: Mapping[str, Any]) -> Any:
+    """Where every method is tested over this table; nothing where the model has none."""
+    if not workbench.offered(card, "attribution"):
+        return ""
+    address = query.link("/evidence", model=card["name"], tab="survey", data=table["example"] or table["id"])
+    return dcc.Link("Which method can be believed on this table?", href=address, className="export")
 
 
 def answered(answers: Any) -> str:
