@@ -47,16 +47,18 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         if not checked["holds"]:
             tally.withdrawn[method] = checked["sentence"]
     names = [method for method in methods if method not in tally.withdrawn] + [PLANTED]
-    done = 0
-    for i in wanted:
-        for name in names:
-            part = tables.part_of(step, done, len(wanted) * len(names))
-            try:
-                tally.add(name, i, _receipt(model, request, rows[i], i, name, store, part))
-            except Refused as refused:
-                tally.problems.setdefault(name, {})[str(i)] = str(refused)
-            done += 1
-            show(step, done / (len(wanted) * len(names)), tally.plain)
+
+    def shown(fraction: float) -> None:
+        show(step, fraction, tally.plain)  # with every step, since not every step is sent
+
+    pairs = [(i, name) for i in wanted for name in names]
+    for done, (i, name) in enumerate(pairs):
+        try:
+            part = tables.part_of(shown, done, len(pairs))
+            tally.add(name, i, _receipt(model, request, rows[i], i, name, store, part))
+        except Refused as refused:
+            tally.problems.setdefault(name, {})[str(i)] = str(refused)
+        shown((done + 1) / len(pairs))
     return tally.plain()
 
 

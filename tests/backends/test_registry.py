@@ -12,3 +12,11 @@ def test_unknown_entries_are_sentences_that_name_what_there_is() -> None:
     with pytest.raises(Refused, match="no model family 'resnet'; there are: "):
         registry.family("resnet")
     assert registry.method("saliency").title
+
+
+def test_runs_tell_quick_methods_from_slow_ones() -> None:
+    assert registry.runs("attention_rollout") == 1
+    assert registry.runs("saliency") == 4  # a forward, and a gradient that counts three
+    assert registry.runs("saliency") < registry.runs("occlusion") < registry.runs("shapley_sampling")
+    with pytest.raises(Refused, match="no method 'telepathy'"):
+        registry.runs("telepathy")

@@ -24,6 +24,7 @@ def test_wilson_intervals_as_published() -> None:
     assert tables.wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=1e-4)
     assert tables.wilson(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
     assert tables.wilson(0, 0) == (0.0, 1.0)
+    assert tables.wilson(200, 200)[1] == 1.0  # not a hair below: a share of 1 lies within
 
 
 def rows(*pairs: tuple[str | None, str | None]) -> list[dict[str, Any]]:

@@ -156,7 +156,32 @@ def trajectory(words: tuple[str, ...] = ("When", " Mary", " and", " John", " wen
     )
 
 
+def parts(words: tuple[str, ...] = tuple(SENTENCE.split()), squares: bool = False) -> Result:
+    size = 16 if squares else len(words)
+    effect = np.linspace(-1, 3, size).astype(np.float32)
+    arrays = {
+        "effect": effect, "low": effect - 0.5, "high": effect + 0.5, "p": np.linspace(1, 0, size, dtype=np.float32),
+        "found": (effect > 2).astype(np.uint8),
+    }  # fmt: skip
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("part",))
+    text = " ".join(words)
+    if squares:
+        row, column = np.divmod(np.arange(16), 4)
+        arrays["box"] = (np.stack([column, row, column + 1, row + 1], 1) / 4).astype(np.float32)
+        arrays["image"] = np.full((8, 8, 3), 90, np.uint8)
+        axes |= {"box": ("part", "edge"), "image": ("height", "width", "channel")}
+        words = tuple(f"row {r + 1}, column {c + 1}" for r, c in zip(row, column, strict=True))
+    else:
+        ends = np.cumsum([len(w) + 1 for w in words]) - 1
+        arrays["span"] = np.stack([ends - [len(w) for w in words], ends], 1).astype(np.int32)
+        axes["span"] = ("part", "edge")
+    facts = {"text": "" if squares else text, "least": 0.2, "trials": 96, "rate": 0.1, "replacement": "mask",
+             "forwards": 90, "seconds": 0.4, "probability": 0.97, "score": 3.0}  # fmt: skip
+    return Result("parts", arrays, axes, {"part": words}, "logit", True, "urgent", facts, {"model": "bundled/triage"})
+
+
 ALL = {
+    "parts": parts,
     "attention": attention,
     "text_attribution": text_attribution,
     "image_attribution": image_attribution,

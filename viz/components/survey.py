@@ -334,7 +334,8 @@ def said(found: Mapping[str, Any], why: str, whole: bool) -> list[Any]:
     if control:
         holds = control["holds"]
         verdict = "none held" if not holds else f"{holds} held, by luck"
-        parts.append(html.P(f"Of {control['rows']} maps drawn at random {verdict}, {control['fails']} failed."))
+        drawn = f"{control['rows']} map{'' if control['rows'] == 1 else 's'}"
+        parts.append(html.P(f"Of {drawn} drawn at random {verdict}, {control['fails']} failed."))
     if not whole:
         done = min((row["rows"] for row in found["table"]), default=0)
         words = in_words(CANCELLED) + " Press the button to go on." if why == CANCELLED else why

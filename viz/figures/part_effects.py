@@ -49,7 +49,11 @@ def draw(result: Result, most: int = MOST, dark: bool = False) -> Figure:
     noun = "word (in their order)" if "span" in result.arrays else "square (row, column)"
     for edge in (-least, least) if least else ():
         figure.add_vline(x=edge, line={"color": colours["edge"], "dash": "dot", "width": 1})
-    ticks: dict[str, Any] = {"tickmode": "array", "tickvals": places, "ticktext": [plain(parts[i], 26) + " " for i in shown]}
+    ticks: dict[str, Any] = {
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": [plain(parts[i], 26) + " " for i in shown],
+    }
     ticks |= {"showgrid": False, "zeroline": False}
     figure.update_layout(
         yaxis={**ticks, "title": {"text": noun}, "range": [len(shown) - 0.4, -0.6]},

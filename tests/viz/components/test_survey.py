@@ -1,0 +1,130 @@
+"""Methods over a table: tables on offer, the job, what it shows while it runs, and its numbers in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends import datasets
+from backends.engine import State
+from backends.errors import Refused
+from backends.store import key_of
+from tests.viz.components.audited import words_of
+from tests.viz.fakes import FILM, NAMES, TRIAGE, FakeEngine
+from viz.components import survey
+
+CSV = b"text,label\nno fever,routine\nsevere pain,urgent\n,soon\nwhat,routine\nfever,urgent\n"
+OPTIONS = {"replacement": "mask", "effort": 1, "seed": 0}
+ROW = {
+    "method": "occlusion",
+    "rows": 10,
+    "holds": 8,
+    "cannot_tell": 1,
+    "fails": 1,
+    "rate": 0.8,
+    "low": 0.49,
+    "high": 0.94,
+}
+CONTROL = {**ROW, "method": "random_map", "holds": 0, "fails": 9, "rate": 0.0, "low": 0.0, "high": 0.28}
+FOUND: dict[str, Any] = {
+    "table": [ROW, CONTROL], "problems": {"lime": {"rows": 2, "first": "no text"}},
+    "withdrawn": {"deep_lift": "It misses 92%."}, "rows": 10, "model": "bundled/triage", "data": "ab" * 32,
+}  # fmt: skip
+
+
+@pytest.fixture
+def table(engine: FakeEngine) -> dict[str, Any]:
+    id = datasets.keep(engine.store, datasets.open_files([("x.csv", CSV)]))
+    return survey.described(engine, TRIAGE, id)  # type: ignore[arg-type]
+
+
+def test_tables_that_suit_the_model_are_offered_ones_own_first(engine: FakeEngine, table: dict[str, Any]) -> None:
+    assert list(survey.tables(engine, TRIAGE, None)) == ["triage", "names"]  # type: ignore[arg-type]
+    assert list(survey.tables(engine, NAMES, "x")) == ["names", "triage"]  # type: ignore[arg-type]
+    assert list(survey.tables(engine, FILM, table["id"])) == ["radiograph"]  # type: ignore[arg-type]
+    own = survey.tables(engine, TRIAGE, table["id"])  # type: ignore[arg-type]
+    assert own[table["id"]] == "your table: x.csv (5)"
+    assert list(survey.tables(engine, TRIAGE, "9" * 64)) == ["triage", "names"]  # type: ignore[arg-type]
+
+
+def test_a_table_is_described_by_the_rows_that_hold_an_input(engine: FakeEngine, table: dict[str, Any]) -> None:
+    assert table["rows"] == [0, 1, 3, 4]
+    assert table["labels"] == {"routine": [0, 3], "urgent": [1, 4]}
+    assert "4 rows" in words_of(survey.told(table))
+    clip = {**FILM, "offers": [*FILM["offers"], "captions"]}
+    with pytest.raises(Refused, match="compares two inputs"):
+        survey.described(engine, clip, "radiograph")  # type: ignore[arg-type]
+
+
+def test_the_job_goes_over_rows_spread_evenly(table: dict[str, Any]) -> None:
+    made = survey.survey_request(TRIAGE, table, survey.ANY, 2, "own", ["saliency", "nonsense"], OPTIONS)
+    assert made["rows"] == [0, 3]
+    assert list(made["methods"]) == ["saliency"]
+    assert "smooth" in made["methods"]["saliency"]  # complete, so that one test has one key
+    assert made["receipt"] == OPTIONS
+    only = survey.survey_request(TRIAGE, table, "urgent", 30, "label", ["saliency"], OPTIONS)
+    assert (only["rows"], only["aim"]) == ([1, 4], "label")
+
+
+@pytest.mark.parametrize(
+    ("many", "tests", "sentence"),
+    [(None, ["saliency"], "from 1 to 500"), (501, ["saliency"], "from 1 to 500"), (3, [], "no method is ticked")],
+)
+def test_what_cannot_be_asked_is_a_sentence(table: dict[str, Any], many: Any, tests: list[str], sentence: str) -> None:
+    with pytest.raises(Refused, match=sentence):
+        survey.survey_request(TRIAGE, table, survey.ANY, many, "own", tests, OPTIONS)
+    with pytest.raises(Refused, match="no row that holds an input"):
+        survey.survey_request(TRIAGE, {**table, "rows": []}, survey.ANY, 3, "own", ["saliency"], OPTIONS)
+
+
+def test_what_a_running_job_has_is_shown_and_kept_when_it_is_stopped(engine: FakeEngine) -> None:
+    request = {"job": "survey", "rows": [1]}
+    asked, key = {"survey": request}, key_of(request)
+    assert survey.partial(engine, asked) is None  # type: ignore[arg-type]
+    engine.states[key] = State("running", 0.5, preview=FOUND)
+    so_far = survey.partial(engine, asked)  # type: ignore[arg-type]
+    assert so_far == {**FOUND, "asked": key}
+    stopped = {"keys": {}, "sentences": {"survey": "cancelled"}}
+    assert survey.read(engine, stopped, so_far, asked) == (so_far, "", "cancelled")  # type: ignore[arg-type]
+    other = {"survey": {"job": "survey", "rows": [2]}}
+    assert survey.read(engine, {}, so_far, other) == (None, "", "")  # type: ignore[arg-type]
+    engine.store.put_document(key, FOUND)
+    assert survey.read(engine, {"keys": {"survey": key}}, so_far, asked) == (FOUND, key, "")  # type: ignore[arg-type]
+
+
+def test_the_best_method_and_the_control_in_words() -> None:
+    said = words_of(survey.said(FOUND, "", True))
+    assert "Occlusion holds most often: in 8 of 10 rows (80 %, 95 % interval 49 to 94 %)." in said
+    assert "Of 10 maps drawn at random none held, 9 failed." in said
+    assert "So far" not in said
+    assert "So far 10 of 10 rows." in words_of(survey.said(FOUND, "", False))
+    stopped = words_of(survey.said(FOUND, "cancelled", False))
+    assert "Press the button to go on." in stopped
+    one = {**FOUND, "table": [{**CONTROL, "rows": 1, "holds": 1}]}
+    assert "Of 1 map drawn at random 1 held, by luck" in words_of(survey.said(one, "", True))
+
+
+def test_the_table_and_what_could_not_be_tested() -> None:
+    made = survey.table(FOUND["table"])
+    rows = [words_of(row) for row in made.children[2].children]
+    assert rows == ["Occlusion1081180 %49 to 94 %", "A map drawn at random100190 %0 to 28 %"]
+    end = words_of(survey.ending(FOUND, "ab" * 32))
+    assert "LIME: 2 rows could not be tested: no text" in end
+    assert "DeepLIFT: It misses 92%." in end
+    assert f"/audits/{'ab' * 32}/csv" in str(survey.ending(FOUND, "ab" * 32))
+
+
+def test_the_link_carries_what_differs(shipped: Path) -> None:
+    assert survey.link_of("triage", survey.ANY, 30, "own", ["lime"], False) == {
+        "data": "triage", "labelled": "", "rows": "", "aim": "", "tests": "lime", "run": "",
+    }  # fmt: skip
+    made = survey.link_of("triage", "urgent", 12, "label", ["lime", "saliency"], True)
+    assert made == {"data": "triage", "labelled": "urgent", "rows": "12", "aim": "label", "tests": "lime,saliency",
+                    "run": "1"}  # fmt: skip
+    ids = {c.id: c for part in survey.parts(made) for c in part._traverse() if getattr(c, "id", None)}
+    assert ids["evidence-rows"].value == 12
+    assert ids["evidence-tests"].value == ["lime", "saliency"]
+    assert ids["evidence-labelled"].value == "urgent"
+    assert ids["evidence-row-aim"].value == "label"

@@ -1,0 +1,99 @@
+"""Three maps and their receipts: trained, of shuffled weights, and drawn at random."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.viz.components.audited import receipt, words_of
+from tests.viz.fakes import FILM, TRIAGE, FakeEngine
+from tests.viz.pages.test_attribution import film_result
+from tests.viz.test_explained import text_result
+from viz.components import unknowing
+
+GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain"}
+OPTIONS = {"replacement": "mask", "effort": 1, "seed": 0}
+LINE = {"name": "weights", "value": 0.02, "control": [0, 0.5], "verdict": "holds", "sentence": "…", "about": {}}
+
+
+def document(trained: str = "holds", shuffled: str = "fails", random: str = "fails", **changes: Any) -> dict[str, Any]:
+    verdicts = {"trained": trained, "shuffled": shuffled, "random": random}
+    maps = {name: f"{i}a" * 32 for i, name in enumerate(verdicts)}
+    receipts = {name: receipt(verdict) for name, verdict in verdicts.items()}
+    about = {"decides": "hiding", "line": LINE, "chance": 0.05, "problem": ""}
+    return {"maps": maps, "receipts": receipts, **about, **changes}
+
+
+def test_the_three_maps_are_asked_for_together() -> None:
+    made = unknowing.requests(TRIAGE, GIVEN, "urgent", "saliency", OPTIONS)["blind"]
+    assert (made["job"], made["method"], made["target"], made["receipt"]) == ("blind", "saliency", "urgent", OPTIONS)
+    assert unknowing.requests(TRIAGE, GIVEN, None, "guided_grad_cam", OPTIONS) == {}
+    assert unknowing.requests(TRIAGE, None, None, "saliency", OPTIONS) == {}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        (("holds", "fails", "fails"), "The test tells them apart"),
+        (("fails", "fails", "fails"), "Not all is as it should be here"),
+        (("holds", "holds", "fails"), "Not all is as it should be here"),
+        (("holds", "fails", "cannot tell"), "Not all is as it should be here"),
+    ],
+)
+def test_whether_the_test_tells_them_apart_is_said_first(verdicts: tuple[str, str, str], words: str) -> None:
+    said = words_of(unknowing.said(document(*verdicts)))
+    assert said.startswith(words)
+    assert "shuffled weights: 0.02 (rank correlation, 1 is the same; the maps of two different inputs: 0.05)" in said
+
+
+def test_without_a_map_of_shuffled_weights_it_is_said() -> None:
+    made = document(line=None, problem="With shuffled weights there is no map at all: it is flat")
+    assert "there is no map at all: it is flat" in words_of(unknowing.said(made))
+    assert "two different inputs" not in words_of(unknowing.said(document(chance=None)))
+
+
+def test_a_picture_with_its_receipt() -> None:
+    request = unknowing.requests(FILM, {"digest": "d" * 64, "image": True}, None, "occlusion", OPTIONS)["blind"]
+    spec, row = unknowing.shown("shuffled", film_result(), document(), request, (-2.0, 2.0))
+    assert spec["map"] == f"/maps/{'1a' * 32}/attribution"
+    assert spec["scale"] == [-2.0, 2.0]
+    assert row[0] == "panel result"
+    assert row[3].className == "receipt receipt-fails"
+    said = words_of(row[3])
+    assert "✗ Fails" in said
+    assert "Hiding the brightest 8% drops" in said
+    assert "96 random trials" in said
+    assert f"/results/{'1a' * 32}/csv" in str(row[4])
+
+
+def test_a_text_with_its_receipt() -> None:
+    request = unknowing.requests(TRIAGE, GIVEN, None, "saliency", OPTIONS)["blind"]
+    made = dataclasses.replace(text_result(), method="random_map")
+    spec, row = unknowing.shown("random", made, document(), request, None)
+    assert spec is None
+    assert row[2] == "d-none"
+    assert "severe" in words_of(row[1])
+    gone = unknowing.shown("random", None, document(), request, None)
+    assert gone == (None, ["d-none", [], "d-none", [], []])
+
+
+def test_maps_that_are_gone_are_a_sentence(engine: FakeEngine) -> None:
+    made = document()
+    for key in made["maps"].values():
+        engine.store.put_result(key, film_result())
+    engine.store.put_document("ab" * 32, made)
+    found, maps, why = unknowing.read(engine, {"keys": {"blind": "ab" * 32}})  # type: ignore[arg-type]
+    assert found == made
+    assert set(maps) == {"trained", "shuffled", "random"}
+    assert why == ""
+    engine.store.put_document("cd" * 32, document(maps={"trained": "9" * 64}))
+    assert "no longer kept" in unknowing.read(engine, {"keys": {"blind": "cd" * 32}})[2]  # type: ignore[arg-type]
+    assert unknowing.read(engine, {"sentences": {"blind": "too long"}})[2] == "too long"  # type: ignore[arg-type]
+
+
+def test_the_link_carries_what_differs(shipped: Path) -> None:
+    assert unknowing.link_of(TRIAGE, "integrated_gradients", True) == {"method": "", "same": ""}
+    assert unknowing.link_of(FILM, "saliency", False) == {"method": "saliency", "same": "0"}
