@@ -1,0 +1,118 @@
+"""Should you believe these pictures? Every method on a note and on a film, what decides, a table, a blind network."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import FIRST
+from tests.browser.test_access import findings
+
+ROWS = ".audit-table tbody tr"
+RANKS = {"✓ Holds": 0, "? Cannot tell": 1, "✗ Fails": 2}
+
+
+def all_there(page: Any, count: int) -> None:
+    """Wait until all methods are tested and compared."""
+    expect(page.locator(ROWS)).to_have_count(count, timeout=FIRST)
+    expect(page.locator("#evidence-agreement-shown .main-svg").first).to_be_visible(timeout=FIRST)
+
+
+def test_all_methods_on_a_note(window: Any) -> None:
+    page = window.open("/evidence", model="bundled/triage")
+    all_there(page, 12)
+    verdicts = page.locator(f"{ROWS} .seal").all_inner_texts()
+    assert [RANKS[v] for v in verdicts] == sorted(RANKS[v] for v in verdicts)
+    expect(page.locator("#evidence-said")).to_contain_text(re.compile(r"\d+ of 12 maps hold"))
+    expect(page.locator(f"{ROWS} .audit-places").first).to_contain_text("mass inside")
+    expect(page.locator("#evidence-region")).to_have_value("spans")
+    expect(page.locator("#evidence-curves .main-svg").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"curves=\w+"))
+    page.locator("#evidence-region").select_option("own")
+    page.locator("#evidence-region-words").fill("fever")
+    page.locator("#evidence-region-words").press("Tab")
+    expect(page).to_have_url(re.compile(r"region=own&words=fever"))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all methods' receipts as CSV").click()
+    assert download.value.path().read_text(encoding="utf-8-sig").startswith("rank,method,verdict,rule,test,value")
+    assert findings(page) == []
+    page.locator("#shell-theme-button").click()
+    page.wait_for_timeout(800)
+    assert findings(page, "color-contrast") == []
+    page.locator("#shell-theme-button").click()
+    title = page.locator(f"{ROWS} .row-link").first.inner_text()
+    page.locator(ROWS).first.click(position={"x": 300, "y": 12})  # anywhere on the row
+    expect(page.locator("#attribution-title-0")).to_have_text(title)
+    expect(page.locator("#attribution-receipt-body-0")).to_contain_text("Should you believe this map?")
+    page.get_by_role("link", name="All methods on this input").first.click()
+    all_there(page, 12)
+
+
+def test_all_methods_on_a_film_against_a_region_drawn_by_hand(window: Any) -> None:
+    page = window.open("/evidence", model="bundled/radiograph")
+    all_there(page, 12)
+    expect(page.locator(f"{ROWS} img").first).to_be_visible()
+    assert page.locator(f"{ROWS} img").first.evaluate("image => image.naturalWidth") > 40
+    page.locator("#evidence-region").select_option("own")
+    picture = page.locator("#evidence-region-picture")
+    expect(picture.locator("img")).to_be_visible()
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.55 * box["height"], steps=4)
+    page.mouse.up()
+    expect(page.locator("#evidence-box-left")).to_have_value("60")
+    expect(page.locator("#evidence-box-height")).to_have_value("30")
+    expect(page).to_have_url(re.compile(r"box=60%2C25%2C30%2C30"))
+    page.locator("#evidence-box-width").fill("20")  # and by keyboard
+    page.locator("#evidence-box-width").press("Enter")
+    expect(page).to_have_url(re.compile(r"box=60%2C25%2C20%2C30"))
+    assert "width: 20%" in page.locator("#evidence-region-box").get_attribute("style")
+    assert findings(page) == []
+    page.locator("#shell-theme-button").click()
+    page.wait_for_timeout(800)
+    assert findings(page, "color-contrast") == []
+    page.locator("#shell-theme-button").click()
+    page.reload()
+    all_there(page, 12)
+    expect(page.locator("#evidence-box-width")).to_have_value("20")
+    expect(page.locator("#evidence-region")).to_have_value("own")
+
+
+def test_the_tag_that_decides_is_hidden_and_the_answer_turns(window: Any) -> None:
+    page = window.open("/evidence", model="bundled/radiograph-shortcut", tab="parts")
+    expect(page.locator("#evidence-parts-sets")).to_contain_text("the answer becomes “no finding”", timeout=FIRST)
+    expect(page.locator("#evidence-parts-sets .square.outlined").first).to_be_visible()
+    expect(page.locator("#evidence-parts-shown .square")).to_have_count(64)
+    before = page.locator("#evidence-parts-said").inner_text()
+    page.locator("#evidence-least").select_option("0.2")
+    expect(page.locator("#evidence-parts-said")).not_to_have_text(before)
+    expect(page).to_have_url(re.compile(r"tab=parts&least=0.2"))
+    page.reload()
+    expect(page.locator("#evidence-least")).to_have_value("0.2")
+    expect(page.locator("#evidence-parts-said")).to_contain_text("of 64", timeout=FIRST)
+    page.get_by_role("tab", name="When explanations lie").click()
+    expect(page.locator("#evidence-shuffled-receipt")).to_contain_text("Fails", timeout=FIRST)
+    expect(page.locator("#evidence-random-receipt")).to_contain_text("Fails")
+    expect(page.locator("#evidence-trained-heat canvas").first).to_be_visible()
+
+
+def test_a_table_is_tested_stopped_and_gone_on_with(window: Any) -> None:
+    page = window.open("/evidence", model="bundled/triage", tab="survey", rows="40")
+    expect(page.locator("#evidence-data-said")).to_contain_text("120 rows", timeout=FIRST)
+    page.locator("#evidence-survey-run").click()
+    expect(page.locator("#evidence-survey-said")).to_contain_text("So far", timeout=FIRST)
+    page.locator("#evidence-survey-cancel").click()
+    expect(page.locator("#evidence-survey-said")).to_contain_text("Press the button to go on")
+    expect(page.locator("#evidence-survey-table tbody tr").first).to_be_visible()  # what there is stays
+    page.locator("#evidence-survey-run").click()
+    expect(page.locator("#evidence-survey-end .exports")).to_be_visible(timeout=FIRST)
+    expect(page.locator("#evidence-verdicts .main-svg").first).to_be_visible()
+    expect(page.locator("#evidence-survey-table .control-row")).to_contain_text("A map drawn at random")
+    expect(page).to_have_url(re.compile(r"rows=40.*run=1"))
+    assert findings(page) == []
+    page.reload()
+    expect(page.locator("#evidence-survey-end .exports")).to_be_visible(timeout=FIRST)
