@@ -43,7 +43,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         target = _same(model, batch, run["target"])
     blind, problem = _shuffled(model, own, batch, target)
     step(0.6)
-    elsewhere = _again.explained(model, own, _again.another(batch), target)
+    elsewhere = _elsewhere(model, own, batch, target)
     step(0.8)
     drawn = {"random": _scaled(survey.planted(model, raw, SEED, run["target"]), own)}
     if blind is not None:
@@ -77,6 +77,14 @@ def _shuffled(model: Model, own: Result, batch: Batch, target: Any) -> tuple[np.
     except Refused as refused:
         return None, f"With shuffled weights there is no map at all: {refused}"
     return (found, "") if np.isfinite(found).all() else (None, "With shuffled weights the map has no finite numbers.")
+
+
+def _elsewhere(model: Model, own: Result, batch: Batch, target: Any) -> np.ndarray:
+    """The map of another input; empty where the model cannot read it."""
+    try:
+        return _again.explained(model, own, _again.another(batch), target)
+    except Refused:
+        return np.zeros(0)
 
 
 def _scaled(drawn: Result, own: Result) -> Result:

@@ -53,8 +53,13 @@ def shuffled(model: Model) -> Model:
 
 
 def another(batch: Batch) -> dict[str, Any]:
-    """Another input as large as this one: the picture turned and shifted by half, or the words in reverse."""
+    """Another input as large as this one: the picture turned and shifted by half, or the words in reverse.
+
+    What stands beside it stays: captions, a second sentence, an answer so far.
+    """
+    beside = {name: batch.raw[name] for name in ("text", "pair", "output") if name in batch.raw}
     if batch.image is not None:
         high, wide = batch.image.shape[:2]
-        return {"image": np.ascontiguousarray(np.roll(batch.image[::-1, ::-1], (high // 2, wide // 2), (0, 1)))}
-    return {"text": " ".join(batch.text.split()[::-1])}
+        turned = np.ascontiguousarray(np.roll(batch.image[::-1, ::-1], (high // 2, wide // 2), (0, 1)))
+        return {**beside, "image": turned}
+    return {**beside, "text": " ".join(batch.text.split()[::-1])}

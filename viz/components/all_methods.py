@@ -168,7 +168,7 @@ def seen_picture(found: Mapping[str, Any]) -> Any:
 
 def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """The jobs that test every method the model can have, those that take least in front."""
-    if not workbench.fits(card, given) or inputs.guidance(card, given):
+    if not receipt_options.ready(card, given):
         return {}
     there = sorted(workbench.offered(card, QUESTION), key=registry.runs)
     runs = {method: workbench.run_request(card, given, method, {}, aim) for method in there}
@@ -203,7 +203,7 @@ def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> No
     )
     def show(answers, together, beside, asked, card, given, aim):  # type: ignore[no-untyped-def]
         if not card or not asked:
-            return guided(card, given), [], [], [], "", "d-none"
+            return receipt_options.guided(card, given), [], [], [], "", "d-none"
         found, why = read(engine, answers)
         comparison = compared(engine, together)
         told = set((beside or {}).get("sentences", {}).values())
@@ -236,16 +236,6 @@ def compared(engine: Engine, answers: Any) -> dict[str, Any] | None:
         return engine.store.get_document(key) if key else None
     except Refused:
         return None
-
-
-def guided(card: Any, given: Any) -> Any:
-    """What is still to be given, or that this model has no map to test."""
-    if not card:
-        return []
-    if not workbench.offered(card, QUESTION):
-        return workbench.alert("No method of the Attribution page fits this model, so there is no map to test.")
-    told = inputs.guidance(card, given)
-    return html.P(told, className="hint") if told else []
 
 
 def summary(

@@ -13,7 +13,7 @@ from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import VERSION, Result
 from viz import theme
-from viz.components import heat_canvas, inputs, query, receipt, receipt_options, workbench
+from viz.components import heat_canvas, query, receipt, receipt_options, workbench
 from viz.components.exports import exports
 from viz.components.jobs import Slot, in_words
 from viz.components.receipt_options import PAGE, part, select
@@ -104,8 +104,8 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     def show(answers, asked, card, given):  # type: ignore[no-untyped-def]
         result, key, why = read(engine, answers)
         if result is None:
-            told = why or (inputs.guidance(card, given) if card and not asked else "")
-            return workbench.alert(in_words(told)) if told else [], [], [], []
+            told = workbench.alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
+            return told, [], [], []
         return said(result), sets(result, key), shown(result, key), ending(result, key)
 
     @app.callback(
@@ -126,7 +126,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
 
 def requests(card: Any, given: Any, aim: Any, standin: Any, rate: Any, least: Any) -> dict[str, Any]:
     """The job of the trial; none while something is missing."""
-    if not workbench.fits(card, given) or inputs.guidance(card, given) or not workbench.offered(card, "attribution"):
+    if not receipt_options.ready(card, given):
         return {}
     replacement = receipt_options.options(card, standin, "1")["replacement"]
     return {

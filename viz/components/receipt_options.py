@@ -11,7 +11,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html, no_update
 
-from viz.components import query, receipt
+from viz.components import inputs, query, receipt, workbench
 from viz.components.exports import copy_link
 
 PAGE = "evidence"
@@ -65,6 +65,26 @@ def register(app: Dash, card: str) -> None:
         there = receipt.stand_ins(card)
         options = [{"label": words, "value": kind} for kind, words in there.items()]
         return options, receipt.standing({"replacement": wanted}, there)
+
+
+def missing(card: Any, given: Any) -> str:
+    """What is still to be given, or that this model has no map to test; empty when nothing is."""
+    if not card:
+        return ""
+    if not workbench.offered(card, "attribution"):
+        return "No method of the Attribution page fits this model, so there is no map to test."
+    return inputs.guidance(card, given)
+
+
+def guided(card: Any, given: Any) -> Any:
+    """`missing` as it stands on the page."""
+    told = missing(card, given)
+    return html.P(told, className="hint") if told else []
+
+
+def ready(card: Any, given: Any) -> bool:
+    """Whether there is all that a test needs."""
+    return workbench.fits(card, given) and not missing(card, given)
 
 
 def options(card: Any, standin: Any, effort: Any) -> dict[str, Any]:

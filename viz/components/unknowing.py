@@ -13,7 +13,7 @@ from backends import registry
 from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import Result, regroup
-from viz.components import heat_canvas, inputs, query, receipt, receipt_options, workbench
+from viz.components import heat_canvas, query, receipt, receipt_options, workbench
 from viz.components.coloured_text import coloured_text, legend
 from viz.components.exports import exports
 from viz.components.jobs import Slot, in_words
@@ -135,9 +135,9 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     def show(answers, same, asked, card, given):  # type: ignore[no-untyped-def]
         document, maps, why = read(engine, answers)
         if document is None:
-            told = why or (inputs.guidance(card, given) if card and not asked else "")
+            told = workbench.alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
             return (
-                workbench.alert(in_words(told)) if told else [],
+                told,
                 "",
                 *[None] * 3,
                 *["d-none", [], "d-none", [], []] * 3,
@@ -154,7 +154,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
 
 def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """The job of the three maps; none while something is missing."""
-    if not workbench.fits(card, given) or inputs.guidance(card, given):
+    if not receipt_options.ready(card, given):
         return {}
     if method not in workbench.offered(card, "attribution"):
         return {}

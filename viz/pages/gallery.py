@@ -133,9 +133,17 @@ def recent_results(found: list[dict[str, Any]]) -> Any:
 def _recent(entry: Mapping[str, Any]) -> list[Any]:
     methods = registry.entries("methods")
     method = methods.get(entry["method"])
+    if entry["method"] == "parts":  # which parts of an input matter, by no method
+        return _linked(
+            "Which parts matter", link("/evidence", model=entry["model"], input=entry["input"], tab="parts"), entry
+        )
     title = method.title if method else entry["method"]
     question = method.question if method else "attribution"
     where = link(f"/{question}", model=entry["model"], input=entry["input"], methods=entry["method"])
+    return _linked(title, where, entry)
+
+
+def _linked(title: str, where: str, entry: Mapping[str, Any]) -> list[Any]:
     of = f" of “{entry['target']}”" if entry.get("target") else ""
     when = entry["when"]
     stamp = datetime.fromtimestamp(when).strftime("%d %b, %H:%M") if isinstance(when, (int, float)) else str(when)

@@ -60,3 +60,13 @@ def test_where_shuffled_weights_give_no_map_it_is_said(tmp_path: Path, monkeypat
     assert made["problem"] == "With shuffled weights there is no map at all: it is flat"
     assert set(made["maps"]) == {"trained", "random"}
     assert made["line"] is None
+
+
+def test_where_another_input_cannot_be_read_there_is_no_chance_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    monkeypatch.setattr(_again, "another", lambda batch: {"image": "none"})
+    made = here.do(here.request("blind", "saliency"))
+    assert made["chance"] is None
+    assert made["line"]["value"] > 0

@@ -61,3 +61,15 @@ def test_the_job_keeps_a_receipt_with_its_result(tiny_bert: Path, tmp_path: Path
     assert len(made["lines"]) <= 5
     assert seen == sorted(seen)
     assert store.get_document(receipt_key(key_of(run))) == made
+
+
+def test_another_input_keeps_what_stands_beside_it() -> None:
+    from backends.models._base import Batch
+
+    pair = Batch({"text": "a b c", "pair": "x y", "ids": [1, 2, 3]}, {}, text="a b c")
+    assert _again.another(pair) == {"text": "c b a", "pair": "x y"}  # the tokens of the other order are not known
+    image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
+    captioned = _again.another(Batch({"image": image, "text": "one\ntwo"}, {}, image=image))
+    assert captioned["text"] == "one\ntwo"
+    assert captioned["image"].shape == image.shape
+    assert not (captioned["image"] == image).all()

@@ -142,13 +142,6 @@ def test_a_sentence_that_all_share_is_told_once(engine: FakeEngine) -> None:
     assert all_methods.summary(engine, {}, {"a": "one"}, asked, TRIAGE, set()) == []  # type: ignore[arg-type]
 
 
-def test_without_an_input_or_a_method_it_is_said() -> None:
-    assert "Type a text" in words_of(all_methods.guided(TRIAGE, None))
-    encoder = {**FILM, "offers": ["pixels", "residual"]}
-    assert "no map to test" in words_of(all_methods.guided(encoder, FILM_GIVEN))
-    assert all_methods.guided(None, None) == []
-
-
 def test_the_end_tells_what_colours_mean_and_what_could_not_be_compared() -> None:
     made = all_methods.ending({"a": audit()}, {"problem": "the region is empty"}, "ab" * 32)
     said = " ".join(map(words_of, [m for m in made if m]))

@@ -41,3 +41,15 @@ def test_downloads_are_named() -> None:
     row = receipt_options.downloads("ab" * 32, "the pass rates")
     assert [a.href for a in row.children[1:]] == [f"/audits/{'ab' * 32}/csv", f"/audits/{'ab' * 32}/json"]
     assert "Save as" in text_of(row)
+
+
+def test_without_an_input_or_a_method_it_is_said() -> None:
+    picture, text = {"digest": "e" * 64, "image": True}, {"digest": "d" * 64, "text": "no fever"}
+    assert "Type a text" in text_of(receipt_options.guided(TRIAGE, None))
+    encoder = {**FILM, "offers": ["pixels", "residual"]}
+    assert "no map to test" in text_of(receipt_options.guided(encoder, picture))
+    assert receipt_options.guided(None, None) == []
+    assert receipt_options.ready(TRIAGE, text)
+    assert not receipt_options.ready(TRIAGE, picture)
+    assert not receipt_options.ready(encoder, picture)
+    assert not receipt_options.ready(None, None)

@@ -55,3 +55,10 @@ def test_recent_results_link_back_to_their_view() -> None:
 def test_a_method_that_is_gone_still_has_a_link() -> None:
     entry = {"key": "0" * 64, "method": "gone", "model": "m", "target": "", "input": "f" * 64, "when": "2026-01-01"}
     assert links_of(gallery.recent_results([entry]))[0].startswith("/attribution?")
+
+
+def test_the_parts_of_an_input_open_where_they_were_found() -> None:
+    entry = {"key": "k", "method": "parts", "model": "bundled/triage", "target": "urgent", "input": "i", "when": 0}
+    made = gallery.recent_results([entry])
+    assert links_of(made) == ["/evidence?model=bundled%2Ftriage&input=i&tab=parts"]
+    assert "Which parts matter of “urgent”" in text_of(made)
