@@ -78,7 +78,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                         ),
                     ]
                 ),
-                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"),
+                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"), responsive=True,
                                       style={"height": f"{deletion_curves.HEIGHT}px"}),
                             className="figure-box",
                             **{"aria-label": "Deletion and insertion curves; their areas are in the table below"}),

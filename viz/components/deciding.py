@@ -59,7 +59,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         html.Div(id=part("parts-sets")),
         html.Div(id=part("parts-shown")),
         html.Figure(
-            dcc.Graph(id=part("effects"), config=theme.config("parts")),
+            dcc.Graph(id=part("effects"), config=theme.config("parts"), responsive=True),
             id=part("effects-area"),
             className="d-none",
             **{"aria-label": "The effects with their intervals; the same numbers are in the table below"},
@@ -170,28 +170,40 @@ def quoted(result: Result, names: Sequence[str]) -> str:
 
 
 def said(result: Result) -> list[Any]:
-    """How many parts matter, and what it took."""
-    found, facts = int(np.sum(result.arrays["found"])), result.facts
-    many = len(result.arrays["found"])
-    matter = "matters" if found == 1 else "matter"
-    words = counted(result, found) if found else f"no {noun(result, 1)}"
-    stand_in = receipt.WORDS.get(facts["replacement"], facts["replacement"])
+    """How many parts speak for the answer and how many against it, and what it took."""
+    found, effect, facts = result.arrays["found"] > 0, result.arrays["effect"], result.facts
+    stand_in, pictured = receipt.WORDS.get(facts["replacement"], facts["replacement"]), "box" in result.arrays
+    against = int((found & (effect < 0)).sum())
+    doubt = " What stands in for a square can raise the score by itself." if pictured and against else ""
     return [
         html.P(
             [
-                html.B(f"{words.capitalize()} of {many} {matter}"),
-                f" to “{visible(result.target, 60)}”: hiding each moves the score by more than "
-                f"{_value(facts['least'])} ({result.unit}), and of all that are called so at most "
-                f"{100 * facts['rate']:g} in 100 may be so by luck.",
+                html.B(mattering(result, int((found & (effect > 0)).sum()), against)),
+                f": hiding {'each' if found.any() else 'none'} moves the score by more than {_value(facts['least'])} "
+                f"({result.unit}), and of all that are called so at most {100 * facts['rate']:g} in 100 may be so by "
+                "luck.",
             ],
             className="score",
         ),
         html.P(
-            f"What was hidden became {stand_in}. {facts['trials']} trials that hid random halves; "
+            f"What was hidden became {stand_in}.{doubt} {facts['trials']} trials that hid random halves; "
             f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s.",
             className="hint",
         ),
     ]
+
+
+def mattering(result: Result, speaking: int, against: int) -> str:
+    """`Two squares of 64 speak for “lesion”, one against it`."""
+    many, target = len(result.arrays["found"]), visible(result.target, 60)
+    if not speaking and not against:
+        return f"No {noun(result, 1)} of {many} matters to “{target}” by itself"
+    count = speaking or against
+    way = "for" if speaking else "against"
+    words = f"{counted(result, count).capitalize()} of {many} {'speaks' if count == 1 else 'speak'} {way} “{target}”"
+    if speaking and against:
+        words += f", {NUMBERS[against] if against < len(NUMBERS) else against} against it"
+    return words
 
 
 def flip_sentence(result: Result) -> list[Any]:

@@ -82,7 +82,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         SURVEY.parts(),
         html.Div(id=part("survey-said"), role="status"),
         html.Figure(
-            dcc.Graph(id=part("verdicts"), config=theme.config("verdicts")), id=part("verdicts-area"),
+            dcc.Graph(id=part("verdicts"), config=theme.config("verdicts"), responsive=True), id=part("verdicts-area"),
             className="d-none", **{"aria-label": "How often each method's maps hold; the same as a table below"},
         ),
         html.Div(id=part("survey-table"), className="table-scroll"),

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Curve = Mapping[str, Sequence[float]]
-HEIGHT = 490
+HEIGHT = 530
 PANELS = (
-    ("brightest_first", "Deletion: the brightest are hidden first", "hidden (% of the input)", "lower is better"),
-    ("darkest_first", "Insertion: the brightest are shown first", "shown (% of the input)", "higher is better"),
+    ("brightest_first", "Deletion: brightest hidden first", "hidden (% of the input)", "lower is better"),
+    ("darkest_first", "Insertion: brightest shown first", "shown (% of the input)", "higher is better"),
 )
 
 
@@ -33,7 +33,7 @@ def both(
     """
     from plotly.subplots import make_subplots
 
-    titles = [f"{title} ({better})" for _, title, _, better in PANELS]
+    titles = [f"{title}<br>({better})" for _, title, _, better in PANELS]
     figure = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.05, subplot_titles=titles)
     for column, (name, _, axis, _) in enumerate(PANELS, 1):
         if orders:
@@ -44,10 +44,10 @@ def both(
         figure.update_xaxes(title_text=axis, range=[-2, 102], col=column)
     words = f"score of {plain(target, 30)}" if target else "score"
     figure.update_yaxes(title_text=quantity(words, unit), col=1)
-    figure.update_layout(hovermode="closest", legend={"orientation": "h", "y": -0.2, "yanchor": "top"})
+    figure.update_layout(hovermode="closest", legend={"orientation": "h", "y": -0.28, "yanchor": "top"})
     figure.update_annotations(font_size=13)
     finish(figure, "Does the answer follow the map?", ["band: smooth random orders"], dark, HEIGHT)
-    return figure.update_layout(margin_t=110)
+    return figure.update_layout(margin_t=135, margin_b=110)
 
 
 def _across(curve: Curve, name: str) -> np.ndarray:

@@ -74,12 +74,23 @@ def test_of_a_pair_the_answer_is_its_first_side() -> None:
 
 def test_how_many_matter_is_said_with_what_it_took() -> None:
     said = " ".join(words_of(p) for p in deciding.said(result()))
-    assert "Two words of 8 matter to “urgent”: hiding each moves the score by more than 0.20 (logit)" in said
+    assert "Two words of 8 speak for “urgent”: hiding each moves the score by more than 0.20 (logit)" in said
     assert "at most 10 in 100 may be so by luck" in said
     assert "What was hidden became the mask token. 96 trials" in said
     made = result()
     nothing = dataclasses.replace(made, arrays={**made.arrays, "found": np.zeros(8, np.uint8)})
-    assert "No word of 8 matter" in " ".join(words_of(p) for p in deciding.said(nothing))
+    assert "No word of 8 matters to “urgent” by itself: hiding none moves" in words_of(deciding.said(nothing)[0])
+    assert deciding.mattering(made, 1, 0) == "One word of 8 speaks for “urgent”"
+    assert deciding.mattering(made, 0, 1) == "One word of 8 speaks against “urgent”"
+    assert deciding.mattering(result(True), 2, 12) == "Two squares of 16 speak for “urgent”, 12 against it"
+
+
+def test_what_stands_in_for_a_square_can_raise_the_score_and_the_page_says_so() -> None:
+    made = result(True)
+    effect = np.where(made.arrays["found"] > 0, -1.0, 0.0)
+    raised = dataclasses.replace(made, arrays={**made.arrays, "effect": effect})
+    assert "What stands in for a square can raise the score by itself." in words_of(deciding.said(raised)[1])
+    assert "by itself" not in words_of(deciding.said(result())[1])
 
 
 def test_the_set_is_struck_out_of_the_text_or_all_else_is_faded() -> None:
