@@ -132,7 +132,7 @@ def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -
         "table": _table,
         "sweep": _sweep,
         "receipt": _receipt,
-        **dict.fromkeys(("audit", "together", "parts", "survey", "blind"), _audit),
+        **dict.fromkeys(("audit", "together", "numbers", "parts", "survey", "blind"), _audit),
     }
     if request.get("job") not in jobs:
         raise Refused(f"no job {str(request.get('job'))[:40]!r}; there are: {', '.join(jobs)}")

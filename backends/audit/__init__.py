@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 
 def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> Result | dict[str, Any]:
-    """Carry out one of the jobs `audit`, `together`, `parts`, `survey` and `blind`. Raises `Refused`."""
-    from backends.audit import blind, method, parts, survey, together
+    """Carry out one of the jobs `audit`, `together`, `numbers`, `parts`, `survey` and `blind`. Raises `Refused`."""
+    from backends.audit import blind, method, numbers, parts, survey, together
 
-    jobs = {"audit": method, "together": together, "parts": parts, "survey": survey, "blind": blind}
+    jobs = {
+        "audit": method, "together": together, "numbers": numbers, "parts": parts, "survey": survey, "blind": blind,
+    }  # fmt: skip
     return jobs[request["job"]].perform(model, request, store, step)

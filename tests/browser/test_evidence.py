@@ -37,6 +37,9 @@ def test_all_methods_on_a_note(window: Any) -> None:
     with page.expect_download() as download:
         page.get_by_role("link", name="Download all methods' receipts as CSV").click()
     assert download.value.path().read_text(encoding="utf-8-sig").startswith("rank,method,verdict,rule,test,value")
+    page.locator("#evidence-numbered").select_option("saliency")
+    expect(page.locator(".numbers-table tbody tr")).to_have_count(8, timeout=FIRST)
+    expect(page).to_have_url(re.compile(r"numbers=saliency"))
     assert findings(page) == []
     page.locator("#shell-theme-button").click()
     page.wait_for_timeout(800)

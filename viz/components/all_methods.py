@@ -14,7 +14,17 @@ from backends.engine import Engine
 from backends.errors import Refused
 from backends.results import VERSION, Result, regroup
 from viz import theme
-from viz.components import explained, heat_canvas, inputs, query, receipt, receipt_options, region, workbench
+from viz.components import (
+    all_numbers,
+    explained,
+    heat_canvas,
+    inputs,
+    query,
+    receipt,
+    receipt_options,
+    region,
+    workbench,
+)
 from viz.components.jobs import CANCELLED, Slot, in_words
 from viz.components.picture import picture
 from viz.components.receipt_options import PAGE, part
@@ -100,6 +110,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
             id=part("agreement-area"),
             className="d-none",
         ),
+        all_numbers.parts(link),
     ]  # fmt: skip
 
 
@@ -108,6 +119,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     AUDITS.register(app, engine)
     TOGETHER.register(app, engine)
     region.register(app, engine, bench)
+    all_numbers.register(app, engine, bench)
     _register_jobs(app, engine, bench)
     _register_table(app, engine, bench)
     _register_figures(app, engine)

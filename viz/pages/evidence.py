@@ -8,7 +8,18 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from backends.engine import Engine
-from viz.components import all_methods, deciding, query, receipt_options, region, shell, survey, unknowing, workbench
+from viz.components import (
+    all_methods,
+    all_numbers,
+    deciding,
+    query,
+    receipt_options,
+    region,
+    shell,
+    survey,
+    unknowing,
+    workbench,
+)
 from viz.components.receipt_options import PAGE, part
 from viz.components.tabs import tabs
 
@@ -64,8 +75,8 @@ def register(app: Dash, engine: Engine) -> None:
 def _register_link(app: Dash) -> None:
     edges = [f"box-{edge}" for edge in region.EDGES]
     named = (
-        "standin", "effort", "region", "region-words", *edges, "curve-methods", "rate", "least", "data", "labelled",
-        "rows", "row-aim", "tests", "method", "same",
+        "standin", "effort", "region", "region-words", *edges, "curve-methods", "numbered", "rate", "least", "data",
+        "labelled", "rows", "row-aim", "tests", "method", "same",
     )  # fmt: skip
 
     @app.callback(
@@ -98,6 +109,7 @@ def link_view(
         box = [view[f"box-{edge}"] for edge in region.EDGES]
         params |= region.link_of(card, given, view["region"], box, view["region-words"])
         params["curves"] = ",".join(view["curve-methods"] or [])
+        params["numbers"] = "" if view["numbered"] == all_numbers.NONE else view["numbered"]
     elif tab == "parts":
         params |= deciding.link_of(view["rate"], view["least"])
     elif tab == "survey":

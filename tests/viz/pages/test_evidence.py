@@ -17,8 +17,9 @@ TEXT = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example":
 PICTURE = {"digest": "e" * 64, "image": True, "example": 0}
 VIEW: dict[str, Any] = {
     "standin": "mask", "effort": "1", "region": "spans", "region-words": "", "box-left": 30, "box-top": 30,
-    "box-width": 40, "box-height": 40, "curve-methods": ["lime"], "rate": "0.1", "least": "0.05", "data": "triage",
-    "labelled": "·any", "rows": 30, "row-aim": "own", "tests": ["lime"], "method": "saliency", "same": True,
+    "box-width": 40, "box-height": 40, "curve-methods": ["lime"], "numbered": "none", "rate": "0.1", "least": "0.05",
+    "data": "triage", "labelled": "·any", "rows": 30, "row-aim": "own", "tests": ["lime"], "method": "saliency",
+    "same": True,
 }  # fmt: skip
 
 
@@ -45,6 +46,8 @@ def test_nonsense_in_a_link_is_told_or_left_out(shipped: Path) -> None:
     ("tab", "changes", "params"),
     [
         ("methods", {}, {"curves": "lime", "region": ""}),
+        ("methods", {"numbered": "lime"}, {"numbers": "lime"}),
+        ("methods", {}, {"numbers": ""}),
         ("methods", {"region": "own", "region-words": "pain"}, {"region": "own", "words": "pain"}),
         ("parts", {"rate": "0.01"}, {"tab": "parts", "q": "0.01", "least": ""}),
         ("survey", {"rows": 12}, {"tab": "survey", "data": "triage", "rows": "12", "tests": "lime", "run": "1"}),
