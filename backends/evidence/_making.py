@@ -165,7 +165,7 @@ def decide(lines: Sequence[Line], silent: str = "", kind: str = "picture") -> tu
         )
     but = _but(found.get("stand-in"))
     if first.verdict == CANNOT:
-        return CANNOT, f"Cannot tell: “{first.name}” is too close to call; test harder."
+        return CANNOT, f"Cannot tell: “{first.name}” is too close to call{_nearly(first)}; test harder."
     word = "Holds" if first.verdict == HOLDS else "Fails"
     return first.verdict, f"{word} because of “{first.name}”: {reason[first.verdict]}{but}."
 
@@ -178,6 +178,16 @@ REASONS = {
         HOLDS: "the bright words are those that matter", FAILS: "the bright words are not those that matter",
     },
 }  # fmt: skip
+
+
+def _nearly(line: Line) -> str:
+    """What is missing where only some sizes of a picture's brightest part are clear."""
+    clear, sizes = line.about.get("clear", 0), line.about.get("sizes", 0)
+    if not 0 < clear < sizes:
+        return ""
+    those = "one size" if clear == 1 else f"{clear} sizes"
+    what = f"only {those} of the bright part, of {sizes} tried"
+    return f" ({what}, moves the answer more than all that was hidden elsewhere)"
 
 
 def _but(stand_in: Line | None) -> str:

@@ -195,6 +195,9 @@ def test_the_line_that_decides_a_picture_is_not_that_of_a_text() -> None:
             assert found == verdict
             assert f"“{name}”" in rule
     assert told("picture", "cannot tell", "holds")[1].endswith("is too close to call; test harder.")
+    assert (
+        "(only one size of the bright part, of 3 tried," in told("picture", "cannot tell", "holds", clear=1, sizes=3)[1]
+    )
     blind = Line("weights", 0.9, None, "fails", "")
     assert told("text", "holds", "holds", blind)[1].startswith("Fails because of “weights”")
     assert told("picture", "fails", "fails", blind)[1].startswith("Fails because of “hiding”")
