@@ -129,6 +129,11 @@ class Store:
         """The document of this key. Raises `Refused` when it is not kept; a broken one is dropped."""
         return self._read_json(self._document(key), "this answer")
 
+    def forget(self, key: str) -> None:
+        """Drop the result and the document of this key, so that they are computed when they are next asked for."""
+        self._discard(self.folder(key))
+        self._discard(self._document(key))
+
     def put_input(self, raw: Mapping[str, Any]) -> str:
         """Keep `{"text": …}`, `{"image": …}` or both, and return the digest that stands for it in requests.
 

@@ -233,7 +233,7 @@ def _audit(request: Mapping[str, Any], store: Store, step: Step) -> Result | dic
     from backends import audit
 
     model = _model(request)
-    if request["job"] == "audit":
+    if "method" in request:
         _announce(model, request, store.get_input(request["input"]), step)
     return audit.perform(model, request, store, step)
 

@@ -69,7 +69,7 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
     for raw, target in given:
         backends.run(model, method, raw, target=target)  # the batch size is found here, once
         spent, result = timed(partial(backends.run, model, method, raw, target=target))
-        _bank._banks.pop(model, None)
+        _bank.banks(model).clear()
         first, alone = timed(partial(receipt, model, result, raw, target=target))
         turned = np.ascontiguousarray(result.arrays["attribution"][::-1])
         other = dataclasses.replace(result, arrays={**result.arrays, "attribution": turned})
@@ -90,7 +90,7 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
 
 def five(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
     """Ours: one bank; returns the forwards."""
-    _bank._banks.pop(model, None)
+    _bank.banks(model).clear()
     batch = model.encode(raw)
     places = Places(batch)
     made = _Making(model, batch, model.target(target, batch), places, 1, 0, nothing)

@@ -37,7 +37,7 @@ def blueprint(store: Keeper) -> Blueprint:
 
     @routes.get("/audits/<key>/map")
     def small(key: str) -> Response:
-        return lasting(thumbnail(seen(store.get_result(checked(key)))), "image/png")
+        return lasting(thumbnail(seen(pictured(store, key))), "image/png")
 
     @routes.get("/audits/<key>/json")
     def as_json(key: str) -> Response:
@@ -51,6 +51,17 @@ def checked(key: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", key):
         raise Missing("there is nothing of this key: a key is 64 characters from 0-9 and a-f")
     return key
+
+
+def pictured(store: Keeper, key: str) -> Result:
+    """The map of `key`. Raises `Missing` where there is none."""
+    try:
+        result = store.get_result(checked(key))
+    except Refused as refused:
+        raise Missing(str(refused)) from None
+    if "attribution" not in result.arrays:
+        raise Missing("this result holds no map of its input")
+    return result
 
 
 def seen(result: Result) -> Result:
@@ -70,7 +81,8 @@ def found(store: Keeper, key: str) -> Mapping[str, Any]:
         document = store.get_document(checked(key))
     except Refused as refused:
         raise Missing(str(refused)) from None
-    if not isinstance(document.get("table"), list):
+    table = document.get("table")
+    if not isinstance(table, list) or not all(isinstance(row, Mapping) for row in table):
         raise Missing("there is no such table here; open the page again")
     return document
 

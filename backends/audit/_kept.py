@@ -58,15 +58,18 @@ def mapped(model: Model, run: Mapping[str, Any], store: Store, step: Step, keep:
 def receipt(
     model: Model, run: Mapping[str, Any], options: Mapping[str, Any], store: Store, step: Step, keep: bool = True
 ) -> dict[str, Any]:
-    """The receipt of the map of the job `run` with `options`, as the job `receipt` gives it. Raises `Refused`."""
+    """The receipt of the map of the job `run` with `options`, as the job `receipt` gives it. Raises `Refused`.
+
+    It is kept beside the map, too, unless it is about another `target` than the map was asked for.
+    """
     from backends import evidence
 
     def make() -> dict[str, Any]:
         result = mapped(model, run, store, lambda fraction: step(fraction / 2), keep)
         raw = store.get_input(run["input"])
-        made = evidence.receipt(model, result, raw, step=lambda f: step((1 + f) / 2), **options).plain()
-        if keep:
-            store.put_document(receipt_key(key_of(run)), made)
-        return made
+        return evidence.receipt(model, result, raw, step=lambda f: step((1 + f) / 2), **options).plain()
 
-    return kept(store, key_of({**run, "job": "receipt", "receipt": dict(options)}), make)
+    made = kept(store, key_of({**run, "job": "receipt", "receipt": dict(options)}), make)
+    if "target" not in options:
+        store.put_document(receipt_key(key_of(run)), made)
+    return made

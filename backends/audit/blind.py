@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.audit import _kept, survey
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.evidence import _again, _making, randomisation
 from backends.evidence._receipt import receipt
 from backends.evidence.agreement import similarity
 from backends.methods._base import Step, no_step
 from backends.results import Result
-from backends.store import Store, key_of
+from backends.store import Store, key_of, receipt_key
 
 if TYPE_CHECKING:
     from backends.models._base import Batch, Model
@@ -29,32 +29,34 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     """The job `blind`: that of a run with `receipt`, the options of each receipt.
 
     Gives, for `trained`, `shuffled` and `random`, the keys of the `maps` and the `receipts`, all on the trained
-    network; `decides`, the name of the line that
-    decides; `line`, how alike the first two are; `chance`, how alike the maps of two inputs are; and `problem`, where
+    network; `decides`, the name of the line that decides; `line`, how alike the first two are; `chance`, how alike the
+    maps of two inputs are; and `problem`, where
     shuffled weights give no map.
     """
     run, options = _kept.run_of(request), request["receipt"]
     raw = store.get_input(run["input"])
     own = _kept.mapped(model, run, store, lambda f: step(0.25 * f))
+    wanted = options.get("target", run["target"])
     receipts = {"trained": _kept.receipt(model, run, options, store, lambda f: step(0.25 + 0.15 * f))}
     keys = {"trained": key_of(run)}
     with model.lock:
         batch = _making.encoded(model, own, raw)
         target = _same(model, batch, run["target"])
-    blind, problem = _shuffled(model, own, batch, target)
+    blind, problem = _shuffled(model, own, batch, target, lambda f: step(0.4))
     step(0.6)
-    elsewhere = _elsewhere(model, own, batch, target)
+    elsewhere = _elsewhere(model, own, batch, target, lambda f: step(0.6))
     step(0.8)
-    drawn = {"random": _scaled(survey.planted(model, raw, SEED, run["target"]), own)}
+    drawn = {"random": _scaled(survey.planted(model, raw, SEED, wanted), own)}
     if blind is not None:
         drawn["shuffled"] = dataclasses.replace(
             own, method=SHUFFLED, arrays={**own.arrays, "attribution": blind.astype(np.float32)}, facts=_facts(own)
         )
     for name, result in drawn.items():
-        made = dataclasses.replace(result, request={"target": run["target"], "variant": name, "of": key_of(run)})
+        made = dataclasses.replace(result, request={"target": wanted, "variant": name, "of": key_of(run)})
         receipts[name] = receipt(model, made, raw, step=lambda f: step(0.8), **options).plain()
         keys[name] = key_of({**request, "variant": name})
         store.put_result(keys[name], made)
+        store.put_document(receipt_key(keys[name]), receipts[name])
     mine = own.arrays["attribution"]
     line = randomisation.judged(mine, blind, elsewhere).plain() if blind is not None else None
     chance = abs(similarity(mine, elsewhere)) if elsewhere.shape == mine.shape else None
@@ -71,18 +73,22 @@ def _same(model: Model, batch: Batch, target: Any) -> Any:
     return found.ids[0] if found.kind == "index" else None
 
 
-def _shuffled(model: Model, own: Result, batch: Batch, target: Any) -> tuple[np.ndarray | None, str]:
+def _shuffled(model: Model, own: Result, batch: Batch, target: Any, step: Step) -> tuple[np.ndarray | None, str]:
     try:
-        found = _again.explained(randomisation.unknowing(model), own, batch.raw, target)
+        found = _again.explained(randomisation.unknowing(model), own, batch.raw, target, step)
+    except Unsettled:
+        raise
     except Refused as refused:
         return None, f"With shuffled weights there is no map at all: {refused}"
     return (found, "") if np.isfinite(found).all() else (None, "With shuffled weights the map has no finite numbers.")
 
 
-def _elsewhere(model: Model, own: Result, batch: Batch, target: Any) -> np.ndarray:
+def _elsewhere(model: Model, own: Result, batch: Batch, target: Any, step: Step) -> np.ndarray:
     """The map of another input; empty where the model cannot read it."""
     try:
-        return _again.explained(model, own, _again.another(batch), target)
+        return _again.explained(model, own, _again.another(batch), target, step)
+    except Unsettled:
+        raise
     except Refused:
         return np.zeros(0)
 

@@ -50,7 +50,7 @@ def banked(model: Model, result: Result, raw: Any, options: Mapping[str, Any], s
         batch = _making.encoded(model, result, raw)
         places = Places(batch)
         kind = options.get("replacement") or replacements(model, batch)[0]
-        target = model.target(result.request.get("target"), batch)
+        target = model.target(options.get("target", result.request.get("target")), batch)
         made = bank(Hiding(model, batch, target, kind, step), places, int(options.get("seed", 0)), 0)
     return made, places.of(_making.mapped(result))
 

@@ -29,8 +29,8 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     run, options = _kept.run_of(request), request["receipt"]
     result = _kept.mapped(model, run, store, lambda fraction: step(SHARE * fraction))
     found = numbers.numbers(
-        model, result, store.get_input(run["input"]), replacement=options.get("replacement", ""),
-        seed=int(options.get("seed", 0)), step=_Onward(step),
+        model, result, store.get_input(run["input"]), target=options.get("target", run["target"]),
+        replacement=options.get("replacement", ""), seed=int(options.get("seed", 0)), step=_Onward(step),
     )  # fmt: skip
     return {"method": request["method"], "map": key_of(run), "table": [_row(number) for number in found]}
 

@@ -86,7 +86,7 @@ def interval(found: trial.Trial) -> tuple[np.ndarray, np.ndarray]:
     """The 95 % interval of each effect, (part,) each."""
     from scipy.stats import t
 
-    half = t.ppf(0.5 + CONFIDENCE / 2, found.trials - len(found.effect) - 1) * found.error
+    half = t.ppf(0.5 + CONFIDENCE / 2, found.freedom) * found.error
     return found.effect - half, found.effect + half
 
 
@@ -134,14 +134,17 @@ def _row(made: Parts, chosen: list[int]) -> np.ndarray:
 def answered(made: Parts, hidden: np.ndarray) -> dict[str, Any]:
     """What is answered with the parts `hidden` (part,): the target's probability, the best `other` answer and its own.
 
-    Of a pair the other answer is its second side.
+    Of a pair the other answer is its second side, and the probabilities are those of the two alone.
     """
     hiding = made.bank.hiding
     logits = _logits(made, hidden)
     target = hiding.target
     others = logits.copy()
     others[target.ids[0]] = -np.inf
-    other = target.ids[1] if target.kind == "pair" else int(others.argmax())
+    other = int(others.argmax())
+    if target.kind == "pair":
+        other = target.ids[1]
+        logits = np.where(np.isin(np.arange(len(logits)), target.ids), logits, -np.inf)
     share = np.exp(logits - logits.max())
     share /= share.sum()
     return {

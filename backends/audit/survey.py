@@ -13,7 +13,7 @@ import numpy as np
 
 from backends import datasets, tables
 from backends.audit import _kept
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.evidence._bank import clouds
 from backends.evidence._receipt import VERDICTS
 from backends.methods._base import Step, no_step, show
@@ -56,6 +56,8 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         try:
             part = tables.part_of(shown, done, len(pairs))
             tally.add(name, i, _receipt(model, request, rows[i], i, name, store, part))
+        except Unsettled:  # to be asked again, which goes on from here
+            raise
         except Refused as refused:
             tally.problems.setdefault(name, {})[str(i)] = str(refused)
         shown((done + 1) / len(pairs))
@@ -68,7 +70,7 @@ def _receipt(
     digest, target = tables.digest_of(row), tables.target_of(model, row, request["aim"])
     if name != PLANTED:
         run = tables.run_request({**request, "method": name, "options": request["methods"][name]}, digest, target)
-        return _kept.receipt(model, run, request["receipt"], store, step, keep=False)
+        return _kept.receipt(model, run, tested(run, request["receipt"], target), store, step, keep=False)
     from backends import evidence
 
     asked = {
@@ -82,6 +84,11 @@ def _receipt(
         return evidence.receipt(model, made, raw, step=step, **request["receipt"]).plain()
 
     return _kept.kept(store, key_of(asked), make)
+
+
+def tested(run: Mapping[str, Any], options: Mapping[str, Any], target: Any) -> dict[str, Any]:
+    """The options of a receipt: of a map that is the same for every target, with the one that is asked about."""
+    return {**options} if run["target"] == target else {**options, "target": target}
 
 
 def planted(model: Model, raw: Any, seed: int, target: Any = None) -> Result:

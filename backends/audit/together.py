@@ -34,7 +34,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     """
     found = {name: store.get_document(key) for name, key in request["audits"].items()}
     found = {name: audit for name, audit in found.items() if not audit["withdrawn"]}
-    maps = {name: store.get_result(audit["map"]) for name, audit in found.items()}
+    maps = _maps(request["audits"], found, store)
     step(0.2)
     order = ranked(found)
     drawn = {name: coarse(maps[name]) for name in order}
@@ -50,6 +50,20 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     step(1.0)
     table = [_row(rank, name, found[name], located.get(name, {})) for rank, name in enumerate(order, 1)]
     return {"table": table, "agreement": alike, "located": located, "problem": problem, "model": request["model"]}
+
+
+def _maps(keys: Mapping[str, str], found: Mapping[str, Any], store: Store) -> dict[str, Result]:
+    """The map of each audit. One that is no longer kept takes its audit with it, so that both are made again."""
+    maps, gone = {}, []
+    for name, audit in found.items():
+        try:
+            maps[name] = store.get_result(audit["map"])
+        except Refused:
+            store.forget(keys[name])
+            gone.append(name)
+    if gone:
+        raise Refused(f"the maps of {', '.join(gone)} are no longer kept here; open the page again to make them anew")
+    return maps
 
 
 def _row(rank: int, name: str, audit: Mapping[str, Any], located: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,16 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from backends.methods._base import Step, no_step
 from backends.models._base import Batch, Model
 from backends.results import Result
 
 
-def explained(model: Model, result: Result, raw: Mapping[str, Any], target: Any) -> np.ndarray:
-    """The map of `result`'s method and options, of `raw`."""
+def explained(model: Model, result: Result, raw: Mapping[str, Any], target: Any, step: Step = no_step) -> np.ndarray:
+    """The map of `result`'s method and options, of `raw`; of `step` only that it may stop it."""
     import backends
 
     options = result.request.get("options", {})
-    return backends.run(model, result.method, raw, target=target, **options).arrays["attribution"]
+    made = backends.run(model, result.method, raw, target=target, step=lambda fraction: step(0.0), **options)
+    return made.arrays["attribution"]
 
 
 def nudged(model: Model, batch: Batch, features: Tensor) -> Model:

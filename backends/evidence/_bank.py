@@ -7,7 +7,6 @@ testing harder only adds forwards.
 from __future__ import annotations
 
 import hashlib
-import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -136,7 +135,9 @@ class Bank:
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 3))
 
 
-_banks: weakref.WeakKeyDictionary[Model, OrderedDict[tuple, Bank]] = weakref.WeakKeyDictionary()
+def banks(model: Model) -> OrderedDict[tuple, Bank]:
+    """The banks kept for a model: on the model itself, which they refer to, so that they go when it goes."""
+    return vars(model).setdefault("_banks", OrderedDict())
 
 
 def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
@@ -144,7 +145,7 @@ def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
 
     The answer to the entire input is computed each time, so that a network whose weights changed gets a new bank.
     """
-    kept = _banks.setdefault(hiding.model, OrderedDict())
+    kept = banks(hiding.model)
     nothing = places.hidden(np.zeros((1, places.count), bool))
     whole = hiding.answers(nothing)[0]
     content = hiding.present.detach().cpu().contiguous().numpy().tobytes()
@@ -152,7 +153,7 @@ def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
     found = kept.get(key)
     if found is None or not np.allclose(found.whole, whole, rtol=1e-4, atol=1e-5, equal_nan=True):
         found = Bank(hiding, places, seed, whole)
-    found.hiding = hiding  # its progress and count are of this call
+    found.hiding, found.places = hiding, places  # progress and count are of this call, and so is how the text is spaced
     kept[key] = found
     kept.move_to_end(key)
     while len(kept) > KEPT:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backends import registry
 from backends.errors import Refused
 from backends.evidence import bank_correlation, completeness, curves, hiding, randomisation, replacement
 from backends.evidence._bank import Bank, bank
@@ -48,8 +49,8 @@ def make(
         one = made.bank(kind or kinds[0])
         step(0.5)
         lines = made.lines(one, values, [k for k in kinds if k != one.hiding.kind], result.signed)
-        if effort > 1:
-            lines.append(randomisation.line(model, batch, result, wanted))
+        if effort > 1 and result.method in registry.entries("methods"):  # a map from elsewhere cannot be made again
+            lines.append(randomisation.line(model, batch, result, wanted, step))
         else:
             lines += [line for line in [completeness.line(float(attribution.sum()), result.facts)] if line]
     verdict, rule = decide(lines, told(one), "picture" if places.pictured else "text")
@@ -164,6 +165,8 @@ def decide(lines: Sequence[Line], silent: str = "", kind: str = "picture") -> tu
             "speaks for the answer or against it (“hiding”)."
         )
     but = _but(found.get("stand-in"))
+    if first.verdict == CANNOT and first.value is None:
+        return CANNOT, f"Cannot tell (“{first.name}”): {first.sentence[:1].lower()}{first.sentence[1:]}"
     if first.verdict == CANNOT:
         return CANNOT, f"Cannot tell: “{first.name}” is too close to call{_nearly(first)}; test harder."
     word = "Holds" if first.verdict == HOLDS else "Fails"

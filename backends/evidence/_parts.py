@@ -14,6 +14,8 @@ from backends.evidence._places import Places
 from backends.evidence._replacing import Hiding, replacements
 from backends.models._base import Model
 
+MOST = 200
+"""Words of a text that are parts by themselves; of a longer one, stretches of neighbouring words are."""
 SQUARES = 8
 """Squares along the longer side of a picture."""
 
@@ -46,7 +48,7 @@ def parts(model: Model, raw: Any, target: Any = None, replacement: str = "", see
 
 
 def _words(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Tokens without a space between them belong to one word; punctuation stays by itself."""
+    """Tokens without a space between them belong to one word; punctuation stays by itself. At most `MOST` parts."""
     batch = places.batch
     spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
     group: list[int] = []
@@ -56,6 +58,7 @@ def _words(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
         group.append(group[-1] if joined and group else (group[-1] + 1 if group else 0))
         last = end
     number = np.array(group)
+    number //= max(-(-int(number.max(initial=-1) + 1) // MOST), 1)
     edges = [[spans[i] for i in np.flatnonzero(number == g)] for g in range(number.max(initial=-1) + 1)]
     names = tuple(batch.text[int(of[0][0]) : int(of[-1][1])].strip() for of in edges)
     return np.arange(len(edges))[:, None] == number[None], names
@@ -72,7 +75,7 @@ def _squares(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
 
 def tried(made: Parts, rate: float = trial.RATE, least: float = trial.LEAST) -> trial.Trial:
     """Which parts matter at all, and by how much: see `trial`."""
-    count = max(trial.TRIALS * len(made.groups), len(made.groups) + 20)
+    count = max(trial.TRIALS * len(made.groups), 2 * len(made.groups) + 20)
     hidden = trial.design(len(made.groups), count, made.bank.seed)
     change = float(made.bank.whole[0] - made.answers(np.ones((1, len(made.groups)), bool))[0, 0])
     return trial.trial(hidden, made.answers(hidden)[:, 0], change, rate, least)
@@ -84,7 +87,11 @@ def smallest(made: Parts, effect: np.ndarray | None = None) -> dict[str, Any]:
     `effect` (part,) orders what is tried, by default that of a trial. Raises `Refused` where no other answer could win.
     """
     if not np.isfinite(made.bank.whole[2]):
+        if made.bank.hiding.target.kind == "sequence":
+            raise Refused("what is explained is a text of several tokens: there is no one other answer to flip to")
         raise Refused("this model's answer is a number, not a choice: there is no other answer to flip to")
+    if made.bank.whole[2] <= 0 and made.bank.hiding.target.kind == "pair":
+        raise Refused("the first of the two answers is behind the second already; explain the second against the first")
     if made.bank.whole[2] <= 0:
         raise Refused("the model does not give this answer in the first place; explain the answer that it gives")
     order = tried(made).effect if effect is None else effect

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from backends.evidence._bank import Bank
-from backends.evidence._controls import copies, rank
+from backends.evidence._controls import copies, rank, spread
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
 
 STRICT, LOOSE = 0.01, 0.2
@@ -63,7 +63,7 @@ def _of_picture(bank: Bank, values: np.ndarray) -> Line:
         f"In {len(bank.hidden)} trials that hid random parts, the map foresaw where the answer would fall better than "
         f"{_better(p, control)} of {len(control)} rotated, flipped and shifted copies of itself."
     )
-    return Line("random parts", found, _bounds(control), verdict, sentence, {"p": p, "copies": len(control)})
+    return Line("random parts", found, spread(control), verdict, sentence, {"p": p, "copies": len(control)})
 
 
 def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
@@ -77,12 +77,8 @@ def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
         f"{found:.0%} of the most important word, more than in {_better(p, control)} of {len(control)} reshuffled "
         "copies of the map."
     )
-    return Line("random parts", float(found), _bounds(control), verdict, sentence, {"p": p, "copies": len(control)})
+    return Line("random parts", float(found), spread(control), verdict, sentence, {"p": p, "copies": len(control)})
 
 
 def _better(p: float, control: np.ndarray) -> int:
     return round((1 - p) * (len(control) + 1))
-
-
-def _bounds(control: np.ndarray) -> tuple[float, float] | None:
-    return (float(np.quantile(control, 0.05)), float(np.quantile(control, 0.95))) if len(control) else None

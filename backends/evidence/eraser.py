@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backends.evidence._bank import Bank
-from backends.evidence._controls import copies, rank
+from backends.evidence._controls import copies, rank, spread
 from backends.evidence.hiding import measure
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
@@ -28,7 +28,7 @@ def eraser(bank: Bank, values: np.ndarray, control: int = 8) -> dict[str, dict[s
         means = lost[:, i].mean(1)
         made[name] = {
             "value": float(means[0]), "by_share": lost[0, i].tolist(), "p": rank(sign * means[0], sign * means[1:]),
-            "control": [float(b) for b in np.quantile(means[1:], (0.05, 0.95))] if len(others) else None,
+            "control": spread(means[1:]),
         }  # fmt: skip
     return made
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backends.evidence._bank import Bank
-from backends.evidence._controls import copies, rank
+from backends.evidence._controls import copies, rank, spread
 
 
 def infidelity(
@@ -34,5 +34,4 @@ def against_copies(bank: Bank, values: np.ndarray) -> dict[str, Any]:
     """The scaled infidelity as a share of the mean squared drop, with its control from copies of the map."""
     maps = np.concatenate([values[None], copies(values, bank.places.shape, bank.seed)])
     found = infidelity(bank.hidden, bank.drops, maps, least=0.0) / max(float((bank.drops**2).mean()), 1e-12)
-    low, high = np.quantile(found[1:], (0.05, 0.95))
-    return {"value": float(found[0]), "control": [float(low), float(high)], "p": rank(-float(found[0]), -found[1:])}
+    return {"value": float(found[0]), "control": spread(found[1:]), "p": rank(-float(found[0]), -found[1:])}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.evidence._controls import copies, rank
+from backends.evidence._controls import copies, rank, spread
 
 NUMBERS = "pointing", "mass inside", "intersection over union", "rank accuracy"
 
@@ -32,8 +32,11 @@ def _mass(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
 
 def _rank_accuracy(maps: np.ndarray, region: np.ndarray) -> np.ndarray:
     """The share of as many brightest places as the region has that lie inside."""
-    top = np.argsort(-maps, 1, kind="stable")[:, : region.sum()]
-    return region[top].mean(1)
+    count = int(region.sum())
+    least = -np.partition(-maps, count - 1, 1)[:, count - 1 : count]  # of the brightest; what equals it shares the rest
+    above, level = maps > least, maps == least
+    share = (count - above.sum(1)) / level.sum(1)
+    return ((above & region).sum(1) + share * (level & region).sum(1)) / count
 
 
 def numbers(maps: np.ndarray, region: np.ndarray) -> dict[str, np.ndarray]:
@@ -44,7 +47,10 @@ def numbers(maps: np.ndarray, region: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def localisation(attribution: np.ndarray, region: np.ndarray, seed: int = 0) -> dict[str, dict[str, Any]]:
-    """Each number of a map with its control: {name: {"value", "control": [5 %, 95 %], "p"}}. Raises `Refused`."""
+    """Each number of a map with its control: {name: {"value", "control": [5 %, 95 %], "p"}}.
+
+    A flat map has no copies, so its control is None. Raises `Refused`.
+    """
     if attribution.shape != region.shape:
         raise Refused(f"the region is {region.shape} but the map is {attribution.shape}: draw it on the same picture")
     inside = np.asarray(region, bool).ravel()
@@ -54,8 +60,5 @@ def localisation(attribution: np.ndarray, region: np.ndarray, seed: int = 0) -> 
     maps = np.concatenate([values[None], copies(values, attribution.shape, seed)])
     made = {}
     for name, found in numbers(maps, inside).items():
-        low, high = np.quantile(found[1:], (0.05, 0.95))
-        made[name] = {
-            "value": float(found[0]), "control": [float(low), float(high)], "p": rank(float(found[0]), found[1:]),
-        }  # fmt: skip
+        made[name] = {"value": float(found[0]), "control": spread(found[1:]), "p": rank(float(found[0]), found[1:])}
     return made

@@ -2,7 +2,7 @@
 
 A counterfactual: hide these words and the answer is another one. Candidates are ordered by what the bank says of each
 part, added until the answer flips, and each is put back if the answer stays flipped without it. So no part of the set
-can be spared; that no other set is smaller is only known for sets of one and two parts, which are tried.
+can be spared. Every part is tried alone, and the strongest six in pairs; of larger sets another may be as small.
 After FRED (minimal rationales of at most ten words, ε = 0.15) with the bank as the screen.
 """
 
@@ -18,6 +18,8 @@ import numpy as np
 Answers = Callable[[np.ndarray], np.ndarray]
 """From what is hidden (N, part) bool to how far the target is ahead of the best other answer (N,); below 0 it lost."""
 MOST = 10
+ALONE = 128
+"""Parts that are tried alone at most, the strongest first."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _search(effect: np.ndarray, answers: Answers, most: int) -> MinimalSet:
         return answers(hidden)
 
     promising = [int(i) for i in order[:most]]
-    small: list[tuple[int, ...]] = [(i,) for i in promising]
+    small: list[tuple[int, ...]] = [(int(i),) for i in order[:ALONE]]
     small += combinations(promising[:6], 2)
     margins = ask(small)
     for size in (1, 2):

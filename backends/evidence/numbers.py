@@ -86,8 +86,7 @@ def _by_curves(bank: Any, values: Any) -> list[Number]:
 def _infidelity(bank: Any, values: Any) -> Number:
     about = infidelity.against_copies(bank, values)
     what = "how far what a mask removes of the map is from what it costs; copies of the map"
-    low, high = about["control"]
-    return Number("infidelity", about["value"], "of the mean squared fall", "lower", (low, high), about["p"], what)
+    return Number("infidelity", about["value"], "of the mean squared fall", "lower", about["control"], about["p"], what)
 
 
 def _by_words(bank: Any, values: Any) -> list[Number]:
@@ -98,6 +97,5 @@ def _by_words(bank: Any, values: Any) -> list[Number]:
     made = []
     for name, about in eraser.eraser(bank, values).items():
         better, what = said[name]
-        control = tuple(about["control"]) if about["control"] else None
-        made.append(Number(name, about["value"], "probability", better, control, about["p"], what))
+        made.append(Number(name, about["value"], "probability", better, about["control"], about["p"], what))
     return made

@@ -15,7 +15,7 @@ import numpy as np
 
 from backends import contrast
 from backends.errors import Refused
-from backends.evidence._controls import rank
+from backends.evidence._controls import rank, spread
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, OWN, Line, Receipt, number
 from backends.models._base import Model
 from backends.results import Result
@@ -145,7 +145,7 @@ def lines_of(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[Li
         f"{number(found)} like this one (1 is the same), more than {round((1 - p) * (len(control) + 1))} of "
         f"{len(control)} copies whose cells or columns changed places."
     )
-    bounds = tuple(float(b) for b in np.quantile(control, (0.05, 0.95))) if len(control) else None
+    bounds = spread(control)
     first = Line("another corruption", found, bounds, verdict, said, {"p": p, "columns": len(columns)})  # type: ignore[arg-type]
     return [first, _strongest(mine, rest)]
 

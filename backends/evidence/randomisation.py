@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.evidence import _again
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
 from backends.evidence.agreement import similarity
+from backends.methods._base import Step, no_step
 from backends.models._base import Batch, Model
 from backends.results import Result
 
@@ -25,28 +26,33 @@ _kept: weakref.WeakKeyDictionary[Model, Model] = weakref.WeakKeyDictionary()
 
 def unknowing(model: Model) -> Model:
     """The network with shuffled weights; one for each model, kept while that is."""
-    if model not in _kept:
-        _kept[model] = _again.shuffled(model)
-    return _kept[model]
+    with model.lock:  # nobody's hooks are on the network while it is copied
+        if model not in _kept:
+            _kept[model] = _again.shuffled(model)
+        return _kept[model]
 
 
-def line(model: Model, batch: Batch, result: Result, target: Any) -> Line:
+def line(model: Model, batch: Batch, result: Result, target: Any, step: Step = no_step) -> Line:
     """The map against that of shuffled weights; costs two explanations."""
     own = result.arrays["attribution"]
     try:
-        blind = _again.explained(unknowing(model), result, batch.raw, target)
+        blind = _again.explained(unknowing(model), result, batch.raw, target, step)
+    except Unsettled:
+        raise
     except Refused as refused:  # it hangs on the weights so much that other weights give no map at all
         return Line("weights", None, None, CANNOT, f"With shuffled weights there is no map at all: {refused}", {})
-    return judged(own, blind, _again.explained(model, result, _again.another(batch), target))
+    return judged(own, blind, _again.explained(model, result, _again.another(batch), target, step))
 
 
 def judged(own: np.ndarray, blind: np.ndarray, elsewhere: np.ndarray) -> Line:
     """How alike a map and that of shuffled weights are, beside the map of another input."""
+    if not np.isfinite(blind).all():
+        return Line("weights", None, None, CANNOT, "With shuffled weights the map has no finite numbers.", {})
     same = abs(similarity(own, blind))
     chance = abs(similarity(own, elsewhere)) if elsewhere.shape == own.shape else 0.0
     verdict = FAILS if same >= ALIKE else HOLDS if same <= max(chance, 0.5) else CANNOT
     sentence = (
         f"With the network's weights shuffled, so that it knows nothing, the map is still {same:.2f} like this one "
-        f"(1 is the same); the maps of two different inputs are {chance:.2f} alike."
+        f"(1 is the same, or its opposite); the maps of two different inputs are {chance:.2f} alike."
     )
-    return Line("weights", same, (0.0, max(chance, 0.5)), verdict, sentence, {"finite": bool(np.isfinite(blind).all())})
+    return Line("weights", same, (0.0, max(chance, 0.5)), verdict, sentence, {})

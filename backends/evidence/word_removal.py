@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.evidence._controls import orders, rank
+from backends.evidence._controls import orders, rank, spread
 from backends.evidence._places import brightest
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line, Receipt
 from backends.models._base import Model
@@ -131,9 +131,8 @@ def lines_of(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: str,
             f"Drawn again without “{word}”, the picture changes by {here:.0f} of 255 grey levels where its map is "
             f"brightest; other parts as large change by {np.median(elsewhere):.0f}."
         )
-    bounds = tuple(float(b) for b in np.quantile(elsewhere, (0.05, 0.95))) if len(copies) else None
     about = {"p": beyond, "copies": len(copies), "most": float(moved.max())}
-    made = [Line("without it", here, bounds, first, said, about)]  # type: ignore[arg-type]
+    made = [Line("without it", here, spread(elsewhere), first, said, about)]
     made.append(_whole(heat, moved, order, first == CANNOT))
     there = float(other.ravel()[part].mean())
     kind = CANNOT if here < SEEN else HOLDS if there <= here / 2 else FAILS if there >= here else CANNOT
@@ -153,8 +152,7 @@ def _whole(heat: np.ndarray, moved: np.ndarray, order: np.ndarray, open_: bool) 
         f"The whole map goes with the change of the picture better than {round((1 - p) * len(found))} of "
         f"{len(order)} rotated, flipped and shifted copies of itself."
     )
-    bounds = tuple(float(b) for b in np.quantile(found[1:], (0.05, 0.95)))
-    return Line("whole map", float(found[0]), bounds, verdict, said, {"p": p})  # type: ignore[arg-type]
+    return Line("whole map", float(found[0]), spread(found[1:]), verdict, said, {"p": p})
 
 
 def decide(lines: list[Line]) -> tuple[str, str]:

@@ -67,3 +67,10 @@ def test_a_speckled_map_is_seen_as_the_tests_read_it(client: FlaskClient, engine
     blurred = audits.seen(Result("x", {"attribution": values}, {"attribution": ("height", "width")}))
     np.testing.assert_allclose(blurred.arrays["attribution"], _places.seen(values), atol=1e-6)
     assert audits.SOFT == _places.SOFT
+
+
+def test_what_has_no_map_or_no_table_is_missing(client: FlaskClient, engine: FakeEngine) -> None:
+    engine.store.put_result("12" * 32, Result("x", {"other": np.ones(3)}, {"other": ("token",)}))
+    engine.store.put_document("34" * 32, {"table": ["no row"]})
+    for path in (f"{'12' * 32}/map", f"{'56' * 32}/map", f"{'34' * 32}/csv", f"{'34' * 32}/json"):
+        assert client.get(f"/audits/{path}").status_code == 404, path

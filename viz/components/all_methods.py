@@ -184,7 +184,7 @@ def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dic
         return {}
     there = sorted(workbench.offered(card, QUESTION), key=registry.runs)
     runs = {method: workbench.run_request(card, given, method, {}, aim) for method in there}
-    return {method: {**run, "job": "audit", "receipt": dict(options)} for method, run in runs.items()}
+    return {m: {**run, "job": "audit", "receipt": receipt_options.of_run(run, options, aim)} for m, run in runs.items()}
 
 
 def together_request(card: Any, answers: Any, asked: Any, region: Any) -> dict[str, Any]:
@@ -222,7 +222,8 @@ def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> No
         said = summary(engine, found, why, asked, card, told)
         body = table(engine, found, (comparison or {}).get("located", {}), asked, card, given, aim)
         key = (together or {}).get("keys", {}).get("together", "")
-        return said, body, ending(found, comparison, key), *withheld(card, found, why)
+        lost = (together or {}).get("sentences", {}).get("together", "")
+        return said, body, ending(found, comparison, key, lost), *withheld(card, found, why)
 
 
 def read(engine: Engine, answers: Any) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
@@ -315,7 +316,7 @@ def table(
 
 def address(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, request: Mapping[str, Any]) -> str:
     """The link to the method's map on the attribution page, with this receipt."""
-    kept = {name: value for name, value in request["receipt"].items() if name != "seed"}
+    kept = {name: value for name, value in request["receipt"].items() if name not in ("seed", "target")}
     method = request["method"]
     params = workbench.link_params(card, given, aim)
     return query.link("/attribution", **params, methods=method, receipt={method: kept})
@@ -364,10 +365,11 @@ def places(located: Mapping[str, Any]) -> html.Div:
     )
     said = [html.Span(points, className="located")]
     for name, words in LOCATED.items():
-        low, high = located[name]["control"]
+        ends = located[name]["control"]
+        reached = f" ({ends[0]:.2f}–{ends[1]:.2f})" if ends else " (this map is flat)"
         said.append(
             html.Span(
-                [f"{words} ", html.B(f"{located[name]['value']:.2f}"), html.Span(f" ({low:.2f}–{high:.2f})")],
+                [f"{words} ", html.B(f"{located[name]['value']:.2f}"), html.Span(reached)],
                 className="located" + (" located-chance" if located[name]["p"] > method_agreement.CHANCE else ""),
                 title="in brackets: what copies of this map reach",
             )
@@ -404,11 +406,11 @@ def words(result: Result, label: str, truth: Sequence[tuple[int, int, str]] = ()
     return html.Div(pieces, className="coloured-text small", role="img", **{"aria-label": label})
 
 
-def ending(found: Mapping[str, Any], comparison: Mapping[str, Any] | None, key: str) -> list[Any]:
+def ending(found: Mapping[str, Any], comparison: Mapping[str, Any] | None, key: str, lost: str = "") -> list[Any]:
     """What the colours mean, what could not be compared, and the table to take away."""
     if not found:
         return []
-    problem = (comparison or {}).get("problem", "")
+    problem = (comparison or {}).get("problem", "") or ("" if lost == CANCELLED else lost)
     runs = "The first method tested pays for the trials with hidden parts; the others use the same ones."
     return [
         html.P(f"{SCALES} {runs}", className="hint mt-2"),

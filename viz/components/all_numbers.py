@@ -89,7 +89,7 @@ def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str,
     if not receipt_options.ready(card, given) or method not in workbench.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
-    return {"numbers": {**run, "job": "numbers", "receipt": dict(options)}}
+    return {"numbers": {**run, "job": "numbers", "receipt": receipt_options.of_run(run, options, aim)}}
 
 
 def shown(document: Mapping[str, Any], key: str) -> list[Any]:

@@ -28,6 +28,7 @@ RATES = {"0.01": "1 in 100", "0.05": "5 in 100", "0.1": "10 in 100", "0.2": "20 
 LEASTS = {"0": "any effect", "0.02": "2 %", "0.05": "5 %", "0.1": "10 %", "0.2": "20 %"}
 """The least effects offered, as shares of what hiding everything changes."""
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+OF_BOTH = " of the two"
 STRONGEST = 0.75
 """The opacity of the strongest square."""
 READING = (
@@ -152,8 +153,12 @@ def read(engine: Engine, answers: Any) -> tuple[Result | None, str, str]:
 
 
 def noun(result: Result, count: int) -> str:
-    """Words or squares, as many as there are."""
-    return ("word" if "span" in result.arrays else "square") + ("" if count == 1 else "s")
+    """Words or squares, as many as there are; of a long text, stretches of words."""
+    if "span" not in result.arrays:
+        return "square" if count == 1 else "squares"
+    if any(len(name.split()) > 1 for name in result.labels["part"]):
+        return "stretch" if count == 1 else "stretches"
+    return "word" if count == 1 else "words"
 
 
 def counted(result: Result, count: int) -> str:
@@ -179,9 +184,9 @@ def said(result: Result) -> list[Any]:
         html.P(
             [
                 html.B(mattering(result, int((found & (effect > 0)).sum()), against)),
-                f": hiding {'each' if found.any() else 'none'} moves the score by more than {_value(facts['least'])} "
-                f"({result.unit}), and of all that are called so at most {100 * facts['rate']:g} in 100 may be so by "
-                "luck.",
+                f": {'hiding each moves' if found.any() else 'none was found to move'} the score by more than "
+                f"{_value(facts['least'])} ({result.unit}), and of all that are called so at most "
+                f"{100 * facts['rate']:g} in 100 may be so by luck.",
             ],
             className="score",
         ),
@@ -217,48 +222,58 @@ def flip_sentence(result: Result) -> list[Any]:
             if count > 1
             else f"the {noun(result, 1)} that moves it most"
         )
+        still = f"“{first(result)}” stays ahead" if paired(result) else f"the model still answers “{first(result)}”"
         return [
-            html.B("Nothing small turns this answer. "),
-            f"Even with {what} hidden{f' ({names})' if names else ''} the model still answers "
-            f"“{first(result)}” ({percent(about['probability'])}).",
+            html.B("Nothing small was found that turns this answer. "),
+            f"Even with {what} hidden{f' ({names})' if names else ''} {still} ({percent(about['probability'])}"
+            f"{OF_BOTH if paired(result) else ''}).",
         ]
     these = f"this {noun(result, 1)}" if count == 1 else f"these {counted(result, count)}"
     falls = f"; “{first(result)}” falls from {percent(before)} to {percent(about['probability'])}" if before else ""
+    other = html.Mark(f"“{visible(about['other'], 60)}”")
+    becomes = (
+        [" and ", other, f" is ahead of “{first(result)}”"] if paired(result) else [" and the answer becomes ", other]
+    )
     return [
-        html.B([f"Hide {these}", f", {names}," if names else "", " and the answer becomes ",
-                html.Mark(f"“{visible(about['other'], 60)}”")]),
-        f" ({percent(about['other_probability'])}{falls}).",
-    ]  # fmt: skip
+        html.B([f"Hide {these}", f", {names}," if names else "", *becomes]),
+        f" ({percent(about['other_probability'])}{falls}{OF_BOTH if paired(result) else ''}).",
+    ]
 
 
 def suffice_sentence(result: Result) -> list[Any]:
     """These alone keep the answer."""
     if "empty" in result.facts:
+        still = f"“{first(result)}” is ahead" if paired(result) else f"the model answers “{first(result)}”"
         return [
             html.B("Nothing is needed for this answer. "),
-            f"Even with everything hidden the model answers “{first(result)}” "
-            f"({percent(result.facts['empty']['probability'])}), so no {noun(result, 1)} suffices by itself.",
+            f"Even with everything hidden {still} ({percent(result.facts['empty']['probability'])}"
+            f"{OF_BOTH if paired(result) else ''}), so no {noun(result, 1)} suffices by itself.",
         ]
     about = result.facts["suffices"]
     count, names = len(about["parts"]), quoted(result, about["names"])
     if not about["flips"]:
         return [
-            html.B(f"No {NUMBERS[10]} {noun(result, 2)} alone keep this answer. "),
+            html.B(f"No few {noun(result, 2)} were found that alone keep this answer. "),
             f"With all but the {counted(result, count)} that speak for it most hidden, “{first(result)}” has "
             f"{percent(about['probability'])}.",
         ]
     these = f"This {noun(result, 1)} alone" if count == 1 else f"These {counted(result, count)} alone"
     keep = "keeps" if count == 1 else "keep"
+    still = f"“{first(result)}” stays ahead" if paired(result) else f"the model still says “{first(result)}”"
     return [
         html.B([these, f", {names}," if names else "", f" {keep} the answer"]),
-        f": with everything else hidden the model still says “{first(result)}” ({percent(about['probability'])}).",
+        f": with everything else hidden {still} ({percent(about['probability'])}{OF_BOTH if paired(result) else ''}).",
     ]
+
+
+def paired(result: Result) -> bool:
+    """Whether one answer is compared with another, so that a third may be the model's own."""
+    return isinstance(result.request.get("target"), list)
 
 
 def first(result: Result) -> str:
     """The answer that is explained; of a pair its first side."""
-    target = result.request.get("target")
-    return visible(target[0] if isinstance(target, list) else result.target, 60)
+    return visible(result.request["target"][0] if paired(result) else result.target, 60)
 
 
 def sets(result: Result, key: str) -> list[Any]:
@@ -269,7 +284,7 @@ def sets(result: Result, key: str) -> list[Any]:
     cards.append(_set_card(result, key, suffice_sentence(result), "suffices"))
     hint = (
         "Found by adding the strongest first, then putting back whatever can be spared, each verified by asking the "
-        "model. Of one and two parts none smaller exists; of more, another set may be as small."
+        "model. Each was tried alone, and the strongest six in pairs; another set may be as small."
     )
     return [html.H2("Which few decide?"), html.Div(cards, className="deciding-sets"), html.P(hint, className="hint")]
 

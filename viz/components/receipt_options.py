@@ -93,6 +93,11 @@ def options(card: Any, standin: Any, effort: Any) -> dict[str, Any]:
     return receipt.clean({"replacement": standin, "effort": hard}, receipt.stand_ins(card))
 
 
+def of_run(run: Mapping[str, Any], options: Mapping[str, Any], aim: Any) -> dict[str, Any]:
+    """The options for the map of `run`: one that is the same for every answer is tested with the answer chosen."""
+    return {**options} if run["target"] == aim else {**options, "target": aim}
+
+
 def link_of(card: Mapping[str, Any], standin: Any, effort: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     first = next(iter(receipt.stand_ins(card)), "")

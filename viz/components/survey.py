@@ -16,9 +16,9 @@ from backends.results import VERSION
 from backends.store import key_of
 from backends.tables import MOST_SWEPT
 from viz import theme
-from viz.components import option_form, query, receipt_options, sweep, workbench
+from viz.components import option_form, query, receipt, receipt_options, sweep, workbench
 from viz.components.jobs import CANCELLED, Slot, in_words
-from viz.components.receipt_options import PAGE, part, select
+from viz.components.receipt_options import EFFORTS, PAGE, part, select
 from viz.figures import verdicts
 
 SURVEY = Slot(PAGE, "survey", "Testing row by row", tell=False)
@@ -202,7 +202,7 @@ def _register_job(app: Dash, engine: Engine, bench: workbench.Workbench) -> None
         Output(part("survey-linked"), "data"),
         Input(part("survey-run"), "n_clicks"),
         Input(part("data-of"), "data"),
-        State(bench.card, "data"),
+        Input(bench.card, "data"),
         State(part("labelled"), "value"),
         State(part("rows"), "value"),
         State(part("row-aim"), "value"),
@@ -216,13 +216,22 @@ def _register_job(app: Dash, engine: Engine, bench: workbench.Workbench) -> None
     def run(_clicks, table, card, labelled, many, aim, tests, standin, effort, linked, before):  # type: ignore[no-untyped-def]
         pressed = part("survey-run") in set(ctx.triggered_prop_ids.values())
         if not card or not table or not (pressed or linked):
-            return {} if before else no_update, [], no_update
+            return no_update if is_of(before, card, table) else {}, [], no_update
         try:
             options = receipt_options.options(card, standin, effort)
             request = survey_request(card, table, labelled, many, aim, tests or [], options)
         except Refused as refused:
             return {}, workbench.alert(str(refused)), False
         return {"survey": request}, [], False
+
+
+def is_of(asked: Any, card: Any, table: Any) -> bool:
+    """Whether what was asked for, if anything, is about this model and this table."""
+    request = (asked or {}).get("survey")
+    if not request:
+        return True
+    named = card and (request["model"], request["revision"]) == (card["name"], card["revision"])
+    return bool(named and table and request["data"] == table["id"])
 
 
 def survey_request(
@@ -279,7 +288,8 @@ def _register_found(app: Dash, engine: Engine) -> None:
             return no_update, no_update, "d-none", workbench.alert(in_words(why)) if why else [], [], []
         figure = verdicts.bars(found["table"], titles(found["table"]), bool(dark))
         style = {"height": f"{figure.layout.height}px"}
-        return figure, style, "figure-box", said(found, why, bool(key)), table(found["table"]), ending(found, key)
+        told = [*said(found, why, bool(key)), html.P(tested_how(asked), className="hint")]
+        return figure, style, "figure-box", told, table(found["table"]), ending(found, key)
 
 
 def partial(engine: Engine, asked: Any) -> dict[str, Any] | None:
@@ -308,6 +318,27 @@ def read(engine: Engine, answers: Any, so_far: Any, asked: Any) -> tuple[dict[st
     return (so_far if here else None), "", why
 
 
+def leading(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Which method holds most often, or which several do; or that none ever does."""
+    best = max(rows, key=lambda row: row["rate"])
+    if not best["holds"]:
+        return [html.B("No method's map held"), f" on any of {_rows(best['rows'])}."]
+    names = [titles([row])[row["method"]] for row in rows if row["rate"] == best["rate"]]
+    first = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    hold = "holds" if len(names) == 1 else "hold"
+    return [html.B(first), f" {hold} most often: in {best['holds']} of {_rows(best['rows'])} ({_share(best)})."]
+
+
+def tested_how(asked: Any) -> str:
+    """On which model, with what in the place of hidden parts, and how hard was tested; whatever is picked by now."""
+    request = (asked or {}).get("survey")
+    if not request:
+        return ""
+    options = request["receipt"]
+    stand_in = receipt.WORDS.get(options["replacement"], options["replacement"])
+    return f"{request['model']}; hidden parts became {stand_in}; tested {EFFORTS[str(options['effort'])]}."
+
+
 def titles(table: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """What each row is called."""
     return {
@@ -321,16 +352,7 @@ def said(found: Mapping[str, Any], why: str, whole: bool) -> list[Any]:
     control = next((row for row in found["table"] if row["method"] == PLANTED and row["rows"]), None)
     parts: list[Any] = []
     if rows:
-        best = max(rows, key=lambda row: row["rate"])
-        parts.append(
-            html.P(
-                [
-                    html.B(titles([best])[best["method"]]),
-                    f" holds most often: in {best['holds']} of {_rows(best['rows'])} ({_share(best)}).",
-                ],
-                className="score",
-            )
-        )
+        parts.append(html.P(leading(rows), className="score"))
     if control:
         holds = control["holds"]
         verdict = "none held" if not holds else f"{holds} held, by luck"

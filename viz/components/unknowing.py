@@ -159,7 +159,7 @@ def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str,
     if method not in workbench.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
-    return {"blind": {**run, "job": "blind", "receipt": dict(options)}}
+    return {"blind": {**run, "job": "blind", "receipt": receipt_options.of_run(run, options, aim)}}
 
 
 def read(engine: Engine, answers: Any) -> tuple[dict[str, Any] | None, dict[str, Result], str]:
@@ -172,6 +172,7 @@ def read(engine: Engine, answers: Any) -> tuple[dict[str, Any] | None, dict[str,
         document = engine.store.get_document(key)
         return document, {name: engine.store.get_result(at) for name, at in document["maps"].items()}, ""
     except Refused as refused:
+        engine.store.forget(key)  # what is asked for again is made again, with its maps
         return None, {}, str(refused)
 
 
@@ -193,7 +194,10 @@ def said(document: Mapping[str, Any]) -> list[Any]:
             [
                 "Alike to the map of shuffled weights: ",
                 html.B(receipt.number(line["value"])),
-                html.Span(f" (rank correlation, 1 is the same{_chance(document['chance'])})", className="hint"),
+                html.Span(
+                    f" (rank correlation, 1 is the same, or its opposite{_chance(document['chance'])})",
+                    className="hint",
+                ),
                 ". ",
                 receipt.mark(line["verdict"]),
             ]

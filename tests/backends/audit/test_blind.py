@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from backends.audit import blind
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
 from backends.evidence import _again
 from backends.evidence.agreement import similarity
+from backends.store import receipt_key
 from tests.backends.audit.asking import Asking
 
 
@@ -37,7 +38,7 @@ def test_the_other_network_explains_the_same_answer(tmp_path: Path, monkeypatch:
     targets: list[Any] = []
     real = _again.explained
     monkeypatch.setattr(
-        _again, "explained", lambda m, r, raw, target: targets.append(target) or real(m, r, raw, target)
+        _again, "explained", lambda m, r, raw, target, step: targets.append(target) or real(m, r, raw, target)
     )
     here.do(here.request("blind", "saliency"))
     assert targets == [2, 2]  # urgent, though none was named
@@ -70,3 +71,30 @@ def test_where_another_input_cannot_be_read_there_is_no_chance_beside(
     made = here.do(here.request("blind", "saliency"))
     assert made["chance"] is None
     assert made["line"]["value"] > 0
+
+
+def test_harder_tests_say_nothing_of_shuffled_weights_for_maps_that_no_method_made(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    harder = {"replacement": "", "effort": 2, "seed": 0}
+    made = here.do(here.request("blind", "saliency", receipt=harder))
+    lines = {name: [line["name"] for line in found["lines"]] for name, found in made["receipts"].items()}
+    assert "weights" in lines["trained"]
+    assert "weights" not in [*lines["shuffled"], *lines["random"]]
+
+
+def test_every_receipt_is_kept_beside_its_map(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    made = here.do(here.request("blind", "saliency"))
+    for name, key in made["maps"].items():
+        assert here.store.get_document(receipt_key(key)) == made["receipts"][name]
+
+
+def test_memory_that_ran_out_is_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+
+    def full(*_args: Any) -> Any:
+        raise Unsettled("memory ran out")
+
+    monkeypatch.setattr(_again, "explained", full)
+    with pytest.raises(Unsettled):
+        here.do(here.request("blind", "saliency"))

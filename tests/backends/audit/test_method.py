@@ -40,7 +40,7 @@ def test_a_row_holds_the_map_its_receipt_and_its_curves(tmp_path: Path) -> None:
 def test_methods_of_one_input_share_one_bank(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
     model = worker.warm.get("bundled/radiograph")
-    _bank._banks.pop(model, None)
+    _bank.banks(model).clear()
     first = here.do(here.request("audit", "saliency"))
     second = here.do(here.request("audit", "grad_cam"))
     assert first["receipt"]["facts"]["forwards"] > 96
@@ -56,6 +56,14 @@ def test_a_method_that_is_not_valid_here_is_withdrawn_with_its_sentence(tmp_path
     assert "DeepLIFT's parts miss the change" in made["withdrawn"]
     named = {k: here.base[k] for k in ("model", "revision", "version")}
     assert here.store.get_document(key_of({"job": "check", **named, "method": "deep_lift"}))["holds"] is False
+
+
+def test_a_map_that_is_the_same_for_all_answers_is_tested_with_the_one_explained(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    made = here.do(here.request("audit", "attention_rollout", receipt={**RECEIPT, "target": "routine"}))
+    assert made["target"] == made["receipt"]["facts"]["target"] == "routine"
+    assert made["curves"]["brightest_first"][0] < 0  # the note is urgent
+    assert not here.store.has(receipt_key(made["map"]))  # beside the map stands what it was asked for
 
 
 def test_what_is_there_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +82,7 @@ def test_progress_never_goes_back_and_a_cancelled_row_stops(tmp_path: Path) -> N
     here.do(here.request("audit", "occlusion"), seen.append)
     assert seen[0] >= 0
     assert max(seen) <= 1
+    assert [s for s in seen if s >= 0.8] == sorted(s for s in seen if s >= 0.8)
 
     def stop(fraction: float) -> None:
         if fraction > 0.5:

@@ -108,3 +108,48 @@ def test_a_cancelled_trial_stops(tmp_path: Path) -> None:
 
     with pytest.raises(Cancelled):
         here.do(here.request("parts", replacement="blur", rate=0.1, least=0.05, seed=3), stop)
+
+
+def test_a_text_with_other_spaces_is_marked_where_its_own_words_stand(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    spaced = Asking(tmp_path, "bundled/triage", raw={"text": "no   fever but      severe    chest pain"})
+    about = {"replacement": "", "rate": 0.1, "least": 0.05, "seed": 0}
+    for asking in (here, spaced):
+        made = asking.do(asking.request("parts", **about))
+        words = [made.facts["text"][a:b] for a, b in made.arrays["span"]]
+        assert words == ["no", "fever", "but", "severe", "chest", "pain"]
+
+
+def test_of_two_answers_the_shares_are_those_of_the_two_alone(tmp_path: Path) -> None:
+    here = Asking(
+        tmp_path, "bundled/triage", raw={"text": "no severe chest pain but fever"}, target=["soon", "routine"]
+    )
+    made = here.do(here.request("parts", replacement="", rate=0.1, least=0.05, seed=0))
+    assert made.facts["probability"] > 0.5
+    flips = made.facts["flips"]
+    assert flips["flips"]
+    assert flips["other"] == "routine"
+    assert flips["probability"] + flips["other_probability"] == pytest.approx(1)
+    assert flips["probability"] < 0.5
+    turned = Asking(
+        tmp_path, "bundled/triage", raw={"text": "no severe chest pain but fever"}, target=["routine", "soon"]
+    )
+    behind = turned.do(turned.request("parts", replacement="", rate=0.1, least=0.05, seed=0))
+    assert "behind the second already" in behind.facts["no_sets"]
+
+
+def test_a_long_text_has_stretches_for_parts() -> None:
+    from backends import worker
+    from backends.evidence import _parts
+
+    model = worker.warm.get("bundled/triage")
+    made = _parts.parts(model, {"text": "fever " * 110})
+    assert len(made.groups) == 110
+    _parts.MOST, before = 50, _parts.MOST
+    try:
+        made = _parts.parts(model, {"text": "fever " * 110})
+    finally:
+        _parts.MOST = before
+    assert len(made.groups) == 37
+    assert made.names[0] == "fever fever fever"
+    assert made.groups.sum(0).tolist() == [1] * 110

@@ -10,7 +10,7 @@ import pytest
 
 from backends import datasets, evidence, registry, tables, worker
 from backends.audit import survey
-from backends.errors import Cancelled, Refused
+from backends.errors import Cancelled, Refused, Unsettled
 from tests.backends.audit.asking import RECEIPT, Asking
 
 
@@ -99,3 +99,25 @@ def test_a_random_map_is_the_same_for_the_same_row_and_knows_nothing(here: Askin
     assert values.shape == (64, 64)
     assert np.abs(np.diff(values, axis=0)).max() < 0.5  # smooth, its largest value being 1
     assert np.abs(values).max() == pytest.approx(1)
+
+
+def test_memory_that_ran_out_is_asked_for_again(here: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: Any, **_options: Any) -> Any:
+        raise Unsettled("memory ran out")
+
+    monkeypatch.setattr(evidence, "receipt", full)
+    with pytest.raises(Unsettled):
+        here.do(request(here, "saliency"))
+
+
+def test_a_map_that_is_the_same_for_all_answers_is_tested_with_the_one_asked_about(here: Asking) -> None:
+    asked = request(here, "attention_rollout", "saliency", rows=[0], aim="class:routine")
+    targets = []
+    real = evidence.receipt
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            evidence, "receipt", lambda *a, **k: targets.append(real(*a, **k).facts["target"]) or real(*a, **k)
+        )
+        here.do(asked)
+    assert set(targets) == {"routine"}
+    assert len(targets) == 3

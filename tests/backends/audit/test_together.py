@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backends.audit import together
 from backends.errors import Refused
@@ -94,3 +95,28 @@ def test_one_map_has_nothing_to_agree_with_and_withdrawn_ones_are_left_out(tmp_p
     assert [row["method"] for row in made["table"]] == ["saliency"]
     assert made["agreement"] is None
     assert made["located"]["saliency"]["rank accuracy"]["value"] > 0
+
+
+def test_a_flat_map_is_compared_like_any_other(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/radiograph", raw={"image": Image.new("RGB", (64, 64))})
+    audits = {}
+    for method in ("integrated_gradients", "saliency"):
+        request = here.request("audit", method)
+        here.do(request)
+        audits[method] = key_of(request)
+    asked = {"job": "together", **here.named, "audits": audits, "region": {"box": [0.2, 0.2, 0.5, 0.5]}}
+    made = here.do(asked)
+    flat = made["located"]["integrated_gradients"]["mass inside"]
+    assert flat["control"] is None
+    assert flat["p"] == 1
+    assert made["located"]["saliency"]["mass inside"]["control"]
+
+
+def test_a_map_that_is_gone_takes_its_audit_with_it(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    request = here.request("audit", "saliency")
+    made = here.do(request)
+    here.store.forget(made["map"])
+    with pytest.raises(Refused, match="the maps of saliency are no longer kept here; open the page again"):
+        here.do({"job": "together", **here.named, "audits": {"saliency": key_of(request)}, "region": None})
+    assert not here.store.has(key_of(request))

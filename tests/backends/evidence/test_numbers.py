@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from backends.errors import Refused
 from backends.evidence import (
@@ -113,6 +114,20 @@ def test_infidelity_is_zero_for_the_exact_map_and_equals_captum() -> None:
     assert infidelity.against_copies(bank, -exact.ravel())["value"] == pytest.approx(1.0)  # captum's would be 0
 
 
+def test_equally_bright_places_are_not_taken_from_the_top() -> None:
+    maps, region = np.zeros((1, 256)), np.zeros(256, bool)
+    maps[0, 204], region[:16] = 1.0, True
+    assert localisation.numbers(maps, region)["rank accuracy"][0] == pytest.approx(15 * 16 / 255 / 16)
+
+
+def test_copies_of_a_long_text_do_not_grow_with_its_square() -> None:
+    from backends.evidence import _controls
+
+    made = _controls.orders((3000,), 0)
+    assert made.shape == (_controls.MOST, 3000)
+    assert (np.sort(made, 1) == np.arange(3000)).all()
+
+
 def test_a_trial_recovers_every_effect() -> None:
     model, weight = linear.text(EFFECTS)
     bank = made(model, {"text": linear.TEXT}, count=1)
@@ -127,11 +142,12 @@ def test_hc3_is_that_of_statsmodels_formula() -> None:
     chance = np.random.default_rng(2)
     hidden, scores = trial.design(4, 40), chance.standard_normal(40)
     found = trial.trial(hidden, scores, change=0.0)
-    x = np.concatenate([np.ones((40, 1)), hidden], 1)
+    x, falls = 2.0 * hidden[::2] - 1, scores[1::2] - scores[::2]
     inverse = np.linalg.inv(x.T @ x)
-    left = scores - x @ inverse @ x.T @ scores
+    left = falls - x @ inverse @ x.T @ falls
     weight = (left / (1 - np.diag(x @ inverse @ x.T))) ** 2
-    assert found.error == pytest.approx(np.sqrt(np.diag(inverse @ x.T @ np.diag(weight) @ x @ inverse))[1:])
+    assert found.error == pytest.approx(np.sqrt(np.diag(inverse @ x.T @ np.diag(weight) @ x @ inverse)))
+    assert found.freedom == 16
 
 
 def test_discoveries_are_those_of_benjamini_and_hochberg() -> None:
@@ -156,9 +172,41 @@ def test_false_discoveries_stay_rare() -> None:
     assert np.mean(share) <= 0.1
 
 
+@pytest.mark.parametrize("kind", ["noise", "three together"])
+def test_any_effect_of_networks_that_ignore_all_is_seldom_found(kind: str) -> None:
+    """The rate is kept with the least effect at 0, and where three parts act together and none by itself."""
+    any_found = []
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        hidden = trial.design(10, 60, seed)
+        signs = np.where(hidden, -1.0, 1.0)
+        scores = chance.standard_normal(60) if kind == "noise" else 3 * signs[:, :3].prod(1) + signs[:, 3:6].prod(1)
+        any_found.append(bool(trial.trial(hidden, scores, 1.0, least=0.0).found.any()))
+    assert np.mean(any_found) <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 200)
+
+
+def test_intervals_hold_what_they_say_and_pairs_that_act_together_widen_none() -> None:
+    """Against the exact mean over all sets: with interactions of two, the error is that of noise alone."""
+    covered, errors = [], []
+    for seed in range(200):
+        chance = np.random.default_rng(seed)
+        hidden = trial.design(8, 48, seed)
+        kept = 1.0 * ~hidden
+        scores = kept @ np.arange(8.0) + 5 * kept[:, 0] * kept[:, 1] + 0.5 * chance.standard_normal(48)
+        found = trial.trial(hidden, scores, 1.0)
+        exact = np.arange(8.0) + np.array([2.5, 2.5, *[0.0] * 6])
+        half = stats.t.ppf(0.975, found.freedom) * found.error
+        covered.append(np.abs(found.effect - exact) <= half)
+        errors.append(found.error)
+    assert 0.92 <= np.mean(covered) <= 0.99
+    assert np.median(errors) < 0.25  # 0.5 · √2 / √24 is 0.14; with the interaction left in it would be 0.5
+
+
 def test_too_few_trials() -> None:
-    with pytest.raises(Refused, match=r"12 trials are too few for 8 parts; take at least 18"):
+    with pytest.raises(Refused, match=r"12 trials are too few for 8 parts; take at least 26"):
         trial.trial(trial.design(8, 12), np.zeros(12), 1.0)
+    with pytest.raises(ValueError, match="followed by the one that hides all else"):
+        trial.trial(np.zeros((40, 8), bool), np.zeros(40), 1.0)
 
 
 def test_the_smallest_set_that_flips() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -111,6 +113,25 @@ def test_testing_harder_draws_more() -> None:
     weight = np.arange(14.0)
     easy = receipt(model, linear.result_of(weight))
     assert easy.facts["samples"] == 12 + _making.SAMPLES["text"]
+    hard = receipt(model, linear.result_of(weight), effort=2)
+    assert hard.facts["samples"] == 2 * easy.facts["samples"]
+    assert hard.facts["forwards"] > easy.facts["samples"]
+
+
+def test_a_map_that_is_bright_everywhere_is_not_sent_to_a_harder_test() -> None:
+    model, image, _ = linear.picture()
+    made = receipt(model, linear.result_of(np.ones(image.shape[:2]), image))
+    assert made.verdict == "cannot tell"
+    assert made.rule.startswith("Cannot tell (“hiding”): the map calls so much of the input important")
+
+
+def test_a_model_goes_with_its_banks() -> None:
+    model, _ = linear.text(WORTH)
+    receipt(model, linear.result_of(np.arange(14.0)))
+    there = weakref.ref(model)
+    del model
+    gc.collect()
+    assert there() is None
 
 
 def test_a_receipt_can_be_cancelled() -> None:

@@ -163,3 +163,22 @@ def test_curves_are_of_the_methods_chosen(chosen: list[str]) -> None:
 def test_the_picture_beneath_the_rectangle_is_the_one_the_model_saw() -> None:
     assert all_methods.seen_picture({"a": audit()}).src == f"/maps/{'aa' * 32}/image"
     assert all_methods.seen_picture({}) == []
+
+
+def test_a_map_that_is_the_same_for_all_answers_is_tested_with_the_one_explained(engine: FakeEngine) -> None:
+    card = {**TRIAGE, "offers": [*TRIAGE["offers"], *registry.method("attention_rollout").needs]}
+    made = all_methods.requests(card, GIVEN, "routine", OPTIONS)
+    assert made["attention_rollout"]["target"] is None
+    assert made["attention_rollout"]["receipt"] == {**OPTIONS, "target": "routine"}
+    assert made["occlusion"]["receipt"] == OPTIONS
+    assert "target" not in all_methods.requests(card, GIVEN, None, OPTIONS)["attention_rollout"]["receipt"]
+    href = all_methods.address(card, GIVEN, "routine", made["attention_rollout"])
+    assert "target%22" not in href
+
+
+def test_a_flat_map_and_a_comparison_that_is_lost_are_told() -> None:
+    flat = {name: {"value": 0.5, "control": None, "p": 1.0} for name in located()}
+    assert "(this map is flat)" in words_of(all_methods.places(flat))
+    told = all_methods.ending({"a": audit()}, None, "", "the maps of a are no longer kept here")
+    assert "no longer kept here" in words_of(told)
+    assert "cancelled" not in words_of(all_methods.ending({"a": audit()}, None, "", "cancelled"))

@@ -48,7 +48,8 @@ def test_the_trial_is_asked_for_with_its_rate_and_its_least_effect() -> None:
         (flip([5, 6], ["but", "severe"]), False, "Hide these two words, “but” and “severe”, and the answer becomes"),
         (flip([1, 2, 3], ["a", "b", "c"]), False, "these three words, “a”, “b” and “c”, and"),
         (flip([1], ["row 1, column 2"]), True, "Hide this square and the answer becomes “routine”"),
-        (flip([1, 2], ["x", "y"], False, 0.6), False, "Nothing small turns this answer. Even with the two words that "
+        (flip([1, 2], ["x", "y"], False, 0.6), False, "Nothing small was found that turns this answer. Even with "
+         "the two words that "
          "move it most hidden (“x” and “y”) the model still answers “urgent” (60.0 %)."),
     ],
 )  # fmt: skip
@@ -62,7 +63,7 @@ def test_what_suffices_in_words() -> None:
         "says “urgent” (98.0 %)."
     )
     none = words_of(deciding.suffice_sentence(result(suffices=flip([1], ["a"], False, 0.3))))
-    assert none.startswith("No ten words alone keep this answer.")
+    assert none.startswith("No few words were found that alone keep this answer.")
     empty = words_of(deciding.suffice_sentence(result(empty={"probability": 0.62})))
     assert "Even with everything hidden the model answers “urgent” (62.0 %)" in empty
 
@@ -79,7 +80,7 @@ def test_how_many_matter_is_said_with_what_it_took() -> None:
     assert "What was hidden became the mask token. 96 trials" in said
     made = result()
     nothing = dataclasses.replace(made, arrays={**made.arrays, "found": np.zeros(8, np.uint8)})
-    assert "No word of 8 matters to “urgent” by itself: hiding none moves" in words_of(deciding.said(nothing)[0])
+    assert "No word of 8 matters to “urgent” by itself: none was found to move" in words_of(deciding.said(nothing)[0])
     assert deciding.mattering(made, 1, 0) == "One word of 8 speaks for “urgent”"
     assert deciding.mattering(made, 0, 1) == "One word of 8 speaks against “urgent”"
     assert deciding.mattering(result(True), 2, 12) == "Two squares of 16 speak for “urgent”, 12 against it"
@@ -160,3 +161,19 @@ def test_no_sets_are_told_and_a_lost_trial_too(engine: FakeEngine) -> None:
 def test_the_link_carries_what_differs() -> None:
     assert deciding.link_of("0.1", "0.05") == {"q": "", "least": ""}
     assert deciding.link_of("0.01", "0.2") == {"q": "0.01", "least": "0.2"}
+
+
+def test_of_two_answers_one_is_ahead_and_the_model_may_give_a_third() -> None:
+    pair = dataclasses.replace(result(), target="a rather than b", request={"target": ["a", "b"]})
+    assert "and “routine” is ahead of “a” (" in words_of(deciding.flip_sentence(pair))
+    assert "of the two)." in words_of(deciding.flip_sentence(pair))
+    assert "with everything else hidden “a” stays ahead" in words_of(deciding.suffice_sentence(pair))
+    empty = dataclasses.replace(pair, facts={**pair.facts, "empty": {"probability": 0.62}})
+    assert "Even with everything hidden “a” is ahead (62.0 % of the two)" in words_of(deciding.suffice_sentence(empty))
+
+
+def test_parts_of_a_long_text_are_stretches() -> None:
+    made = result()
+    long = dataclasses.replace(made, labels={"part": tuple(f"two words {i}" for i in range(8))})
+    assert deciding.counted(long, 2) == "two stretches"
+    assert deciding.noun(long, 1) == "stretch"

@@ -128,3 +128,27 @@ def test_the_link_carries_what_differs(shipped: Path) -> None:
     assert ids["evidence-tests"].value == ["lime", "saliency"]
     assert ids["evidence-labelled"].value == "urgent"
     assert ids["evidence-row-aim"].value == "label"
+
+
+def test_what_was_found_is_of_this_model_and_table_or_goes() -> None:
+    request = {"model": TRIAGE["name"], "revision": TRIAGE["revision"], "data": "ab" * 32}
+    table = {"id": "ab" * 32}
+    assert survey.is_of({}, TRIAGE, table)
+    assert survey.is_of({"survey": request}, TRIAGE, table)
+    assert not survey.is_of({"survey": request}, NAMES, table)
+    assert not survey.is_of({"survey": request}, TRIAGE, {"id": "cd" * 32})
+    assert not survey.is_of({"survey": request}, None, table)
+
+
+def test_who_leads_is_said_of_several_and_of_none() -> None:
+    both = [ROW, {**ROW, "method": "lime"}, {**ROW, "method": "saliency", "rate": 0.1, "holds": 1}]
+    assert words_of(survey.leading(both)).startswith("Occlusion and LIME hold most often: in 8 of 10 rows")
+    none = [{**ROW, "holds": 0, "rate": 0.0}]
+    assert words_of(survey.leading(none)) == "No method's map held on any of 10 rows."
+
+
+def test_how_was_tested_is_said_whatever_is_picked_by_now() -> None:
+    request = {"model": "bundled/triage", "receipt": {"replacement": "mask", "effort": 2}}
+    said = survey.tested_how({"survey": request})
+    assert said == "bundled/triage; hidden parts became the mask token; tested twice as hard."
+    assert survey.tested_how(None) == ""
