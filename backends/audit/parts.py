@@ -11,6 +11,7 @@ import numpy as np
 from backends.errors import Refused
 from backends.evidence import _parts, trial
 from backends.evidence._parts import Parts
+from backends.evidence._receipt import HARDEST
 from backends.methods._base import Step, no_step
 from backends.results import Result
 from backends.store import Store
@@ -32,13 +33,14 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     whole change) and `seed`. Raises `Refused`.
     """
     rate, least = _bounded("rate", request["rate"], *RATES), _bounded("least", request["least"], *LEASTS)
+    effort = int(_bounded("effort", request.get("effort", 1), 1, HARDEST))
     start = time.perf_counter()
     counting = _Counting(step)
     raw, asked = store.get_input(request["input"]), (request["target"], request["replacement"], request["seed"])
     with model.lock:
         made = _parts.parts(model, raw, *asked, step=counting)
-        counting.hiding, counting.of = made.bank.hiding, trial.TRIALS * len(made.groups) + SEARCH
-        found = _parts.tried(made, rate, least)
+        counting.hiding, counting.of = made.bank.hiding, effort * trial.TRIALS * len(made.groups) + SEARCH
+        found = _parts.tried(made, rate, least, effort)
         sets = _sets(made, found.effect)
         without = _without(made, sets.get("flips"))
     low, high = interval(found)

@@ -43,7 +43,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     located, problem = {}, ""
     if request.get("region") and maps:
         try:
-            inside = coarse_region(next(iter(maps.values())), request["region"])
+            first = next(iter(maps.values()))
+            problem = _missing(first, request["region"])
+            inside = coarse_region(first, request["region"])
             located = {name: localisation(values, inside) for name, values in drawn.items()}
         except Refused as refused:
             problem = str(refused)
@@ -130,6 +132,13 @@ def _truth(region: Mapping[str, Any]) -> Mapping[str, Any]:
     there, index = catalog.card(str(region.get("model"))).get("examples", []), region.get("example")
     known = isinstance(index, int) and 0 <= index < len(there)
     return there[index].get("truth", {}) if known else {}
+
+
+def _missing(result: Result, region: Mapping[str, Any]) -> str:
+    """A sentence on the named words that do not stand in the text, where others do."""
+    text = result.facts.get("text", "").casefold()
+    gone = [word.strip() for word in region.get("words", ()) if word.strip() and word.strip().casefold() not in text]
+    return f"not in the text, and left out: {', '.join(gone)[:80]}" if gone else ""
 
 
 def _named_words(result: Result, region: Mapping[str, Any]) -> np.ndarray:

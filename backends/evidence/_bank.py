@@ -25,6 +25,9 @@ SINGLE = 96
 """Texts of up to so many words have each word hidden by itself, too."""
 WIDTHS = (0.024, 0.09)
 """The softness of a picture's masks, scattered or compact, as a share of its longer side."""
+SILENT = 0.02
+"""Where no mask moves the answer by more than this share of its score, or this probability, nothing can be told."""
+SILENCE = "nothing that was hidden by “{kind}” changed the answer, so no {what}"
 OVERLAP = 0.25
 """The share of a region that another may cover and still lie elsewhere."""
 RIDGE = 0.01
@@ -138,6 +141,11 @@ class Bank:
 def banks(model: Model) -> OrderedDict[tuple, Bank]:
     """The banks kept for a model: on the model itself, which they refer to, so that they go when it goes."""
     return vars(model).setdefault("_banks", OrderedDict())
+
+
+def silent(bank: Bank, change: float, moved: float) -> bool:
+    """Whether the largest `change` of the score and how far the probability `moved` (nan: it has none) tell nothing."""
+    return change <= SILENT * max(abs(float(bank.whole[0])), 1e-6) and not (np.isfinite(moved) and moved > SILENT)
 
 
 def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:

@@ -64,9 +64,9 @@ def _moved(count: int, seed: int) -> np.ndarray:
     return kept[np.sort(chance.permutation(len(kept))[:MOST])]
 
 
-def spread(control: np.ndarray) -> tuple[float, float] | None:
+def spread(control: np.ndarray, low: float = 0.05, high: float = 0.95) -> tuple[float, float] | None:
     """The 5 and 95 % of what copies of a map reach; None where there are none, of a flat map."""
-    return (float(np.quantile(control, 0.05)), float(np.quantile(control, 0.95))) if len(control) else None
+    return (float(np.quantile(control, low)), float(np.quantile(control, high))) if len(control) else None
 
 
 def rank(value: float, control: np.ndarray) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 from backends import registry
 from backends.errors import Refused
 from backends.evidence import bank_correlation, completeness, curves, hiding, randomisation, replacement
-from backends.evidence._bank import Bank, bank
+from backends.evidence._bank import SILENCE, Bank, bank, silent
 from backends.evidence._places import Places
 from backends.evidence._receipt import CANNOT, FAILS, HARDEST, HOLDS, OWN, SAMPLES, Line, Receipt
 from backends.evidence._replacing import Hiding, replacements
@@ -29,8 +29,6 @@ nothing; random sets of words tell.
 """
 SEEN = 3
 """Grey levels by which a picture read again may differ from the one on the map."""
-SILENT = 0.02
-"""Where no mask moves the answer by more than this share of its score, or this probability, nothing can be told."""
 
 
 def make(
@@ -82,7 +80,8 @@ class _Making:
         self, model: Model, batch: Batch, target: Target, places: Places, effort: int, seed: int, step: Any
     ) -> None:
         if places.count < 4:
-            raise Refused(f"the input has {places.count} parts that can be hidden; a test needs at least 4")
+            many = f"{places.count} part{'' if places.count == 1 else 's'}"
+            raise Refused(f"the input has {many} that can be hidden; a test needs at least 4")
         self.model, self.batch, self.target, self.places = model, batch, target, places
         self.effort, self.seed, self.step = effort, seed, step
         self.hidings: list[Hiding] = []
@@ -142,9 +141,9 @@ def told(one: Bank) -> str:
     """Why this bank tells nothing about any map of the input; empty where it does."""
     change = float(np.abs(one.drops).max(initial=0.0))
     moved = float(np.abs(one.answers[:, 1] - one.whole[1]).max(initial=0.0))
-    if change > SILENT * max(abs(float(one.whole[0])), 1e-6) or (np.isfinite(moved) and moved > SILENT):
+    if not silent(one, change, moved):
         return ""
-    return f"nothing that was hidden by “{one.hiding.kind}” changed the answer, so no map can be tested this way"
+    return SILENCE.format(kind=one.hiding.kind, what="map can be tested this way")
 
 
 def decide(lines: Sequence[Line], silent: str = "", kind: str = "picture") -> tuple[str, str]:
@@ -156,7 +155,8 @@ def decide(lines: Sequence[Line], silent: str = "", kind: str = "picture") -> tu
         return CANNOT, f"Cannot tell: {silent}."
     found: Mapping[str, Line] = {line.name: line for line in lines}
     first, weights = found[DECIDES[kind][0]], found.get("weights")
-    reason = REASONS[first.name]
+    reason = {**REASONS[first.name]}
+    reason[FAILS] = first.about.get("why") or reason[FAILS]
     if first.verdict == HOLDS and weights and weights.verdict == FAILS:
         return FAILS, "Fails because of “weights”: a network that knows nothing gives the same map."
     if found["hiding"].about.get("against"):

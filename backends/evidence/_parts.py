@@ -9,7 +9,7 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.evidence import minimal_sets, trial
-from backends.evidence._bank import Bank, bank
+from backends.evidence._bank import SILENCE, Bank, bank, silent
 from backends.evidence._places import Places
 from backends.evidence._replacing import Hiding, replacements
 from backends.models._base import Model
@@ -73,12 +73,19 @@ def _squares(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.arange(number[-1] + 1)[:, None] == number[None], names
 
 
-def tried(made: Parts, rate: float = trial.RATE, least: float = trial.LEAST) -> trial.Trial:
-    """Which parts matter at all, and by how much: see `trial`."""
-    count = max(trial.TRIALS * len(made.groups), 2 * len(made.groups) + 20)
+def tried(made: Parts, rate: float = trial.RATE, least: float = trial.LEAST, effort: int = 1) -> trial.Trial:
+    """Which parts matter at all, and by how much: see `trial`; `effort` multiplies its trials.
+
+    What counts is a share of the largest change that hiding made. Raises `Refused` where hiding changed nothing.
+    """
+    count = effort * max(trial.TRIALS * len(made.groups), 2 * len(made.groups) + 20)
     hidden = trial.design(len(made.groups), count, made.bank.seed)
-    change = float(made.bank.whole[0] - made.answers(np.ones((1, len(made.groups)), bool))[0, 0])
-    return trial.trial(hidden, made.answers(hidden)[:, 0], change, rate, least)
+    answers = made.answers(hidden)
+    everything = made.answers(np.ones((1, len(made.groups)), bool))
+    moved = np.abs(np.concatenate([answers, everything]) - made.bank.whole).max(0)
+    if silent(made.bank, float(moved[0]), float(moved[1])):
+        raise Refused(SILENCE.format(kind=made.bank.hiding.kind, what="part can be told from another"))
+    return trial.trial(hidden, answers[:, 0], float(moved[0]), rate, least)
 
 
 def smallest(made: Parts, effect: np.ndarray | None = None) -> dict[str, Any]:

@@ -63,7 +63,9 @@ def _of_picture(bank: Bank, values: np.ndarray) -> Line:
         f"In {len(bank.hidden)} trials that hid random parts, the map foresaw where the answer would fall better than "
         f"{_better(p, control)} of {len(control)} rotated, flipped and shifted copies of itself."
     )
-    return Line("random parts", found, spread(control), verdict, sentence, {"p": p, "copies": len(control)})
+    return Line(
+        "random parts", found, spread(control, 0.0, 1 - STRICT), verdict, sentence, {"p": p, "copies": len(control)}
+    )
 
 
 def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
@@ -75,9 +77,16 @@ def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
     sentence = (
         f"In {len(bank.hidden)} trials that hid words at random, the bright words of this map turned out to be worth "
         f"{found:.0%} of the most important word, more than in {_better(p, control)} of {len(control)} reshuffled "
-        "copies of the map."
+        f"copies of the map (to hold it takes {round((1 - LOOSE) * (len(control) + 1))})."
     )
-    return Line("random parts", float(found), spread(control), verdict, sentence, {"p": p, "copies": len(control)})
+    return Line(
+        "random parts",
+        float(found),
+        spread(control, 0.0, 1 - LOOSE),
+        verdict,
+        sentence,
+        {"p": p, "copies": len(control), "words": True},
+    )
 
 
 def _better(p: float, control: np.ndarray) -> int:

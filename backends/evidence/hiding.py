@@ -127,6 +127,7 @@ def line(bank: Bank, values: np.ndarray, signed: bool = True, copies: int = 0) -
         "share": float(part.chosen.mean()), "whole": float(bank.whole[use]), "left": float(part.left[use]),
         "elsewhere": float(np.median(part.others[:, use])), "unit": ("score", "probability")[use],
         "copies": len(others), "against": against, "sizes": len(found), "clear": sum(p.clear(bank) for p in found),
+        "why": why(bank, found) if verdict == FAILS else "",
     }  # fmt: skip
     bounds = float(others.min()), float(others.max())
     return Line("hiding", drop, bounds, CANNOT if against else verdict, _sentence(bank, part), about)
@@ -165,6 +166,19 @@ def judge(bank: Bank, found: list[Part], sign: float = 1.0) -> str:
     return CANNOT if shares and max(shares) >= MUCH else FAILS
 
 
+def why(bank: Bank, found: list[Part]) -> str:
+    """What is wrong with a map that `judge` fails, as the end of a sentence."""
+    clear = [part for part in found if part.clear(bank)]
+    if not any(part.drops(bank)[0] > 0 for part in found):
+        return "hiding what is bright does not lower the answer"
+    if not clear:
+        return "there are places elsewhere that matter as much as what is bright"
+    if 2 * len(clear) > len(found):
+        most_moved = max(part.drops(bank)[0] for part in clear) / reach(bank, found)
+        return f"hiding what is bright moves the answer by only {most_moved:.0%} of the most that hiding anything did"
+    return f"at only one size, of {len(found)} tried, does what is bright matter more than every other place"
+
+
 def _sentence(bank: Bank, part: Part) -> str:
     """ "Hiding the brightest tenth of the picture drops 'lesion' from 0.97 to 0.12; …"""
     use, left = measure(bank), part.left
@@ -173,6 +187,8 @@ def _sentence(bank: Bank, part: Part) -> str:
     use = 0 if sure else use  # so sure that its probability hides the change
     whole, here, there = bank.whole[use], left[use], float(np.median(part.others[:, use]))
     said = _share if use else number
+    if said(whole) == said(here):  # so small that two figures hide it
+        said = "{:.4g}".format
     what, hidden, same = named(bank, score=not use), _part(bank, part.chosen), "as much elsewhere"
     if not bank.places.pictured:
         same = "as many other words" if part.chosen.sum() > 1 else "another word"
@@ -180,8 +196,13 @@ def _sentence(bank: Bank, part: Part) -> str:
         first = f"Hiding {hidden} drops {what} from {said(whole)} to {said(here)}"
     else:
         first = f"Hiding {hidden} does not lower {what}: {said(whole)} before, {said(here)} after"
+    drop, others = part.drops(bank)
+    worst = float(part.others[int(np.argmax(others)), use])
+    rest = f"hiding {same} leaves it at {said(there)}"
+    if others.max() >= drop and said(worst) != said(there):
+        rest += f" as a rule, but at {said(worst)} at worst"
     more = f" The model stays sure of its answer all the same ({_share(left[1])})." if stays else ""
-    return f"{first}; hiding {same} leaves it at {said(there)}.{more}"
+    return f"{first}; {rest}.{more}"
 
 
 def _share(probability: float) -> str:

@@ -21,6 +21,8 @@ from backends.results import Result
 
 ALIKE = 0.7
 """Rank correlation from which a map of shuffled weights is the same map."""
+APART = 0.5
+"""Up to this likeness it is another map, whatever two inputs' maps are."""
 _kept: weakref.WeakKeyDictionary[Model, Model] = weakref.WeakKeyDictionary()
 
 
@@ -48,11 +50,17 @@ def judged(own: np.ndarray, blind: np.ndarray, elsewhere: np.ndarray) -> Line:
     """How alike a map and that of shuffled weights are, beside the map of another input."""
     if not np.isfinite(blind).all():
         return Line("weights", None, None, CANNOT, "With shuffled weights the map has no finite numbers.", {})
+    if not np.ptp(own) or not np.ptp(blind):
+        return Line(
+            "weights", None, None, CANNOT, "One of the two maps is the same everywhere: there is no likeness.", {}
+        )
     same = abs(similarity(own, blind))
     chance = abs(similarity(own, elsewhere)) if elsewhere.shape == own.shape else 0.0
-    verdict = FAILS if same >= ALIKE else HOLDS if same <= max(chance, 0.5) else CANNOT
+    verdict = FAILS if same >= ALIKE else HOLDS if same <= max(chance, APART) else CANNOT
+    least = max(chance, APART)
     sentence = (
         f"With the network's weights shuffled, so that it knows nothing, the map is still {same:.2f} like this one "
-        f"(1 is the same, or its opposite); the maps of two different inputs are {chance:.2f} alike."
+        f"(1 is the same, or its opposite); the maps of two different inputs are {chance:.2f} alike. Up to {least:.2f} "
+        f"it counts as another map, from {ALIKE:.2f} on as the same."
     )
-    return Line("weights", same, (0.0, max(chance, 0.5)), verdict, sentence, {})
+    return Line("weights", same, (0.0, max(chance, APART)), verdict, sentence, {})

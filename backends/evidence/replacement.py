@@ -11,7 +11,7 @@ from backends.evidence._bank import Bank
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line, number
 
 OTHERS = 8
-"""Regions elsewhere that the other stand-in hides."""
+"""Regions elsewhere that the other stand-in hides: those that matter most by the first."""
 
 
 def _moved(drop: float) -> str:
@@ -25,11 +25,14 @@ def line(bank: Bank, other: Bank, values: np.ndarray) -> Line:
     if not found:
         return Line("stand-in", None, None, CANNOT, f"There is nothing to hide by {kinds} in turn.", {})
     part = hiding.most(bank, found)
-    few = dataclasses.replace(part, elsewhere=part.elsewhere[:OTHERS], others=part.others[:OTHERS])
+    hardest = np.argsort(-part.drops(bank)[1], kind="stable")[:OTHERS]
+    few = dataclasses.replace(part, elsewhere=part.elsewhere[hardest], others=part.others[hardest])
     again = hiding.asked(other, [few.chosen], [few.elsewhere])
     first, second = hiding.judge(bank, [few]), hiding.judge(other, again)
     (one, _), (drop, others) = few.drops(bank), again[0].drops(other)
-    verdict, agree = (first, True) if first == second else (CANNOT, {first, second} != {HOLDS, FAILS})
+    verdict, agree = (
+        (hiding.judge(bank, found), True) if first == second else (CANNOT, {first, second} != {HOLDS, FAILS})
+    )
     changes = f"the score {_moved(one)} by the one and {_moved(drop)} by the other"
     sentence = (
         f"Hidden by {kinds} in turn, the brightest part leads to the same finding: {changes}."

@@ -38,8 +38,6 @@ AUDITS = Slot(PAGE, "audits", "Testing every method", tell=False)
 TOGETHER = Slot(PAGE, "together", quiet=True)
 FIRST = 4
 """Methods whose curves are shown when nobody chose."""
-WORTH = ("Hide random words", "its bright words are worth", "reshuffled copies")
-"""What the number of a text's deciding line is: see `receipt.TITLES`."""
 LOCATED = {"mass inside": "mass inside", "intersection over union": "overlap", "rank accuracy": "brightest inside"}
 """What the numbers of a map against a region are called."""
 READING = (
@@ -50,7 +48,8 @@ READING = (
 SCALES = (
     "Red speaks for the answer and blue against it; where a method says only how much, yellow is most and violet is "
     "least. Maps are shown as the test reads them, a little blurred, each on its own scale, since methods measure in "
-    "different units: compare where, not how much."
+    "different units: compare where, not how much. The brightest part of a map is what it says speaks most for the "
+    "answer."
 )
 
 
@@ -76,7 +75,8 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                 html.P(
                     "If a map is right, hiding its brightest places first makes the answer fall fast (left), and "
                     "showing only them brings it back fast (right). A curve within the band does no better than a "
-                    "random order.",
+                    "random order. No verdict rests on these curves: far along them so much is hidden at once that "
+                    "little of the input is left.",
                     className="reading",
                 ),
                 html.Fieldset(
@@ -257,8 +257,8 @@ def summary(
 ) -> list[Any]:  # fmt: skip
     """What the model answers, and how many maps hold; a sentence that all methods share is told once."""
     shared = set(why.values())
-    if not found and len(why) == len(asked) and len(shared) == 1:
-        sentence = shared.pop()
+    if not found and len(why) == len(asked) and why:
+        sentence = max(shared, key=list(why.values()).count)
         return [] if sentence in told else [workbench.alert(in_words(sentence))]
     if not found:
         return []
@@ -272,8 +272,14 @@ def summary(
     return [
         html.Div(_headline(engine, found, card), className="headline"),
         html.P(said, className="score"),
-        html.P(in_words(CANCELLED), className="hint") if stopped else "",
+        html.P(f"{in_words(CANCELLED)} {untested(why)}", className="hint") if stopped else "",
     ]
+
+
+def untested(why: Mapping[str, str]) -> str:
+    """How many methods were stopped before they were tested."""
+    count = sum(sentence == CANCELLED for sentence in why.values())
+    return f"{count} {'method was' if count == 1 else 'methods were'} not tested; change anything to test them."
 
 
 def _headline(engine: Engine, found: Mapping[str, Any], card: Mapping[str, Any]) -> list[Any]:
@@ -301,7 +307,7 @@ def table(
     """A row a method, the best first."""
     if not found:
         return []
-    heads = ("", "map", "method", "what decided", "runs")
+    heads = ("", "map", "method", "what decided", "new runs")
     rows = [
         _row(rank, method, found[method], located.get(method), thumb(engine, method, found[method], card, given),
              address(card, given, aim, asked[method]))
@@ -334,7 +340,7 @@ def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture
                 className="audit-method",
             ),
             html.Td(
-                [number(line, audit), html.P(line["sentence"]), *([places(located)] if located else [])],
+                [number(line, audit), html.P(line["sentence"]), _open(found), *([places(located)] if located else [])],
                 className="audit-why",
             ),
             html.Td(str(found["facts"]["forwards"]), className="audit-runs"),
@@ -343,16 +349,19 @@ def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture
     )
 
 
+def _open(found: Mapping[str, Any]) -> Any:
+    """Why the map does not hold, where it does not."""
+    return "" if found["verdict"] == "holds" else html.P(receipt.ruled(found["rule"]), className="hint")
+
+
 def number(line: Mapping[str, Any], audit: Mapping[str, Any]) -> html.Div:
     """The number that decides, with the range of its control."""
-    title, what, of = receipt.TITLES[line["name"]]
-    if line["name"] == "random parts" and audit["decides"] == line["name"]:  # of a text, see `DECIDES`
-        title, what, of = WORTH
+    title, what, of = receipt.titled(line)
     said: list[Any] = [html.B(title)]
     if line["value"] is not None:
         said += [f": {what} ", html.Span(receipt.number(line["value"]), className="receipt-number")]
     if line["control"] is not None:
-        low, high = (f"{end:.2f}".replace("-", "−") for end in line["control"])
+        low, high = map(receipt.number, line["control"])
         said += [html.Span(f" ({of}: {low} to {high})", className="hint")]
     return html.Div(said)
 

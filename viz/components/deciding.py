@@ -49,7 +49,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                 select("least", "Least effect that counts", leasts, query.choice(link, "least", tuple(LEASTS), "0.05")),
                 html.Div(
                     "q: of the parts that are called important, this share may be so by luck. The least effect is a "
-                    "share of what hiding everything changes.",
+                    "share of the most that hiding changed.",
                     className="hint",
                 ),
             ],
@@ -79,14 +79,15 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         Input(bench.input, "data"),
         Input(bench.aim, "data"),
         Input(part("standin"), "value"),
+        Input(part("effort"), "value"),
         Input(part("rate"), "value"),
         Input(part("least"), "value"),
         Input(part("tab"), "data"),
         State(PARTS.requests, "data"),
         prevent_initial_call=True,
     )
-    def ask(card, given, aim, standin, rate, least, tab, before):  # type: ignore[no-untyped-def]
-        wanted = requests(card, given, aim, standin, rate, least)
+    def ask(card, given, aim, standin, effort, rate, least, tab, before):  # type: ignore[no-untyped-def]
+        wanted = requests(card, given, aim, standin, effort, rate, least)
         if wanted == before:
             return no_update
         return wanted if tab == "parts" else {}
@@ -125,16 +126,17 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         return figure, {"height": f"{figure.layout.height}px"}, "figure-box"
 
 
-def requests(card: Any, given: Any, aim: Any, standin: Any, rate: Any, least: Any) -> dict[str, Any]:
+def requests(card: Any, given: Any, aim: Any, standin: Any, effort: Any, rate: Any, least: Any) -> dict[str, Any]:
     """The job of the trial; none while something is missing."""
     if not receipt_options.ready(card, given):
         return {}
-    replacement = receipt_options.options(card, standin, "1")["replacement"]
+    options = receipt_options.options(card, standin, effort)
     return {
         "parts": {
             "job": "parts", "model": card["name"], "revision": card["revision"], "input": given["digest"],
-            "target": aim, "replacement": replacement, "rate": float(rate if rate in RATES else "0.1"),
-            "least": float(least if least in LEASTS else "0.05"), "seed": 0, "version": VERSION,
+            "target": aim, "replacement": options["replacement"], "effort": options["effort"],
+            "rate": float(rate if rate in RATES else "0.1"), "least": float(least if least in LEASTS else "0.05"),
+            "seed": 0, "version": VERSION,
         }
     }  # fmt: skip
 
@@ -184,15 +186,17 @@ def said(result: Result) -> list[Any]:
         html.P(
             [
                 html.B(mattering(result, int((found & (effect > 0)).sum()), against)),
-                f": {'hiding each moves' if found.any() else 'none was found to move'} the score by more than "
+                f": hiding {'it' if found.sum() == 1 else 'each'} moves the score by more than "
                 f"{_value(facts['least'])} ({result.unit}), and of all that are called so at most "
-                f"{100 * facts['rate']:g} in 100 may be so by luck.",
+                f"{100 * facts['rate']:g} in 100 may be so by luck."
+                if found.any()
+                else f": none was found to move the score by more than {_value(facts['least'])} ({result.unit}).",
             ],
             className="score",
         ),
         html.P(
             f"What was hidden became {stand_in}.{doubt} {facts['trials']} trials that hid random halves; "
-            f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s.",
+            f"{facts['forwards']} new runs of the model in {facts['seconds']:.1f} s; what was asked before is kept.",
             className="hint",
         ),
     ]
@@ -245,9 +249,9 @@ def suffice_sentence(result: Result) -> list[Any]:
     if "empty" in result.facts:
         still = f"“{first(result)}” is ahead" if paired(result) else f"the model answers “{first(result)}”"
         return [
-            html.B("Nothing is needed for this answer. "),
+            html.B("This answer needs no part. "),
             f"Even with everything hidden {still} ({percent(result.facts['empty']['probability'])}"
-            f"{OF_BOTH if paired(result) else ''}), so no {noun(result, 1)} suffices by itself.",
+            f"{OF_BOTH if paired(result) else ''}), so that no few {noun(result, 2)} can be said to bring it about.",
         ]
     about = result.facts["suffices"]
     count, names = len(about["parts"]), quoted(result, about["names"])

@@ -304,7 +304,8 @@ def example_image(card: Mapping[str, Any], index: int) -> str:
 def linked_of(query: Mapping[str, Any]) -> dict[str, Any]:
     """What a link says of the input."""
     step = {"generated": link.digest(query, "generated"), "step": link.number(query, "step")}
-    return {"input": link.digest(query), **{name: link.text(query, name) for name in TEXTS}, **step}
+    input = link.digest(query) or link.text(query, "input", most=64) or None  # what is no digest is refused in words
+    return {"input": input, **{name: link.text(query, name) for name in TEXTS}, **step}
 
 
 def link_of(given: Mapping[str, Any]) -> dict[str, str]:

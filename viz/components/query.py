@@ -38,12 +38,13 @@ def choice(query: Mapping[str, Any], name: str, choices: tuple[str, ...], defaul
     return value if value in choices else default
 
 
-def unknown(query: Mapping[str, Any], name: str, choices: Mapping[str, str], shown: str) -> list[str]:
+def unknown(query: Mapping[str, Any], name: str, choices: Mapping[str, str], shown: str, words: str = "") -> list[str]:
     """A sentence where a link asks for what there is not, and what is shown instead; empty where all is well."""
     value = query.get(name)
     if value in (None, "") or (isinstance(value, str) and value in choices):
         return []
-    return [f"The link asks for {name} {str(value)[:40]!r}, which there is not: “{choices[shown]}” is shown instead."]
+    instead = words or choices[shown]
+    return [f"The link asks for {name} {str(value)[:40]!r}, which there is not: “{instead}” is shown instead."]
 
 
 def values(query: Mapping[str, Any], name: str, most: int = 8) -> list[str]:

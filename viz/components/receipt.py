@@ -29,11 +29,11 @@ MARKS = {"holds": ("✓", "Holds"), "fails": ("✗", "Fails"), "cannot tell": ("
 """Icon and word of each verdict; the colour comes with them, never alone."""
 TITLES = {
     "hiding": ("Hide the brightest part", "score falls by", "as much elsewhere"),
-    "random parts": ("Hide random parts", "agreement", "copies of the map"),
+    "random parts": ("Hide random parts", "agreement", "99 in 100 copies of the map"),
     "order": ("Hide from the brightest on", "difference", "random orders"),
     "stand-in": ("Another stand-in", "score falls by", "as much elsewhere"),
     "sum": ("Adds up", "off by a share of", "allowed"),
-    "weights": ("A network that knows nothing", "likeness", "two different inputs"),
+    "weights": ("A network that knows nothing", "likeness", "counts as another map"),
     "without it": ("Draw without the word", "changes by", "parts as large elsewhere"),
     "whole map": ("The whole map", "correlation", "copies of the map"),
     "another word": ("Draw without another word", "changes by", "at most half as much"),
@@ -41,6 +41,8 @@ TITLES = {
     "strongest cells": ("Strongest cells", "share found again", "by chance"),
 }
 """What each line is called, what its number is, and what the control's range is of."""
+WORTH = ("Hide random words", "its bright words are worth", "four in five reshuffled copies")
+"""The same of the line that decides of a text: what its bright words are worth beside the most important one."""
 DONE = {
     "removed": "Drawn twice more from the same noise (seed {seed}): without the word, and without another;",
     "another corruption": "The sweep was repeated with {samples} other corruptions of the same places;",
@@ -263,6 +265,13 @@ def told(found: Mapping[str, Any], question: str, more: Sequence[Any] = ()) -> l
     ]
 
 
+def titled(line: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What a line is called, what its number is, and what the control's range is of."""
+    if line.get("about", {}).get("words"):
+        return WORTH
+    return TITLES.get(line["name"], (str(line["name"]), "value", "control"))
+
+
 def ruled(rule: str) -> str:
     """The rule that decided, its lines called as they are on the page."""
     named = {**{name: title for name, (title, *_) in TITLES.items()}, **WORDS}
@@ -283,7 +292,7 @@ def slug(verdict: str) -> str:
 
 
 def _line(line: Mapping[str, Any]) -> html.Li:
-    title, what, of = TITLES.get(line["name"], (str(line["name"]), "value", "control"))
+    title, what, of = titled(line)
     numbers = [html.B(title)]
     if line["value"] is not None:
         numbers += [f": {what} ", html.Span(number(line["value"]), className="receipt-number")]

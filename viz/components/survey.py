@@ -27,6 +27,7 @@ QUICK = 200
 """Runs of the model up to which a method is ticked at first."""
 PLANTED = "random_map"
 CONTROL = "A map drawn at random"
+OTHER = "What is shown was tested with other settings than those above; press the button to test with these."
 ANY = "·any"
 EXAMPLES = {"image": ("radiograph",), "text": ("triage", "names")}
 TITLES = {"triage": "Triage notes (120)", "radiograph": "Chest films (80)", "names": "Sentences (60)"}
@@ -62,6 +63,8 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
             className="sweep-row",
         ),
         html.Div(id=part("data-said"), className="hint mt-1"),
+        html.Div(id=part("data-problem"), role="alert"),
+        dcc.Store(id=part("survey-same")),
         html.Fieldset(
             [
                 html.Legend("Methods", className="form-label"),
@@ -80,6 +83,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         ),
         html.Div(id=part("survey-problem"), role="alert", className="problem"),
         SURVEY.parts(),
+        html.Div(id=part("survey-other"), role="status"),
         html.Div(id=part("survey-said"), role="status"),
         html.Figure(
             dcc.Graph(id=part("verdicts"), config=theme.config("verdicts"), responsive=True), id=part("verdicts-area"),
@@ -96,6 +100,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     _register_form(app, engine, bench)
     _register_job(app, engine, bench)
     _register_found(app, engine)
+    _register_same(app, bench)
 
 
 def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
@@ -105,6 +110,8 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
         Output(part("tests"), "options"),
         Output(part("tests"), "value"),
         Output(part("tests-of"), "data"),
+        Output(part("data-problem"), "children"),
+        Output(part("survey-linked"), "data", allow_duplicate=True),
         Input(bench.card, "data"),
         State(part("data"), "value"),
         State(part("tests"), "value"),
@@ -113,7 +120,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
     )
     def offer(card, data, chosen, of):  # type: ignore[no-untyped-def]
         if not card:
-            return [no_update] * 5
+            return [no_update] * 7
         there = tables(engine, card, data)
         kept = data if data in there else next(iter(there), None)
         methods = sorted(workbench.offered(card, "attribution"), key=registry.runs)
@@ -122,6 +129,8 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
             [{"label": words, "value": id} for id, words in there.items()], kept,
             [{"label": registry.method(m).title, "value": m} for m in methods],
             wanted or [m for m in methods if registry.runs(m) <= QUICK], card["name"],
+            workbench.alert(lost(card)) if data and data != kept and data not in TITLES else [],
+            no_update if data in (None, "", kept) else False,
         )  # fmt: skip
 
     @app.callback(
@@ -153,6 +162,14 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
             [{"label": w, "value": v} for v, w in only.items()], labelled if labelled in only else ANY,
             aims, aim if aim in [a["value"] for a in aims] else "own",
         )  # fmt: skip
+
+
+def lost(card: Mapping[str, Any]) -> str:
+    """Why the table that a link names is not offered."""
+    return (
+        f"The table of this link is not kept on this machine, or {card['name']} does not read what it holds: choose "
+        "one of these, or give it again on the Data page."
+    )
 
 
 def tables(engine: Engine, card: Mapping[str, Any], linked: Any) -> dict[str, str]:
@@ -223,6 +240,29 @@ def _register_job(app: Dash, engine: Engine, bench: workbench.Workbench) -> None
         except Refused as refused:
             return {}, workbench.alert(str(refused)), False
         return {"survey": request}, [], False
+
+
+def _register_same(app: Dash, bench: workbench.Workbench) -> None:
+    names = ("labelled", "rows", "row-aim", "tests", "standin", "effort")
+
+    @app.callback(
+        Output(part("survey-same"), "data"),
+        Output(part("survey-other"), "children"),
+        Input(SURVEY.requests, "data"),
+        Input(bench.card, "data"),
+        Input(part("data-of"), "data"),
+        *[Input(part(name), "value") for name in names],
+        prevent_initial_call=True,
+    )
+    def compare(asked, card, table, labelled, many, aim, tests, standin, effort):  # type: ignore[no-untyped-def]
+        if not asked or not card or not table:
+            return False, []
+        try:
+            options = receipt_options.options(card, standin, effort)
+            same = survey_request(card, table, labelled, many, aim, tests or [], options) == asked["survey"]
+        except Refused:
+            same = False
+        return same, [] if same else html.P(OTHER, className="hint")
 
 
 def is_of(asked: Any, card: Any, table: Any) -> bool:

@@ -181,11 +181,7 @@ def said(document: Mapping[str, Any]) -> list[Any]:
     line, verdicts = document["line"], {name: found["verdict"] for name, found in document["receipts"].items()}
     caught = all(verdicts.get(name) == "fails" for name in verdicts if name != "trained")
     telling = verdicts["trained"] == "holds" and caught
-    words = (
-        "The test tells them apart: only the trained network's map holds."
-        if telling
-        else "Not all is as it should be here: see each receipt below."
-    )
+    words = "The test tells them apart: only the trained network's map holds." if telling else amiss(verdicts)
     if line is None:
         return [html.P(html.B(words), className="score"), html.P(document["problem"])]
     return [
@@ -203,6 +199,20 @@ def said(document: Mapping[str, Any]) -> list[Any]:
             ]
         ),
     ]
+
+
+def amiss(verdicts: Mapping[str, str]) -> str:
+    """What is not as it should be, in words."""
+    if verdicts["trained"] == "fails":
+        first = "Even the trained network's map fails"
+    elif verdicts["trained"] == "cannot tell":
+        first = "Of the trained network's map nothing can be told"
+    else:
+        first = "The trained network's map holds"
+    names = {"shuffled": "the map of the network that knows nothing", "random": "the map drawn at random"}
+    kinds = {"holds": "holds, too", "cannot tell": "is not refuted", "fails": "fails, as it should"}
+    rest = [f"{words} {kinds[verdicts[name]]}" for name, words in names.items() if name in verdicts]
+    return "; ".join([first, *rest]) + "."
 
 
 def _chance(value: float | None) -> str:

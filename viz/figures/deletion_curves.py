@@ -75,9 +75,10 @@ def _line(figure: Any, i: int, title: str, curve: Curve, name: str, column: int,
         "dash": theme.DASHES[(i // len(palette)) % len(theme.DASHES)],
         "width": 2,
     }
+    symbol = theme.SYMBOLS[(i + i // len(palette)) % len(theme.SYMBOLS)]  # of one colour, not one symbol
     figure.add_scatter(
         x=_across(curve, name), y=np.asarray(curve[name], np.float32), name=plain(title, 30), mode="lines+markers",
-        line=line, marker={"symbol": theme.SYMBOLS[i % len(theme.SYMBOLS)], "size": 7}, legendgroup=title,
+        line=line, marker={"symbol": symbol, "size": 7}, legendgroup=title,
         showlegend=column == 1, hovertemplate="%{x:.0f} %: %{y:.3g}<extra>" + plain(title, 30) + "</extra>", row=1,
         col=column,
     )  # fmt: skip

@@ -7,12 +7,14 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
+from backends import registry
 from backends.engine import Engine
 from viz.components import (
     all_methods,
     all_numbers,
     deciding,
     query,
+    receipt,
     receipt_options,
     region,
     shell,
@@ -54,13 +56,27 @@ def layout(**link: Any) -> html.Div:
         [
             *[dcc.Store(id=part(name)) for name in names],
             dcc.Store(id=part("survey-linked"), data=query.text(link, "run") == "1"),
-            html.Div(
-                [workbench.alert(told) for told in query.unknown(link, "tab", TABS, "methods")], id=part("unknown")
-            ),
+            html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
             html.Div(receipt_options.parts(link), className="panel view-row"),
             html.Div(tabs(PAGE, "Ways to test", TABS, panels, tab), className="panel"),
         ],
     )
+
+
+def unknown(link: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that the link asks for and that there is not."""
+    rates, leasts, efforts = deciding.RATES, deciding.LEASTS, receipt_options.EFFORTS
+    found = [
+        *query.unknown(link, "tab", TABS, "methods"), *query.unknown(link, "q", rates, "0.1"),
+        *query.unknown(link, "least", leasts, "0.05"), *query.unknown(link, "effort", efforts, "1"),
+        *query.unknown(link, "standin", receipt.WORDS, "", "what is usual for the model"),
+    ]  # fmt: skip
+    there = registry.entries("methods")
+    for name in ("curves", "tests", "method", "numbers"):
+        gone = [m for m in query.values(link, name, 20) if m not in there]
+        if gone:
+            found.append(f"The link asks for {name} {', '.join(gone)[:60]!r}, which there is not: left out.")
+    return found
 
 
 def register(app: Dash, engine: Engine) -> None:
@@ -85,7 +101,7 @@ def _register_link(app: Dash) -> None:
         Input(BENCH.input, "data"),
         Input(BENCH.aim, "data"),
         Input(part("tab"), "data"),
-        Input(survey.SURVEY.requests, "data"),
+        Input(part("survey-same"), "data"),
         *[Input(part(name), "value") for name in named],
         State(part("region-area"), "className"),
         prevent_initial_call=True,

@@ -44,9 +44,9 @@ def test_effects_of_a_sum_are_its_weights_and_the_words_that_carry_it_decide(tmp
 def test_what_counts_can_be_set(tmp_path: Path) -> None:
     model, _ = linear.text({"b": 3.0, "e": 2.0, "g": -1.0}, bias=-2.5)
     store = Store(tmp_path)
-    made = parts.perform(model, asked(store, least=0.4), store)  # of the change of 4: only more than 1.6 counts
+    made = parts.perform(model, asked(store, least=0.3), store)  # of the largest change of 5: only more than 1.5 counts
     assert [n for n, f in zip(made.labels["part"], made.arrays["found"], strict=True) if f] == ["b", "e"]
-    assert made.facts["least"] == pytest.approx(1.6, abs=1e-4)
+    assert made.facts["least"] == pytest.approx(1.5, abs=1e-4)
     with pytest.raises(Refused, match=r"rate must be a number from 0.001 to 0.5, not 'all'"):
         parts.perform(model, asked(store, rate="all"), store)
     with pytest.raises(Refused, match=r"least must be a number from 0 to 0.5, not '2'"):
@@ -153,3 +153,19 @@ def test_a_long_text_has_stretches_for_parts() -> None:
     assert len(made.groups) == 37
     assert made.names[0] == "fever fever fever"
     assert made.groups.sum(0).tolist() == [1] * 110
+
+
+def test_where_hiding_changes_nothing_no_part_is_told_from_another(tmp_path: Path) -> None:
+    model, _ = linear.text({"b": 1e-6, "e": -1e-6}, bias=2.0)
+    store = Store(tmp_path)
+    with pytest.raises(Refused, match="nothing that was hidden by “zero” changed the answer, so no part can be told"):
+        parts.perform(model, asked(store), store)
+
+
+def test_testing_harder_tries_more(tmp_path: Path) -> None:
+    model, _ = linear.text({"b": 3.0, "e": 2.0, "g": -1.0}, bias=-2.5)
+    store = Store(tmp_path)
+    usual, harder = (parts.perform(model, asked(store, effort=n), store) for n in (1, 4))
+    assert harder.facts["trials"] == 4 * usual.facts["trials"]
+    with pytest.raises(Refused, match="effort must be a number from 1"):
+        parts.perform(model, asked(store, effort=0), store)

@@ -120,3 +120,13 @@ def test_a_map_that_is_gone_takes_its_audit_with_it(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="the maps of saliency are no longer kept here; open the page again"):
         here.do({"job": "together", **here.named, "audits": {"saliency": key_of(request)}, "region": None})
     assert not here.store.has(key_of(request))
+
+
+def test_named_words_that_are_not_there_are_told_beside_those_that_are(tmp_path: Path) -> None:
+    here = Asking(tmp_path, "bundled/triage")
+    request = here.request("audit", "saliency")
+    here.do(request)
+    about = {"job": "together", **here.named, "audits": {"saliency": key_of(request)}}
+    made = here.do({**about, "region": {"words": ["CHEST", "xylophone"]}})
+    assert made["problem"] == "not in the text, and left out: xylophone"
+    assert made["located"]["saliency"]

@@ -125,6 +125,17 @@ def test_a_map_that_is_bright_everywhere_is_not_sent_to_a_harder_test() -> None:
     assert made.rule.startswith("Cannot tell (“hiding”): the map calls so much of the input important")
 
 
+def test_why_a_map_fails_is_said() -> None:
+    model, image, exact = linear.picture()
+    nothing = receipt(model, linear.result_of(-exact, image))
+    assert nothing.rule == "Fails because of “hiding”: what is bright matters no more than elsewhere."
+    assert "no value above zero" in nothing.lines[0].sentence
+    moved = receipt(model, linear.result_of(np.roll(exact, 5, 0), image))
+    assert moved.verdict == "fails"
+    assert moved.lines[0].about["why"] in moved.rule
+    assert moved.lines[0].about["why"].startswith(("there are places elsewhere", "hiding what is bright does not"))
+
+
 def test_a_model_goes_with_its_banks() -> None:
     model, _ = linear.text(WORTH)
     receipt(model, linear.result_of(np.arange(14.0)))

@@ -65,7 +65,7 @@ def test_the_best_stand_first_and_a_row_leads_to_its_receipt(engine: FakeEngine,
     assert "methods=occlusion" in href
     assert "%22replacement%22%3A+%22blur%22" in href
     said = words_of(table)
-    for words in ("✓ Holds", "✗ Fails", "? Cannot tell", "score falls by 1.00", "as much elsewhere: 0.00 to 0.50",
+    for words in ("✓ Holds", "✗ Fails", "? Cannot tell", "score falls by 1.00", "as much elsewhere: 0.001 to 0.50",
                   "110",
                   "points at it", "mass inside 0.60 (0.00–0.20)"):  # fmt: skip
         assert words in said, words
@@ -77,6 +77,7 @@ def test_the_best_stand_first_and_a_row_leads_to_its_receipt(engine: FakeEngine,
 
 def test_a_texts_number_is_called_what_it_is() -> None:
     of_text = audit("holds", 0.9, "random parts")
+    of_text["receipt"]["lines"][0]["about"] = {"words": True}
     assert "its bright words are worth 0.90" in words_of(all_methods.number(of_text["receipt"]["lines"][0], of_text))
     of_picture = audit("holds", 0.9)
     other = {**of_picture["receipt"]["lines"][0], "name": "random parts", "value": None, "control": None}

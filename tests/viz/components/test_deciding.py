@@ -30,14 +30,14 @@ def result(squares: bool = False, **facts: Any) -> Result:
 
 
 def test_the_trial_is_asked_for_with_its_rate_and_its_least_effect() -> None:
-    made = deciding.requests(TRIAGE, GIVEN, "urgent", "pad", "0.05", "0.2")["parts"]
+    made = deciding.requests(TRIAGE, GIVEN, "urgent", "pad", "4", "0.05", "0.2")["parts"]
     assert (made["replacement"], made["rate"], made["least"], made["target"]) == ("pad", 0.05, 0.2, "urgent")
-    usual = deciding.requests(TRIAGE, GIVEN, None, "", "all", None)["parts"]
+    assert made["effort"] == 4
+    usual = deciding.requests(TRIAGE, GIVEN, None, "", "1", "all", None)["parts"]
     assert (usual["replacement"], usual["rate"], usual["least"]) == ("mask", 0.1, 0.05)
-    assert deciding.requests(TRIAGE, None, None, "", "0.1", "0.05") == {}
-    assert (
-        deciding.requests({**FILM, "offers": ["pixels"]}, {"digest": "d" * 64, "image": True}, None, "", "", "") == {}
-    )
+    assert deciding.requests(TRIAGE, None, None, "", "1", "0.1", "0.05") == {}
+    unfit, picture = {**FILM, "offers": ["pixels"]}, {"digest": "d" * 64, "image": True}
+    assert deciding.requests(unfit, picture, None, "", "", "", "") == {}
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,13 @@ def test_the_three_maps_are_asked_for_together() -> None:
     ("verdicts", "words"),
     [
         (("holds", "fails", "fails"), "The test tells them apart"),
-        (("fails", "fails", "fails"), "Not all is as it should be here"),
-        (("holds", "holds", "fails"), "Not all is as it should be here"),
-        (("holds", "fails", "cannot tell"), "Not all is as it should be here"),
+        (("fails", "fails", "fails"), "Even the trained network's map fails; the map of the network that knows"),
+        (
+            ("holds", "holds", "fails"),
+            "The trained network's map holds; the map of the network that knows nothing holds, too; the map drawn at "
+            "random fails, as it should.",
+        ),
+        (("cannot tell", "fails", "cannot tell"), "Of the trained network's map nothing can be told; the map of"),
     ],
 )
 def test_whether_the_test_tells_them_apart_is_said_first(verdicts: tuple[str, str, str], words: str) -> None:
