@@ -5,24 +5,29 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from backends.methods._base import Step, no_step
 from backends.models._base import Batch, Model
 from backends.results import Result
 
+if TYPE_CHECKING:
+    from backends.methods._base import Step
 
-def explained(model: Model, result: Result, raw: Mapping[str, Any], target: Any, step: Step = no_step) -> np.ndarray:
+
+def explained(
+    model: Model, result: Result, raw: Mapping[str, Any], target: Any, step: Step | None = None
+) -> np.ndarray:
     """The map of `result`'s method and options, of `raw`; of `step` only that it may stop it."""
     import backends
 
-    options = result.request.get("options", {})
-    made = backends.run(model, result.method, raw, target=target, step=lambda fraction: step(0.0), **options)
-    return made.arrays["attribution"]
+    options = {**result.request.get("options", {})}
+    if step is not None:
+        options["step"] = lambda fraction: step(0.0)
+    return backends.run(model, result.method, raw, target=target, **options).arrays["attribution"]
 
 
 def nudged(model: Model, batch: Batch, features: Tensor) -> Model:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from backends import registry
 from backends.errors import Refused
 from backends.evidence import bank_correlation, completeness, curves, hiding, randomisation, replacement
 from backends.evidence._bank import SILENCE, Bank, bank, silent
@@ -47,7 +46,7 @@ def make(
         one = made.bank(kind or kinds[0])
         step(0.5)
         lines = made.lines(one, values, [k for k in kinds if k != one.hiding.kind], result.signed)
-        if effort > 1 and result.method in registry.entries("methods"):  # a map from elsewhere cannot be made again
+        if effort > 1 and "method" in result.request:  # a map from elsewhere cannot be made again
             lines.append(randomisation.line(model, batch, result, wanted, step))
         else:
             lines += [line for line in [completeness.line(float(attribution.sum()), result.facts)] if line]

@@ -7,7 +7,7 @@ some degree, whoever made them, so a similarity that is not 0 proves nothing by 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from backends.errors import Refused, Unsettled
 from backends.evidence import _again
 from backends.evidence._receipt import CANNOT, FAILS, HOLDS, Line
 from backends.evidence.agreement import similarity
-from backends.methods._base import Step, no_step
 from backends.models._base import Batch, Model
 from backends.results import Result
+
+if TYPE_CHECKING:
+    from backends.methods._base import Step
 
 ALIKE = 0.7
 """Rank correlation from which a map of shuffled weights is the same map."""
@@ -34,7 +36,7 @@ def unknowing(model: Model) -> Model:
         return _kept[model]
 
 
-def line(model: Model, batch: Batch, result: Result, target: Any, step: Step = no_step) -> Line:
+def line(model: Model, batch: Batch, result: Result, target: Any, step: Step | None = None) -> Line:
     """The map against that of shuffled weights; costs two explanations."""
     own = result.arrays["attribution"]
     try:
