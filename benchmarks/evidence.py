@@ -3,7 +3,7 @@
 `python -m benchmarks.evidence truth [n] [network …]`: a verdict for each input, map and network whose truth is known
 (radiograph, radiograph-vit, radiograph-shortcut, triage), beside whether the map found it; then the shares.
 `… discoveries [n]`: the share of false ones among the parts that a trial calls important, on networks that ignore known
-parts, and on bundled/triage, whose rule ignores known words. `… words [n]`: verdicts on the maps of colours and nouns
+parts, on bundled/triage, whose rule ignores known words, and on films, whose lesion is known. `… words [n]`: verdicts on the maps of colours and nouns
 of `n` captions drawn by bundled/scenes, on the other thing's map in the word's place, and on a smooth random one.
 `… grids [n]`: verdicts on patching grids of bundled/names, and on the same with other cells.
 
@@ -253,6 +253,33 @@ def notes_tried(n: int) -> None:
     }), flush=True)  # fmt: skip
 
 
+def films_tried(n: int, name: str) -> None:
+    """The same on films: how many of the squares said to speak for “lesion” lie on it, and how often one is found."""
+    from backends.bundled.data import radiograph
+    from backends.evidence import _parts
+
+    model = backends.open_model(name)
+    made = radiograph.phantoms(77, 2 * n, tag="none")
+    right, found_there, squares = 0, [], 0
+    for image, label, lesion in zip(made.rgb, made.labels, made.lesions, strict=True):
+        if radiograph.LABELS[label] != "lesion" or len(found_there) == n:
+            continue
+        parts = _parts.parts(model, {"image": image}, "lesion")
+        if parts.bank.whole[2] <= 0:
+            continue
+        tried = _parts.tried(parts)
+        where = np.argwhere(np.asarray(lesion) > 0) * np.array(parts.bank.places.shape) // np.array(lesion.shape)
+        place = where[:, 0] * parts.bank.places.shape[1] + where[:, 1]
+        on = parts.groups[:, np.unique(place)].any(1)
+        speaking = tried.found & (tried.effect > 0)
+        squares, right = squares + int(speaking.sum()), right + int((speaking & on).sum())
+        found_there.append(bool((speaking & on).any()))
+    print(json.dumps({
+        "case": "discoveries", "network": name, "n": len(found_there), "squares": squares,
+        "on_the_lesion": round(right / max(squares, 1), 4), "found": round(float(np.mean(found_there)), 4),
+    }), flush=True)  # fmt: skip
+
+
 def _touches(word: Any, spans: Any) -> bool:
     """Whether any token of a word overlaps any of the character spans."""
     return any(start < b and a < end for start, end in word for a, b in spans)
@@ -342,6 +369,8 @@ def main() -> None:
     if what in ("discoveries", "all"):
         discoveries(n or 200)
         notes_tried(n or 200)
+        for name in ("bundled/radiograph", "bundled/radiograph-vit"):
+            films_tried(n or 200, name)
     if what in ("words", "all"):
         words(n or 50)
     if what in ("grids", "all"):

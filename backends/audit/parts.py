@@ -39,7 +39,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     raw, asked = store.get_input(request["input"]), (request["target"], request["replacement"], request["seed"])
     with model.lock:
         made = _parts.parts(model, raw, *asked, step=counting)
-        counting.hiding, counting.of = made.bank.hiding, effort * trial.TRIALS * len(made.groups) + SEARCH
+        counting.hiding, counting.of = made.bank.hiding, effort * _parts.planned(made) + SEARCH
         found = _parts.tried(made, rate, least, effort)
         sets = _sets(made, found.effect)
         without = _without(made, sets.get("flips"))

@@ -73,12 +73,18 @@ def _squares(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.arange(number[-1] + 1)[:, None] == number[None], names
 
 
+def planned(made: Parts) -> int:
+    """Trials of the usual effort: twice as many for each square as for a word, since squares act together more."""
+    count = len(made.groups)
+    return max(trial.TRIALS * count * (2 if made.bank.places.pictured else 1), 2 * count + 20)
+
+
 def tried(made: Parts, rate: float = trial.RATE, least: float = trial.LEAST, effort: int = 1) -> trial.Trial:
     """Which parts matter at all, and by how much: see `trial`; `effort` multiplies its trials.
 
     What counts is a share of the largest change that hiding made. Raises `Refused` where hiding changed nothing.
     """
-    count = effort * max(trial.TRIALS * len(made.groups), 2 * len(made.groups) + 20)
+    count = effort * planned(made)
     hidden = trial.design(len(made.groups), count, made.bank.seed)
     answers = made.answers(hidden)
     everything = made.answers(np.ones((1, len(made.groups)), bool))
