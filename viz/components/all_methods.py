@@ -351,7 +351,7 @@ def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture
 
 def _open(found: Mapping[str, Any]) -> Any:
     """Why the map does not hold, where it does not."""
-    return "" if found["verdict"] == "holds" else html.P(receipt.ruled(found["rule"]), className="hint")
+    return "" if found["verdict"] == "holds" else html.P(receipt.ruling(found), className="hint")
 
 
 def number(line: Mapping[str, Any], audit: Mapping[str, Any]) -> html.Div:

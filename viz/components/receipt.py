@@ -259,10 +259,19 @@ def told(found: Mapping[str, Any], question: str, more: Sequence[Any] = ()) -> l
     """The verdict below its question, with its rule, the lines, and what was done."""
     return [
         html.H3([f"{question} ", mark(found["verdict"])]),
-        html.P(ruled(found["rule"]), className="receipt-rule"),
+        html.P(ruling(found), className="receipt-rule"),
         html.Ol([_line(line) for line in found["lines"]], className="receipt-lines"),
         html.P([*done(found["facts"]), *more], className="hint"),
     ]
+
+
+def ruling(found: Mapping[str, Any]) -> str:
+    """The rule that decided a receipt, its lines called as they are on it."""
+    titles = {line["name"]: titled(line)[0] for line in found["lines"]}
+    rule = str(found["rule"])
+    for name, title in titles.items():
+        rule = rule.replace(f"“{name}”", f"“{title}”")
+    return ruled(rule)
 
 
 def titled(line: Mapping[str, Any]) -> tuple[str, str, str]:

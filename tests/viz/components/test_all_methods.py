@@ -183,3 +183,10 @@ def test_a_flat_map_and_a_comparison_that_is_lost_are_told() -> None:
     told = all_methods.ending({"a": audit()}, None, "", "the maps of a are no longer kept here")
     assert "no longer kept here" in words_of(told)
     assert "cancelled" not in words_of(all_methods.ending({"a": audit()}, None, "", "cancelled"))
+
+
+def test_a_rule_calls_its_line_as_the_line_is_called() -> None:
+    found = audit("fails", 0.1, "random parts")["receipt"]
+    assert "“Hide random parts”" in receipt.ruling(found)
+    found["lines"][0]["about"] = {"words": True}
+    assert "“Hide random words”" in receipt.ruling(found)
