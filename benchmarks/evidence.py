@@ -5,7 +5,8 @@
 `… discoveries [n]`: the share of false ones among the parts that a trial calls important, on networks that ignore
 known parts, on bundled/triage, whose rule ignores known words, and on films, whose lesion is known. `… words [n]`:
 verdicts on the maps of colours and nouns of `n` captions drawn by bundled/scenes, on the other thing's map in the
-word's place, and on a smooth random one. `… grids [n]`: verdicts on patching grids of bundled/names, and with other cells.
+word's place, and on a smooth random one. `… grids [n]`: verdicts on patching grids of bundled/names, and with other
+cells.
 
 What a map *covers* is the share of the truth within the brightest twentieth of a picture, or the share of as many
 brightest words as decide that do decide: from a half on it has found the truth, below a tenth it has missed it, between
