@@ -119,3 +119,22 @@ def test_a_table_is_tested_stopped_and_gone_on_with(window: Any) -> None:
     assert findings(page) == []
     page.reload()
     expect(page.locator("#evidence-survey-end .exports")).to_be_visible(timeout=FIRST)
+    page.locator("#evidence-rows").fill("41")
+    page.locator("#evidence-rows").press("Tab")
+    expect(page.locator("#evidence-survey-other")).to_contain_text("tested with other settings")
+    expect(page).to_have_url(re.compile(r"rows=41(?!.*run=1)"))  # the link runs nothing that nobody ran
+    page.locator("#evidence-rows").fill("40")
+    page.locator("#evidence-rows").press("Tab")
+    expect(page.locator("#evidence-survey-other")).to_be_empty()
+    expect(page).to_have_url(re.compile(r"run=1"))
+
+
+def test_a_link_says_what_it_lacks_and_runs_nothing_instead(window: Any) -> None:
+    lost = {"data": "a" * 64, "run": "1", "q": "7", "tests": "foo,lime"}
+    page = window.open("/evidence", model="bundled/triage", tab="survey", **lost)
+    expect(page.locator("#evidence-data-problem")).to_contain_text("is not kept on this machine", timeout=FIRST)
+    expect(page.locator("#evidence-unknown")).to_contain_text("The link asks for q '7'")
+    expect(page.locator("#evidence-unknown")).to_contain_text("The link asks for tests 'foo'")
+    page.wait_for_timeout(1500)
+    expect(page.locator("#evidence-survey-box")).not_to_be_visible()
+    expect(page.locator("#evidence-survey-said")).to_be_empty()
