@@ -187,7 +187,7 @@ def _sentence(bank: Bank, part: Part) -> str:
     use = 0 if sure else use  # so sure that its probability hides the change
     whole, here, there = bank.whole[use], left[use], float(np.median(part.others[:, use]))
     said = _share if use else number
-    if said(whole) == said(here):  # so small that two figures hide it
+    if said(whole) == said(here) and f"{whole:.4g}" != f"{here:.4g}" and whole > here:  # two figures hide it
         said = "{:.4g}".format
     what, hidden, same = named(bank, score=not use), _part(bank, part.chosen), "as much elsewhere"
     if not bank.places.pictured:
