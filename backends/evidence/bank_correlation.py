@@ -77,7 +77,7 @@ def _of_text(bank: Bank, values: np.ndarray, signed: bool) -> Line:
     sentence = (
         f"In {len(bank.hidden)} trials that hid words at random, the bright words of this map turned out to be worth "
         f"{found:.0%} of the most important word, more than in {_better(p, control)} of {len(control)} reshuffled "
-        f"copies of the map (to hold it takes {round((1 - LOOSE) * (len(control) + 1))})."
+        f"copies of the map; to hold it takes {WORTH:.0%} and {round((1 - LOOSE) * (len(control) + 1))} copies."
     )
     return Line(
         "random parts",
