@@ -45,7 +45,10 @@ def sensitivity(
 
     def explain(features: Any) -> tuple[torch.Tensor]:  # captum 0.9 takes a bare tensor apart
         features = features[0] if isinstance(features, tuple) else features
-        maps = [_again.explained(_again.nudged(model, batch, row[None]), result, batch.raw, target) for row in features]
+        with torch.enable_grad():  # captum asks without
+            maps = [
+                _again.explained(_again.nudged(model, batch, row[None]), result, batch.raw, target) for row in features
+            ]
         return (torch.from_numpy(np.stack(maps)),)
 
     with torch.random.fork_rng(devices=[]):

@@ -33,3 +33,15 @@ def test_a_method_that_is_not_valid_has_no_numbers(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
     with pytest.raises(Refused, match="DeepLIFT's parts miss the change"):
         here.do(here.request("numbers", "deep_lift"))
+
+
+@pytest.mark.parametrize("model", ["bundled/triage", "bundled/radiograph", "bundled/radiograph-vit"])
+@pytest.mark.parametrize("method", ["grad_cam", "relevancy", "guided_grad_cam", "input_x_gradient", "occlusion"])
+def test_there_are_numbers_of_every_kind_of_method(tmp_path: Path, model: str, method: str) -> None:
+    from backends import registry
+
+    if not registry.method(method).needs <= worker.warm.get(model).offers:
+        pytest.skip("not offered")
+    here = Asking(tmp_path, model)
+    made = here.do(here.request("numbers", method))
+    assert {"SRG", "infidelity", "stability", "sensitivity"} <= {row["name"] for row in made["table"]}
