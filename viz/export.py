@@ -287,12 +287,22 @@ def _facts(result: Result) -> dict[str, Any]:
     return {name: value for name, value in result.facts.items() if name not in hidden}
 
 
-def _receipt(found: Mapping[str, Any] | None) -> str:
+def _receipt(found: Mapping[str, Any] | None, title: str = "Should you believe this map?") -> str:
+    """The receipt as a table, called as on the page; of a drawing one for each word that was tested."""
+    from viz.components import receipt
+
     if not found:
         return ""
-    rows = {line["name"]: f"{line['verdict'].capitalize()}. {line['sentence']}" for line in found["lines"]}
+    if "words" in found:
+        each = found["words"].values()
+        return "".join(_receipt(one, f"“{one['facts']['target']}”: should you believe this map?") for one in each)
+    rows = {
+        receipt.titled(line)[0]: f"{line['verdict'].capitalize()}. {receipt.ruled(line['sentence'])}"
+        for line in found["lines"]
+    }
     made = {name: found["facts"].get(name) for name in ("replacement", "samples", "seed")}
-    return _table("Should you believe this map?", {"verdict": found["rule"], **rows, **made})
+    made["replacement"] = receipt.WORDS.get(str(made["replacement"]), made["replacement"])
+    return _table(title, {"verdict": receipt.ruling(found), **rows, **made})
 
 
 def _origin(result: Result) -> dict[str, Any]:
@@ -309,7 +319,7 @@ def _table(heading: str, rows: Mapping[str, Any]) -> str:
     lines = (
         f"<tr><th scope=row>{markup.escape(_words(str(k)))}</th><td>{_value(v)}</td></tr>" for k, v in rows.items()
     )
-    return f"<h2>{heading}</h2><table>{''.join(lines)}</table>"
+    return f"<h2>{markup.escape(heading)}</h2><table>{''.join(lines)}</table>"
 
 
 def _value(value: Any) -> str:

@@ -134,10 +134,15 @@ def _truth(region: Mapping[str, Any]) -> Mapping[str, Any]:
     return there[index].get("truth", {}) if known else {}
 
 
+def whole(word: str) -> str:
+    """The pattern of a word where it begins a word of the text: “no” is not in “nausea”, “fev” is in “fever”."""
+    return (r"\b" if word[0].isalnum() else "") + re.escape(word)
+
+
 def _missing(result: Result, region: Mapping[str, Any]) -> str:
     """A sentence on the named words that do not stand in the text, where others do."""
-    text = result.facts.get("text", "").casefold()
-    gone = [word.strip() for word in region.get("words", ()) if word.strip() and word.strip().casefold() not in text]
+    text, named = result.facts.get("text", ""), [word.strip() for word in region.get("words", ())]
+    gone = [word for word in named if word and not re.search(whole(word), text, re.IGNORECASE)]
     return f"not in the text, and left out: {', '.join(gone)[:80]}" if gone else ""
 
 
@@ -146,7 +151,7 @@ def _named_words(result: Result, region: Mapping[str, Any]) -> np.ndarray:
     if "words" in region:
         text = result.facts.get("text", "")
         named = [word.strip() for word in region["words"] if word.strip()]
-        spans = [m.span() for word in named for m in re.finditer(re.escape(word), text, re.IGNORECASE)]
+        spans = [m.span() for word in named for m in re.finditer(whole(word), text, re.IGNORECASE)]
         if not spans:
             raise Refused(f"none of these words stand in the text: {', '.join(named)[:80]!r}")
     if not spans:

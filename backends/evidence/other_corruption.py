@@ -192,4 +192,8 @@ def decide(lines: list[Line]) -> tuple[str, str]:
             FAILS,
             "Fails because of “another corruption”: this grid shows one corruption, not how the network works.",
         )
-    return CANNOT, "Cannot tell: “another corruption” is too close to call."
+    if lines[0].value is None:
+        return CANNOT, f"Cannot tell (“another corruption”): {lines[0].sentence[:1].lower()}{lines[0].sentence[1:]}"
+    return CANNOT, (
+        f"Cannot tell: “another corruption” lies between; from {ALIKE:g} on a grid holds, below {UNLIKE:g} it fails."
+    )

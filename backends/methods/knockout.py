@@ -116,7 +116,7 @@ class Knockout(Method):
         self, watch: _causal.Watch, known: Base, arrays: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]],
         labels: dict[str, Sequence[Any]], facts: dict[str, Any],
     ) -> Result:  # fmt: skip
-        about = {"clean": watch.value(known), "metric": self.metric, "alpha": self.alpha}
+        about = {"clean": watch.value(known), "metric": self.metric, "metric_unit": watch.unit, "alpha": self.alpha}
         return _causal.result(watch, "knockout", arrays, axes, labels, watch.unit, {**about, **facts})
 
 

@@ -202,3 +202,16 @@ def test_a_receipt_goes_where_its_result_goes(client: FlaskClient, monkeypatch: 
     assert "Should you believe this map?" in page.text
     assert "Holds. Hiding &lt;b&gt; drops" in page.text
     assert page.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_each_tested_word_of_a_drawing_has_its_receipt(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {"name": "without it", "value": 9.0, "control": None, "verdict": "holds", "sentence": "Hidden by “mask”."}
+    facts = {"replacement": "removed", "samples": 2, "seed": 0, "word": 1, "target": "<i>red"}
+    one = {"lines": [line], "verdict": "holds", "rule": "Holds because of “without it”.", "facts": facts}
+    monkeypatch.setattr(Kept, "receipt", {"words": {"1": one, "2": {**one, "facts": {**facts, "target": "blue"}}}})
+    page = client.get(f"/results/{KEY}/html")
+    assert page.status_code == 200
+    assert "“&lt;i&gt;red”: should you believe this map?" in page.text
+    assert "“blue”: should you believe this map?" in page.text
+    assert "Holds because of “Draw without the word”." in page.text  # as the page calls it
+    assert "Hidden by “the mask token”." in page.text

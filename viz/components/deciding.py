@@ -374,7 +374,7 @@ def coloured(result: Result, scale: Scale) -> html.Div:
     pieces.append(html.Span(text[at:], className="gap"))
     label = "The text, coloured by what each word is worth; the numbers are in the table below"
     return html.Div(
-        pieces, id=part("parts-words"), className="coloured-text", tabIndex=0, role="group",
+        pieces, id=part("parts-coloured"), className="coloured-text", tabIndex=0, role="group",
         **{"aria-label": label, "data-title": f"What each word is worth to {result.target}"},
     )  # fmt: skip
 

@@ -322,7 +322,8 @@ def number(value: float) -> str:
 
 def done(facts: Mapping[str, Any]) -> list[str]:
     """What was done for it, in one sentence."""
-    cost = f"{facts['forwards']} runs of the model in {facts['seconds']:.1f} s. Kept with the result and its downloads."
+    runs = f"{facts['forwards']} runs of the model in " if facts["forwards"] else ""  # not every sweep counts them
+    cost = f"{runs}{facts['seconds']:.1f} s. Kept with the result, its JSON and its HTML."
     if facts["replacement"] in DONE:
         return [f"{DONE[facts['replacement']].format(**facts)} {cost}"]
     stand_in = WORDS.get(facts["replacement"], f"“{facts['replacement']}”")

@@ -177,3 +177,13 @@ def test_parts_of_a_long_text_are_stretches() -> None:
     long = dataclasses.replace(made, labels={"part": tuple(f"two words {i}" for i in range(8))})
     assert deciding.counted(long, 2) == "two stretches"
     assert deciding.noun(long, 1) == "stretch"
+
+
+@pytest.mark.parametrize("squares", [False, True])
+def test_what_is_shown_takes_no_id_of_the_page(squares: bool) -> None:
+    """Two elements of one id: the browser's part of Dash stops at the next answer."""
+    page = [c for each in deciding.parts({}) for c in each._traverse()]
+    made = result(squares)
+    later = [c for each in deciding.shown(made, KEY) for c in each._traverse()]
+    ids = [c.id for c in [*page, *later] if getattr(c, "id", None)]
+    assert len(ids) == len(set(ids))
