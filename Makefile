@@ -27,7 +27,7 @@ bench: .venv/ready-dev chromium
 	$(BIN)/python -m benchmarks
 
 gates: .venv/ready
-	$(BIN)/python -m backends.bundled.gates
+	$(BIN)/python -m benchmarks.gates
 
 clean:
 	rm -rf .venv .vitrine backends/bundled/.training

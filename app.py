@@ -20,7 +20,7 @@ from backends.errors import Refused
 if TYPE_CHECKING:
     from dash import Dash
 
-    from backends.engine import Engine
+    from backends.jobs.engine import Engine
 
 HERE = Path(__file__).parent
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -43,10 +43,10 @@ def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Das
     import dash
     from dash import Dash
 
-    from backends.engine import Engine
+    from backends.jobs.engine import Engine
     from backends.store import Store
     from viz.components import shell
-    from viz.web import protect
+    from viz.server.security import protect
 
     engine = engine or Engine(Store())
     app = Dash(
@@ -92,7 +92,7 @@ def serve(args: argparse.Namespace) -> int:
 
     import waitress
 
-    from backends.engine import Engine
+    from backends.jobs.engine import Engine
     from backends.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
@@ -128,7 +128,7 @@ def _reach(host: str, port: int) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compute one method and write result.json, arrays.safetensors and figure.html, with a receipt where asked for."""
     import backends
-    from viz import export
+    from viz.server import downloads
 
     model = backends.open_model(args.model)
     raw = {"image": args.input} if "pixels" in model.offers else args.input
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
         said = {"verdict": receipt.verdict, "rule": receipt.rule}
     out = Path(args.out)
     result.save(out)
-    (out / "figure.html").write_text(export.html(result))
+    (out / "figure.html").write_text(downloads.html(result))
     numbers = _numbers(result.facts)
     print(json.dumps({"out": str(out), "target": result.target, "unit": result.unit, "facts": numbers, **said}))
     return 0
@@ -155,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
 def corrupted(model: Any, raw: Any, given: str) -> Any:
     """The input called `given`, or one made from `raw` in the way that it names."""
     import backends
-    from backends.contrast import WAYS
+    from backends.models.input_pair import WAYS
 
     if given in WAYS:
         return backends.corrupt(model, raw, given)
@@ -164,7 +164,7 @@ def corrupted(model: Any, raw: Any, given: str) -> Any:
 
 def circuit(path: str | None) -> dict[str, Any]:
     """The options that replay the circuit in a file: its own JSON, or the result.json that has it."""
-    from backends.methods.circuit import options
+    from backends.methods.causal.circuit import options
 
     if not path:
         return {}
@@ -187,14 +187,14 @@ def generate(args: argparse.Namespace) -> int:
 def table(args: argparse.Namespace) -> int:
     """Answer every row of a folder of images or a CSV of texts; writes table.csv and table.json."""
     import backends
-    from backends import datasets
-    from viz import tables
+    from backends.inputs import datasets
+    from viz.server import table_downloads
 
     data = datasets.open_path(args.data)
     for note in data.notes:
         print(note, file=sys.stderr)
     found = backends.table(backends.open_model(args.model), data)
-    tables.write(Path(args.out), data, found)
+    table_downloads.write(Path(args.out), data, found)
     print(
         json.dumps({"out": args.out, **{n: v for n, v in found["summary"].items() if n not in ("by_class", "answers")}})
     )
@@ -217,7 +217,7 @@ def models(args: argparse.Namespace) -> int:
 
 def worker(args: argparse.Namespace) -> int:
     """Join the cluster of a dask scheduler and work for it: one process, one thread, one GPU."""
-    from backends.engine import work_for
+    from backends.jobs.engine import work_for
 
     address = args.scheduler or os.environ.get("VITRINE_SCHEDULER")
     if not address:

@@ -12,7 +12,7 @@
     return out;
   }
 
-  /* A map of viz/maps.py: its header and its values as numbers. */
+  /* A map of viz/server/maps.py: its header and its values as numbers. */
   function map(address) {
     if (!held.has(address)) {
       const asked = fetch(address).then((answer) => {

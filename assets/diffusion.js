@@ -1,5 +1,5 @@
 /* The diffusion page in the browser: words as chips, their maps over the pictures, with no round trip. Word maps are
-   fetched once a part (viz/paintings.py) as float32; colours, opacity, threshold and several words at once are drawn here. */
+   fetched once a part (viz/server/diffusion_files.py) as float32; colours, opacity, threshold and several words at once are drawn here. */
 (function () {
   "use strict";
   const vitrine = (window.vitrine = window.vitrine || {});
@@ -12,7 +12,7 @@
 
   const kept = new Map();
 
-  /* A message of viz/paintings.py: its header and its values, kept while it is among the last looked at. */
+  /* A message of viz/server/diffusion_files.py: its header and its values, kept while it is among the last looked at. */
   function message(url, Kind) {
     if (!kept.has(url)) {
       const coming = fetch(url, { credentials: "same-origin" }).then(async (answer) => {
@@ -308,7 +308,7 @@
       return this.look.scale === "own" ? Math.max(map.ends[1], 1e-12) : this.common;
     }
 
-    /* The value that a map must exceed to be in the mask: as `masks` of viz/landing.py has it. */
+    /* The value that a map must exceed to be in the mask: as `masks` of viz/figures/word_maps.py has it. */
     least(field, map) {
       const { threshold, rule } = this.look;
       if (rule === "own") return map.ends[0] + threshold * (map.ends[1] - map.ends[0]);

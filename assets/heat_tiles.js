@@ -1,6 +1,6 @@
 /* A window on a map that is too large to send: zoom and pan over it, with tiles fetched for what is in view.
    The base map is the whole in small, or some of its rows; tiles of 256 × 256 cells lie over it as they come. Positions
-   are tokens, from 0; each cell is the largest weight of its block. See viz/components/long_view.py for the spec. */
+   are tokens, from 0; each cell is the largest weight of its block. See viz/pages/attention/long_text.py for the spec. */
 (function () {
   "use strict";
   const vitrine = window.vitrine;

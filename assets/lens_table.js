@@ -1,4 +1,4 @@
-// The logit lens' table (viz/components/lens_table.py). Words are always written as text, never as markup.
+// The logit lens' table (viz/pages/trajectory/lens_table.py). Words are always written as text, never as markup.
 (function () {
   "use strict";
 

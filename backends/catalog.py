@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.errors import Refused, Unsettled
-from backends.settings import DEFAULT, Settings, split
+from backends.load_options import DEFAULT, Settings, split
 
 BUNDLED = Path(__file__).parent / "bundled" / "models"
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?\Z", re.ASCII)

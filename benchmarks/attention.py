@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from backends.methods._recorded import recorded
+from backends.methods.attention.qk_cache import recorded
 
 LENGTHS = (128, 1024, 4096, 8192)
 LAST = 11
@@ -120,10 +120,10 @@ class Kept:
 
 
 def fetched(result: Any, address: str) -> int:
-    """The bytes of one address of `viz.maps`."""
+    """The bytes of one address of `viz.server.maps`."""
     from flask import Flask
 
-    from viz import maps
+    from viz.server import maps
 
     app = Flask("benchmark")
     app.register_blueprint(maps.blueprint(Kept(result)))
@@ -134,9 +134,9 @@ def fetched(result: Any, address: str) -> int:
 
 def payload(glance: Any, look: Callable[..., dict[str, Any]]) -> dict[str, int]:
     """Bytes of what the browser receives: the grid and one head; `look` computes a window of it."""
-    from viz import tiles
-    from viz.components import attention_view as shown
-    from viz.components.long_view import LongHead, tokens
+    from viz.pages.attention import attention_view as shown
+    from viz.pages.attention.long_text import LongHead, tokens
+    from viz.server import tiles
 
     data = shown.grid_data(KEY, glance)
     found = {"grid_numbers": len(json.dumps(data)), "grid_maps": fetched(glance, data["sprite"])}
@@ -164,7 +164,7 @@ def cases(model: Any, length: int, repeats: int) -> Iterator[dict[str, Any]]:
     import torch
 
     import backends
-    from backends import windows
+    from backends.methods.attention import attention_window
 
     raw = {"text": text(length)}
     batch = model.encode(raw)
@@ -175,7 +175,7 @@ def cases(model: Any, length: int, repeats: int) -> Iterator[dict[str, Any]]:
             model.outputs(model.features(batch), batch)
 
     def look(layer: int = LAST, head: int = 2, **options: Any) -> dict[str, Any]:
-        return windows.window(model, model.encode(raw), {"layer": layer, "head": head, **options})
+        return attention_window.window(model, model.encode(raw), {"layer": layer, "head": head, **options})
 
     def glance() -> Any:
         return backends.run(model, "attention", raw)

@@ -19,9 +19,9 @@ import numpy as np
 
 import backends
 from backends import catalog
-from backends.methods._base import no_step
-from backends.methods._scoring import Scoring
-from backends.methods.integrated_gradients import IntegratedGradients
+from backends.methods.attribution.integrated_gradients import IntegratedGradients
+from backends.methods.attribution.scoring import Scoring
+from backends.methods.base import no_step
 
 CASES = ("radiograph", "radiograph-vit", "triage")
 STEPS = 50

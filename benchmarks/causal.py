@@ -87,7 +87,7 @@ def differences(folder: str) -> dict[str, float]:
     from transformer_lens import patching
 
     import backends
-    from backends import capture
+    from backends.hooks import capture
 
     model = backends.open_model(folder)
     bridge = bridged(model, folder)
@@ -172,17 +172,17 @@ def speed(repeats: int, lengths: tuple[int, ...] = LENGTHS) -> Iterator[dict[str
 def case(model: Any, bridge: Any, site: str, length: int, place: int, repeats: int) -> dict[str, Any]:
     """One length and site; the inputs differ in one word at `place`."""
     import backends
-    from backends import contrast
-    from backends.methods import _causal
-    from backends.methods.activation_patching import changes
+    from backends.methods.causal import base
+    from backends.methods.causal.activation_patching import changes
+    from backends.models import input_pair
 
     clean, wrong = texts(length, place)
     raw = {"clean": {"text": clean}, "corrupted": {"text": wrong}}
-    batch = contrast.encode(model, raw)
+    batch = input_pair.encode(model, raw)
     target = model.target(None, batch)
-    watch = _causal.Watch(model, batch, target)
-    sides = _causal.Contrast(watch, _causal.wanted(site))
-    layers = _causal.layers(watch.sites, site)
+    watch = base.Watch(model, batch, target)
+    sides = base.Contrast(watch, base.wanted(site))
+    layers = base.layers(watch.sites, site)
     rows, _ = changes(sides, site, layers)
     cells = len(layers) * (watch.sites.heads if site == "heads" else length)
     chance = np.random.default_rng(0)
@@ -222,7 +222,7 @@ def one_by_one(watch: Any, sides: Any, rows: Any) -> list[float]:
     """The number of each row by a whole forward."""
     import torch
 
-    from backends import capture
+    from backends.hooks import capture
 
     batch = sides.corrupted_batch
     features, numbers = watch.features(batch), []

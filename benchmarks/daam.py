@@ -143,7 +143,7 @@ def ways(model: Any, steps: int, side: int) -> dict[str, Callable[[], Any]]:
 
 def measure(side: int, steps: int, repeats: int) -> dict[str, Any]:
     """Seconds and peak memory of each way as ratios to plain drawing."""
-    from backends.models.diffusion import Diffusion
+    from backends.models.families.diffusion import Diffusion
 
     model = Diffusion.of(pipeline(64), "bench")  # the published code finds nothing where 32 is configured
     model.prepare()
@@ -183,9 +183,9 @@ def parity(steps: int = 4) -> dict[str, Any]:
     """The largest difference between our exact maps and the published code's, token by token and word by word."""
     import torch
 
-    from backends import capture_diffusion
-    from backends.methods import _cross
-    from backends.models.diffusion import Diffusion
+    from backends.hooks import diffusion
+    from backends.methods.diffusion import word_fold
+    from backends.models.families.diffusion import Diffusion
 
     trace = published()
     if trace is None:
@@ -196,11 +196,11 @@ def parity(steps: int = 4) -> dict[str, Any]:
         chance = torch.Generator().manual_seed(1)
         model.pipeline(PROMPT, num_inference_steps=steps, generator=chance)
         theirs = traced.compute_global_heat_map(PROMPT).heat_maps
-    maps = capture_diffusion.Maps(apart=True)
-    with capture_diffusion.watching(model.network, model.heard, maps):
+    maps = diffusion.Maps(apart=True)
+    with diffusion.watching(model.network, model.heard, maps):
         model.draw(model.encode(PROMPT), steps=steps, guidance=7.5, seed=1)
     heads = [layer.heads for layer in model.heard]
-    ours = _cross.fold(maps.sums, model.heard, heads, (64, 64)).total[0, : len(theirs)]
+    ours = word_fold.fold(maps.sums, model.heard, heads, (64, 64)).total[0, : len(theirs)]
     return {"largest_difference": float((ours - theirs).abs().max()), "largest_value": float(theirs.max())}
 
 

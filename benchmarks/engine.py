@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from backends import catalog
-from backends.engine import Engine
+from backends.jobs.engine import Engine
 from backends.results import VERSION
 from backends.store import Store
 

@@ -30,8 +30,8 @@ import numpy as np
 
 import backends
 from backends.evidence import receipt
-from backends.evidence._places import brightest, seen
-from backends.tables import wilson
+from backends.evidence.cells import brightest, seen
+from backends.jobs.table import wilson
 from benchmarks.truth import hit, offered
 
 NETWORKS = "radiograph", "radiograph-vit", "radiograph-shortcut", "triage"
@@ -188,7 +188,7 @@ def truth(n: int, names: tuple[str, ...]) -> None:
 
 
 def _randomised(model: Any) -> Any:
-    from backends.evidence._again import shuffled
+    from backends.evidence.perturbed_runs import shuffled
 
     return shuffled(model)
 
@@ -228,13 +228,13 @@ def discoveries(n: int, parts: int = 24, used: int = 8) -> None:
 def notes_tried(n: int) -> None:
     """The same on bundled/triage: words that the maker's rule ignores are known, and those that decide."""
     from backends.bundled.data.triage import notes
-    from backends.evidence import _parts
+    from backends.evidence import regions
 
     model = backends.open_model("bundled/triage")
     false, power, any_false, alone = [], [], [], []
     for note in notes(553, n, "test"):
-        made = _parts.parts(model, {"text": note.text}, note.label)
-        found = _parts.tried(made).found
+        made = regions.parts(model, {"text": note.text}, note.label)
+        found = regions.tried(made).found
         batch, places = made.bank.places.batch, made.bank.places
         spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
         words = [[spans[i] for i in np.flatnonzero(group)] for group in made.groups]
@@ -257,7 +257,7 @@ def notes_tried(n: int) -> None:
 def films_tried(n: int, name: str) -> None:
     """The same on films: how many of the squares said to speak for “lesion” lie on it, and how often one is found."""
     from backends.bundled.data import radiograph
-    from backends.evidence import _parts
+    from backends.evidence import regions
 
     model = backends.open_model(name)
     made = radiograph.phantoms(77, 2 * n, tag="none")
@@ -265,10 +265,10 @@ def films_tried(n: int, name: str) -> None:
     for image, label, lesion in zip(made.rgb, made.labels, made.lesions, strict=True):
         if radiograph.LABELS[label] != "lesion" or len(found_there) == n:
             continue
-        parts = _parts.parts(model, {"image": image}, "lesion")
+        parts = regions.parts(model, {"image": image}, "lesion")
         if parts.bank.whole[2] <= 0:
             continue
-        tried = _parts.tried(parts)
+        tried = regions.tried(parts)
         where = np.argwhere(np.asarray(lesion) > 0) * np.array(parts.bank.places.shape) // np.array(lesion.shape)
         place = where[:, 0] * parts.bank.places.shape[1] + where[:, 1]
         on = parts.groups[:, np.unique(place)].any(1)

@@ -88,7 +88,7 @@ def _outputs(model: Any, batch: Any, **recorded: Any) -> tuple[Any, Any]:
     """The model's answer and the recording of it; `recorded` are the arguments of `capture.record`."""
     import torch
 
-    from backends import capture
+    from backends.hooks import capture
 
     with torch.no_grad(), capture.record(model.module, recorded.pop("sites", model.sites), **recorded) as recording:
         return model.outputs(model.features(batch), batch), recording
@@ -167,7 +167,7 @@ def residual(model: Any, batch: Any, sites: Any) -> float:
 
 def lens(model: Any, batch: Any, sites: Any) -> float:
     """The last state read as logits against the network's own logits, at every position."""
-    from backends import capture
+    from backends.hooks import capture
 
     _, recording = _outputs(model, batch, sites=sites, residual=True)
     return _gap(capture.read(model.module, sites, recording.residual[-1]), _forward(model.module, batch)["logits"])
@@ -184,11 +184,12 @@ def completeness(model: Any, raw: Any) -> float | None:
 
 def invalid(model: Any, name: str, gap: float | None) -> dict[str, str]:
     """The sentence by which a page withdraws integrated gradients, where the gap is too large for a valid map."""
-    from backends.methods import _attribution, _validity
+    from backends.evidence import method_check
+    from backends.methods.attribution import base
 
-    if gap is None or gap <= _attribution.MOST_GAP:
+    if gap is None or gap <= base.MOST_GAP:
         return {}
-    verdict = _validity.check(model, "integrated_gradients")
+    verdict = method_check.check(model, "integrated_gradients")
     return {} if verdict["holds"] else {"completeness": verdict["sentence"].replace(model.name, name)}
 
 
@@ -212,7 +213,8 @@ def stepwise(model: Any, raw: Any, stack: str, tokens: int = 10) -> tuple[float,
     """Each step of a drawn continuation, with a cache, against one full forward: logits (relative), attention rows."""
     import torch
 
-    from backends import capture, generation
+    from backends.hooks import capture
+    from backends.methods import generation
 
     sites, argument = model.stack(stack), model.written.argument
     batch = model.begin(raw)

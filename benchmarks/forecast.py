@@ -93,8 +93,8 @@ def case(
     import torch
 
     import backends
-    from backends import forecast
-    from backends.methods._recorded import recorded
+    from backends.cost import forecast
+    from backends.methods.attention.qk_cache import recorded
 
     batch = model.encode(given)
     forecaster = forecast.of(model)
@@ -136,7 +136,8 @@ def child(shape: str, repeats: int, memory: bool) -> None:
     import torch
 
     import backends
-    from backends import forecast, worker
+    from backends.cost import forecast
+    from backends.jobs import worker
 
     worker.preload()
     forecast.clock = time.process_time
@@ -167,7 +168,8 @@ def configs() -> None:
     """7B-shapes from their config alone: no weights are made or read."""
     import transformers as t
 
-    from backends import catalog, forecast
+    from backends import catalog
+    from backends.cost import forecast
 
     llama = {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32, "intermediate_size": 11008}
     grouped = {**llama, "num_key_value_heads": 8, "intermediate_size": 14336, "max_position_embeddings": 32768}

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from backends.results import Result
-from viz import maps, theme
+from viz import theme
+from viz.server import maps
 
 ASSETS = Path(__file__).parents[1] / "assets"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]

@@ -26,10 +26,11 @@ import numpy as np
 
 import backends
 from backends import registry
-from backends.evidence import _bank, bank_correlation, curves, hiding, receipt, replacement
-from backends.evidence._making import _Making
-from backends.evidence._places import Places, brightest
-from backends.evidence._replacing import Hiding, replacements
+from backends.evidence import masked_forwards, receipt
+from backends.evidence.attribution_receipt import _Making
+from backends.evidence.cells import Places, brightest
+from backends.evidence.measures import bank_correlation, curves, hiding, replacement
+from backends.evidence.replacement_values import Hiding, replacements
 from benchmarks.evidence import inputs
 
 METHODS = "integrated_gradients", "occlusion", "grad_cam"
@@ -69,7 +70,7 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
     for raw, target in given:
         backends.run(model, method, raw, target=target)  # the batch size is found here, once
         spent, result = timed(partial(backends.run, model, method, raw, target=target))
-        _bank.banks(model).clear()
+        masked_forwards.banks(model).clear()
         first, alone = timed(partial(receipt, model, result, raw, target=target))
         turned = np.ascontiguousarray(result.arrays["attribution"][::-1])
         other = dataclasses.replace(result, arrays={**result.arrays, "attribution": turned})
@@ -90,7 +91,7 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
 
 def five(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
     """Ours: one bank; returns the forwards."""
-    _bank.banks(model).clear()
+    masked_forwards.banks(model).clear()
     batch = model.encode(raw)
     places = Places(batch)
     made = _Making(model, batch, model.target(target, batch), places, 1, 0, nothing)
@@ -124,13 +125,13 @@ def naive(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
         count += len(masks)
         return np.array(found)
 
-    sizes = _bank.sizes(places.shape)
+    sizes = masked_forwards.sizes(places.shape)
     shares = [size / places.count for size in sizes] if places.pictured else [hiding.WORDS]
     chance = np.random.default_rng(0)
     for share in shares:  # hiding: each size, and as many other places
         chosen = brightest(values, share)
         ask(kinds[0], np.stack([chosen, *(chance.permutation(chosen) for _ in range(28 if places.pictured else 8))]))
-    ask(kinds[0], _bank.masks(places.shape, 96 if places.pictured else 96 + places.count, 0))  # random parts
+    ask(kinds[0], masked_forwards.masks(places.shape, 96 if places.pictured else 96 + places.count, 0))  # random parts
     order = np.argsort(-values)
     for ranked in (order, *(chance.permutation(order) for _ in range(curves.ORDERS))):  # order, and random ones
         for way in (ranked, ranked[::-1]):
@@ -273,13 +274,13 @@ def parity() -> Iterator[dict[str, Any]]:
         return
     import quantus
 
-    from backends.evidence.localisation import localisation
+    from backends.evidence.measures.localisation import localisation
     from tests.backends.evidence import linear
 
     model, image, exact = linear.picture(spot=False)
     network = as_linear(model)
     batch = model.encode({"image": image})
-    bank = _bank.bank(Hiding(model, batch, model.target("yes", batch), "zero", nothing), Places(batch), 0, 1)
+    bank = masked_forwards.bank(Hiding(model, batch, model.target("yes", batch), "zero", nothing), Places(batch), 0, 1)
     region = np.zeros((16, 16), bool)
     region[4:9, 6:12] = True
     x = model.features(batch).numpy()

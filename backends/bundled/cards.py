@@ -353,7 +353,7 @@ def publish(name: str, model, processor, recipe, seconds: float) -> None:
     script = f"backends/bundled/train/{name.replace('-', '_')}.py"
     training = {"script": script, "seed": recipe.seed, "steps": recipe.steps, "seconds": round(seconds)}
     write(name, figures=[], training=training)
-    print(f"bundled/{name} saved after {seconds:.0f} s; now measure it: python -m backends.bundled.gates {name}")
+    print(f"bundled/{name} saved after {seconds:.0f} s; now measure it: python -m benchmarks.gates {name}")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Each test takes a `Bank`: answers to the input with random parts hidden, drawn w
 all maps of the input. The door is `receipt(model, result)`.
 """
 
-from backends.evidence._receipt import Line, Receipt, receipt
+from backends.evidence.receipt import receipt
+from backends.evidence.verdict import Line, Receipt
 
 __all__ = ["Line", "Receipt", "receipt"]

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from backends.models._base import Model
+    from backends.models.base import Model
 
 
 class _Door(ModuleType):

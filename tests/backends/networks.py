@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import transformers as t
 
-from backends import capture, probe
+from backends.hooks import capture, probe
 
 SMALL = {
     "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 24, "vocab_size": 40,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backends import capture, open_model, probe
+from backends import open_model
+from backends.hooks import capture, probe
 from benchmarks import families as bench
 from tests import families
 

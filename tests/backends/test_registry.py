@@ -15,8 +15,12 @@ def test_unknown_entries_are_sentences_that_name_what_there_is() -> None:
 
 
 def test_runs_tell_quick_methods_from_slow_ones() -> None:
-    assert registry.runs("attention_rollout") == 1
-    assert registry.runs("saliency") == 4  # a forward, and a gradient that counts three
-    assert registry.runs("saliency") < registry.runs("occlusion") < registry.runs("shapley_sampling")
+    assert registry.method("attention_rollout").usual_runs() == 1
+    assert registry.method("saliency").usual_runs() == 4  # a forward, and a gradient that counts three
+    assert (
+        registry.method("saliency").usual_runs()
+        < registry.method("occlusion").usual_runs()
+        < registry.method("shapley_sampling").usual_runs()
+    )
     with pytest.raises(Refused, match="no method 'telepathy'"):
-        registry.runs("telepathy")
+        registry.method("telepathy").usual_runs()

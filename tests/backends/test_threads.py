@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import backends
-from backends import capture
+from backends.hooks import capture
 from tests import families
 
 TEXTS = (

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.viz import samples
-from viz import maps, theme
+from viz import theme
+from viz.server import maps
 
 ASSETS = Path(__file__).parents[2] / "assets"
 

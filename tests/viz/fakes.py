@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from backends.engine import State
 from backends.errors import Refused
+from backends.jobs.engine import State
 from backends.store import Store, key_of
 
 TRIAGE: dict[str, Any] = {

@@ -16,7 +16,7 @@ PICTURES = {"png": "PNG", "svg": "SVG"}
 def exports(key: str, picture: str | None = None, what: str = "this result", link: bool = True) -> html.Div:
     """The row for the result of `key`; `picture` is the id of the element that holds its graph, canvas or text.
 
-    Pictures are made in the browser (assets/shell.js), files come from `/results/<key>/…` (viz/export.py).
+    Pictures are made in the browser (assets/shell.js), files come from `/results/<key>/…` (viz/server/downloads.py).
     """
     pictures = [
         _button(words, f"Save {what} as {words}", save=kind, picture=picture) for kind, words in PICTURES.items()

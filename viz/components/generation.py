@@ -12,13 +12,13 @@ import dash_bootstrap_components as dbc
 import numpy as np
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
-from backends.engine import Engine
 from backends.errors import Refused
+from backends.jobs.engine import Engine
 from backends.results import VERSION
 from viz import theme
 from viz.components import inputs
-from viz.components.jobs import Slot
-from viz.figures._words import percent, visible
+from viz.components.job_panel import Slot
+from viz.figures.words import percent, visible
 
 if TYPE_CHECKING:
     from viz.components.workbench import Workbench

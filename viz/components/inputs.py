@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from dash import html, no_update
 
 from backends import catalog
-from backends.engine import Engine
 from backends.errors import Refused
-from backends.images import FORMATS, MOST_BYTES, open_image
-from viz.components import query as link
+from backends.inputs.images import FORMATS, MOST_BYTES, open_image
+from backends.jobs.engine import Engine
+from viz.components import links as link
 
 CARRIED = 600
 """Characters of a text that its link carries itself, so that the link works on another machine too."""

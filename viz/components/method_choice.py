@@ -9,7 +9,7 @@ from typing import Any
 from dash import dcc, html
 
 from backends import registry
-from viz.components import query
+from viz.components import links as query
 from viz.components.workbench import offered
 
 QUESTION = "attribution"

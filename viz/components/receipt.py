@@ -14,10 +14,10 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from backends.engine import Engine
 from backends.errors import Refused
-from viz.components import query
-from viz.components.jobs import Slot, in_words
+from backends.jobs.engine import Engine
+from viz.components import links
+from viz.components.job_panel import Slot, in_words
 
 WORDS = {
     "surroundings": "what is around it", "resample": "what other inputs have there", "blur": "a blur",
@@ -203,7 +203,7 @@ def changed_options(
 def linked(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What a link sets, by method; nonsense is left out."""
     try:
-        given = json.loads(query.text(link, "receipt") or "{}")
+        given = json.loads(links.text(link, "receipt") or "{}")
     except (ValueError, RecursionError):
         return {}
     if not isinstance(given, dict):
@@ -337,14 +337,14 @@ def _own_link(found: Mapping[str, Any], asked: Mapping[str, Any]) -> html.A:
     method = asked["method"]
     kept = {k: v for k, v in asked["receipt"].items() if k != "seed"}
     options = {method: asked["options"]} if asked.get("options") else {}
-    address = query.link("/attribution", model=asked["model"], input=asked["input"], **_aim(asked), methods=method,
+    address = links.link("/attribution", model=asked["model"], input=asked["input"], **_aim(asked), methods=method,
                          options=options, receipt={method: kept})  # fmt: skip
     return html.A("Link to this receipt", href=address)
 
 
 def _evidence_link(asked: Mapping[str, Any]) -> html.A:
     """Where every method takes the same test on this input."""
-    address = query.link("/evidence", model=asked["model"], input=asked["input"], **_aim(asked))
+    address = links.link("/evidence", model=asked["model"], input=asked["input"], **_aim(asked))
     return html.A("All methods on this input", href=address)
 
 

@@ -13,7 +13,7 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html, set_props
 
 from backends.errors import Refused
 from viz import theme
-from viz.components.jobs import BUTTON, TAB
+from viz.components.job_panel import BUTTON, TAB
 
 EARLY = (
     "(function(){var t=null;try{t=JSON.parse(localStorage.getItem('shell-theme'))}catch(e){}"

@@ -7,13 +7,13 @@ from typing import Any
 
 from dash import html
 
-from backends.engine import Engine
 from backends.errors import Refused
+from backends.jobs.engine import Engine
 from backends.results import Result, regroup
-from viz.components import explained
+from viz.components import attribution_summary
 from viz.components.workbench import percent
 from viz.figures import comparison
-from viz.figures._words import visible
+from viz.figures.words import visible
 
 KEPT = {
     "output": "It is explained by the words of the text; the answer so far stays as it is.",
@@ -50,7 +50,7 @@ def common_sentence(chosen: Sequence[str], why: Mapping[str, str], elsewhere: Co
 def shared(found: Sequence[Result], by: str, same: bool) -> tuple[dict[str, tuple[float, float]], str]:
     """The colour scale of each method's picture, and a sentence on which of them can be compared."""
     drawn = [regroup(r, by) if r.arrays["attribution"].ndim == 1 else r for r in found]
-    groups, note = explained.comparable(drawn)
+    groups, note = attribution_summary.comparable(drawn)
     if not same:
         return {}, "Each picture has its own scale: colours cannot be compared between them." if len(drawn) > 1 else ""
     scales = {r.method: comparison.shared_scale(some) for some in groups.values() for r in some}
@@ -86,5 +86,9 @@ def _similarity(found: Mapping[str, Result]) -> list[Any]:
     value = next((r.facts["output"] for r in found.values() if "output" in r.facts), None)
     if value is None:
         return []
-    said = ["The similarity of the two sentences is ", html.B(explained.number(value)), " (cosine; 1 at most)."]
+    said = [
+        "The similarity of the two sentences is ",
+        html.B(attribution_summary.number(value)),
+        " (cosine; 1 at most).",
+    ]
     return [*said, "  Explained by the words of the first; “Swap the two” explains it by those of the second."]

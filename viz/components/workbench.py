@@ -13,15 +13,15 @@ import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends import catalog, registry
-from backends.engine import Engine
 from backends.errors import Refused
+from backends.jobs.engine import Engine
 from backends.results import VERSION
 from viz.components import inputs
-from viz.components import query as link
+from viz.components import links as link
 from viz.components.generation import Generation
 from viz.components.inputs import example_image, fits
-from viz.components.jobs import Slot, in_words
-from viz.figures._words import percent, visible
+from viz.components.job_panel import Slot, in_words
+from viz.figures.words import percent, visible
 
 OTHER = "…"
 """The model picker's entry that asks for a hub id or a folder."""

@@ -8,8 +8,8 @@ import numpy as np
 
 from viz import theme
 from viz.figures import token_heat
-from viz.figures._scale import Scale, finish, heading
-from viz.figures._words import index, plain, token_names
+from viz.figures.scale import Scale, finish, heading
+from viz.figures.words import index, plain, token_names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

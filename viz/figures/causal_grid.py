@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from viz.figures._scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
-from viz.figures._words import names, places, plain, token_names
+from viz.figures.scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
+from viz.figures.words import names, places, plain, token_names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

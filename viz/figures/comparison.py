@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backends.results import Result
-from viz.figures._scale import Scale, limits
+from viz.figures.scale import Scale, limits
 
 
 def shared_scale(results: Sequence[Result]) -> Scale:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from viz import theme
-from viz.figures._scale import finish, heading, quantity
-from viz.figures._words import index, names, plain, token_names
+from viz.figures.scale import finish, heading, quantity
+from viz.figures.words import index, names, plain, token_names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

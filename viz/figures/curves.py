@@ -9,9 +9,9 @@ import numpy as np
 
 from backends.errors import Refused
 from viz import theme
-from viz.figures._scale import Scale, finish, heading, quantity
-from viz.figures._words import index, names, plain, token_names, visible
 from viz.figures.logit_lens import token_text
+from viz.figures.scale import Scale, finish, heading, quantity
+from viz.figures.words import index, names, plain, token_names, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viz import theme
-from viz.figures._scale import finish, quantity
-from viz.figures._words import plain
+from viz.figures.scale import finish, quantity
+from viz.figures.words import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -28,8 +28,8 @@ def both(
 ) -> Figure:  # fmt: skip
     """Deletion on the left and insertion on the right; a method keeps its colour whichever others are `shown`.
 
-    `curves` are those of `backends.evidence.curves` by method, `orders` those of smooth random orders: their range is
-    the band.
+    `curves` are those of `backends.evidence.measures.curves` by method, `orders` those of smooth random orders: their
+    range is the band.
     """
     from plotly.subplots import make_subplots
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from backends.errors import Refused
 from viz import theme
-from viz.figures._scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
-from viz.figures._words import plain
+from viz.figures.scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
+from viz.figures.words import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from viz.figures._scale import Scale, coloraxis, finish, heading, limits, quantity
-from viz.figures._words import plain
+from viz.figures.scale import Scale, coloraxis, finish, heading, limits, quantity
+from viz.figures.words import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

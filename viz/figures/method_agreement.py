@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from viz.figures._scale import coloraxis, finish
-from viz.figures._words import plain
+from viz.figures.scale import coloraxis, finish
+from viz.figures.words import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from viz.figures import contributions
-from viz.figures._words import names
+from viz.figures.words import names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

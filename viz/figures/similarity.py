@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from viz.figures._scale import Scale, beyond, coloraxis, finish, heading
-from viz.figures._words import names, plain
+from viz.figures.scale import Scale, beyond, coloraxis, finish, heading
+from viz.figures.words import names, plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

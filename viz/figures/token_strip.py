@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from viz import theme
-from viz.figures._scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
-from viz.figures._words import places, plain, token_names, visible
+from viz.figures.scale import Scale, beyond, coloraxis, finish, heading, limits, quantity
+from viz.figures.words import places, plain, token_names, visible
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -9,8 +9,8 @@ import numpy as np
 
 from backends.errors import Refused
 from viz import theme
-from viz.figures._scale import finish, heading
-from viz.figures._words import index, names, plain, token_names
+from viz.figures.scale import finish, heading
+from viz.figures.words import index, names, plain, token_names
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

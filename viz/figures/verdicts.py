@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viz import theme
-from viz.figures._scale import finish
-from viz.figures._words import plain
+from viz.figures.scale import finish
+from viz.figures.words import plain
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

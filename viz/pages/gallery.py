@@ -10,10 +10,10 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, dcc, html
 
 from backends import catalog, registry
-from backends.engine import Engine
 from backends.errors import Refused
-from viz.components.jobs import Slot
-from viz.components.query import link, text
+from backends.jobs.engine import Engine
+from viz.components.job_panel import Slot
+from viz.components.links import link, text
 from viz.components.workbench import example_image, open_request
 
 PATH = "/"

@@ -8,7 +8,7 @@ import argparse
 import numpy as np
 import torch
 
-from backends.bundled import folder, looking
+from backends.bundled import folder, scene_detector
 from backends.bundled.data import scenes as data
 
 SCALES = (1.0, 1.5, 2.0, 3.0, 5.0)
@@ -32,8 +32,8 @@ def main() -> None:
             chance = torch.Generator().manual_seed(4242)
             out = pipeline(texts, num_inference_steps=20, guidance_scale=scale, generator=chance, output_type="np")
             images = (out.images * 255).round().astype("uint8")
-            fit = np.mean([each.fit for image in images for each in looking.things(image).values()])
-            found = looking.summary(looking.score(asked, images))
+            fit = np.mean([each.fit for image in images for each in scene_detector.things(image).values()])
+            found = scene_detector.summary(scene_detector.score(asked, images))
             print(f"{name} guidance {scale:g}: {found}, outlines {fit:.3f} (IoU with the shape)", flush=True)
 
 

@@ -182,7 +182,7 @@ def paint(model: torch.nn.ModuleDict, tokenizer: CLIPTokenizer, texts: list[str]
 
 def watcher(model: torch.nn.ModuleDict, tokenizer: CLIPTokenizer, often: int = 5, count: int = 40):
     """A `watch` for `fit` that draws and checks pictures each `often`-th time."""
-    from backends.bundled import looking
+    from backends.bundled import scene_detector
 
     asked = data.captions(4, count, kinds={"relation": 1.0})
     calls = [0]
@@ -196,7 +196,7 @@ def watcher(model: torch.nn.ModuleDict, tokenizer: CLIPTokenizer, often: int = 5
 
         sheet = np.concatenate([np.concatenate(drawn[i : i + 8], 1) for i in range(0, count, 8)])
         Image.fromarray(sheet).save(checkpoint_path("scenes").with_suffix(".png"))
-        return looking.summary(looking.score(asked, drawn))
+        return scene_detector.summary(scene_detector.score(asked, drawn))
 
     return watch
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods._attribution import Attribution
-from backends.methods._base import option
+from backends.methods.attribution.base import Attribution
+from backends.methods.base import option
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from backends.methods._scoring import Scoring
+    from backends.methods.attribution.scoring import Scoring
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from backends.models._base import Batch
-from backends.models.text_classifier import TextClassifier
+from backends.models.base import Batch
+from backends.models.families.text_classifier import TextClassifier
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ import dash_bootstrap_components as dbc
 from dash import Dash, html
 
 from backends import catalog
-from backends.engine import Engine
+from backends.jobs.engine import Engine
 
 PATH = "/figures"
 TITLE = "Figures"

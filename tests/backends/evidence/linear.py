@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from backends.models._base import Batch, Model
+from backends.models.base import Batch, Model
 from backends.results import Result
 
 

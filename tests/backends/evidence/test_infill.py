@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from backends.evidence._infill import Infill, Moves, membrane
+from backends.evidence.infill import Infill, Moves, membrane
 
 
 def hole(side: int = 32, at: tuple[int, int, int, int] = (10, 20, 12, 22)) -> torch.Tensor:

@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter
 
 import backends
 from backends.errors import Cancelled, Refused
-from backends.evidence import Line, Receipt, _making, receipt
-from backends.evidence._receipt import OWN
+from backends.evidence import Line, Receipt, attribution_receipt, receipt
+from backends.evidence.verdict import OWN
 from tests.backends.evidence import linear
 
 WORTH = {"b": 3.0, "e": 2.0}
@@ -112,7 +112,7 @@ def test_testing_harder_draws_more() -> None:
     model, _ = linear.text(WORTH)
     weight = np.arange(14.0)
     easy = receipt(model, linear.result_of(weight))
-    assert easy.facts["samples"] == 12 + _making.SAMPLES["text"]
+    assert easy.facts["samples"] == 12 + attribution_receipt.SAMPLES["text"]
     hard = receipt(model, linear.result_of(weight), effort=2)
     assert hard.facts["samples"] == 2 * easy.facts["samples"]
     assert hard.facts["forwards"] > easy.facts["samples"]
@@ -218,7 +218,7 @@ def test_bright_words_of_a_map_without_direction_may_speak_either_way() -> None:
 def test_the_line_that_decides_a_picture_is_not_that_of_a_text() -> None:
     def told(kind: str, hiding: str, parts: str, *more: Line, **about: Any) -> tuple[str, str]:
         lines = [Line("hiding", 1.0, None, hiding, "", about), Line("random parts", 1.0, None, parts, ""), *more]
-        return _making.decide(lines, kind=kind)
+        return attribution_receipt.decide(lines, kind=kind)
 
     for kind, name in (("picture", "hiding"), ("text", "random parts")):
         for verdict in ("holds", "fails", "cannot tell"):

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import backends
-from backends.methods._base import no_step
-from backends.methods._scoring import Scoring
-from backends.models.image_classifier import ImageClassifier
+from backends.methods.attribution.scoring import Scoring
+from backends.methods.base import no_step
+from backends.models.families.image_classifier import ImageClassifier
 
 SIDE = 8
 

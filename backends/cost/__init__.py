@@ -1,0 +1,1 @@
+"""How much memory and time a run takes, foretold before it begins."""

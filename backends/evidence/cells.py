@@ -1,0 +1,122 @@
+"""The places of an input that can be hidden: a grid over a picture, or the words of a text.
+
+A map is read here once, as one number for each place; every test works on these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from backends.errors import Refused
+from backends.models.base import Batch
+
+FINEST = 64
+"""Cells along the longer side of a picture, at most."""
+SOFT = 0.024
+"""How far a picture's map is blurred when it is read, as a share of the longer side: a speckled map is seen so, too."""
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The places of `batch`: cells of a grid (row by row), or the tokens that are not special."""
+
+    batch: Batch
+
+    @property
+    def pictured(self) -> bool:
+        """Whether places are parts of a picture."""
+        return self.batch.image is not None
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns) or (words,)."""
+        if not self.pictured:
+            return (int((~np.asarray(self.batch.special)).sum()),)
+        return int(self._lines[0].max()) + 1, int(self._lines[1].max()) + 1
+
+    @cached_property
+    def _lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """The grid row of each pixel row, and the grid column of each pixel column."""
+        high, wide = self.batch.image.shape[:2]
+        side = -(-max(high, wide) // FINEST)
+        return np.arange(high) // side, np.arange(wide) // side
+
+    @cached_property
+    def number(self) -> np.ndarray:
+        """The place of each pixel (height, width) or token (token,); -1 belongs to none."""
+        if self.pictured:
+            rows, columns = self._lines
+            return rows[:, None] * self.shape[1] + columns
+        free = ~np.asarray(self.batch.special)
+        return np.where(free, free.cumsum() - 1, -1)
+
+    @property
+    def words(self) -> list[str]:
+        """The tokens that can be hidden."""
+        return [token for token, place in zip(self.batch.tokens, self.number, strict=True) if place >= 0]
+
+    @property
+    def count(self) -> int:
+        """How many places there are."""
+        return int(np.prod(self.shape))
+
+    def of(self, attribution: np.ndarray) -> np.ndarray:
+        """The mean of a map (height, width) or (token,) over each place, (place,) float64. Raises `Refused`.
+
+        A picture's is blurred by `SOFT`, since single pixels cannot be hidden (infilling brings them back) and what is
+        left around a bright square's corner still shows; a mask, of two values, is read as it is.
+        """
+        if attribution.shape != self.number.shape:
+            raise Refused(
+                f"the map is {attribution.shape} but this input is {self.number.shape}: take one of this input"
+            )
+        if not np.isfinite(attribution).all():
+            raise Refused("the map holds numbers that are not finite; there is nothing to test")
+        kept = self.number >= 0
+        total = np.bincount(self.number[kept], attribution[kept].astype(float), self.count)
+        mean = total / np.bincount(self.number[kept], minlength=self.count)
+        return seen(mean.reshape(self.shape)).ravel() if self.pictured else mean
+
+    def hidden(self, masks: np.ndarray) -> Tensor:
+        """Masks of places (N, place) as masks of features, (N, 1, H, W) or (N, T, 1) bool."""
+        padded = np.concatenate([masks, np.zeros((len(masks), 1), bool)], 1)  # -1: never hidden
+        spread = torch.from_numpy(padded[:, self.number])
+        return spread[:, None] if self.pictured else spread[..., None]
+
+    def drawn(self, masks: np.ndarray) -> np.ndarray:
+        """(N, place) laid out again as (N, rows, columns) or (N, words)."""
+        return masks.reshape(len(masks), *self.shape)
+
+
+def seen(values: np.ndarray) -> np.ndarray:
+    """A map (row, column) blurred by `SOFT` of its longer side, unless it is a mask; its edges count as going on."""
+    from scipy.ndimage import gaussian_filter
+
+    mask = ((values == values.min()) | (values == values.max())).all()
+    return values if mask else gaussian_filter(values, SOFT * max(values.shape), mode="nearest")
+
+
+def brightest(values: np.ndarray, share: float) -> np.ndarray:
+    """The places (place,) bool with the largest values, at most `share` of all and at least one; only those above zero.
+
+    Places of equal value go together, so that a flat map has no brightest places of its own; the first such
+    group counts even where it is larger than `share`.
+    """
+    top = float(values.max(initial=0.0))
+    if top <= 0:
+        return np.zeros(values.shape, bool)
+    levels = np.rint(values / top * 1e6).astype(np.int64)
+    room = max(round(share * values.size), 1)
+    order = np.argsort(-levels, kind="stable")
+    sorted_levels = levels[order]
+    if sorted_levels[room - 1] <= 0:
+        return levels > 0
+    cut = sorted_levels[room - 1]
+    above = levels > cut
+    whole = (levels == cut).sum() + above.sum() <= room
+    return levels >= cut if whole or not above.any() else above

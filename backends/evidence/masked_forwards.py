@@ -1,0 +1,170 @@
+"""One bank of masked forwards for an input, drawn without seeing any map, kept and shared by every test and method.
+
+Masks follow from the shape and the seed alone, and a larger bank begins with the smaller one's masks, so that
+testing harder only adds forwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from backends.evidence.cells import Places
+from backends.evidence.replacement_values import Hiding
+from backends.models.base import Model
+
+SHARES = (0.025, 0.05, 0.08)
+"""How much of a picture a mask hides."""
+WORDS = 0.35
+"""How much of a text a mask hides, beside single words: several words may say the same, and then only sets tell."""
+SINGLE = 96
+"""Texts of up to so many words have each word hidden by itself, too."""
+WIDTHS = (0.024, 0.09)
+"""The softness of a picture's masks, scattered or compact, as a share of its longer side."""
+SILENT = 0.02
+"""Where no mask moves the answer by more than this share of its score, or this probability, nothing can be told."""
+SILENCE = "nothing that was hidden by “{kind}” changed the answer, so no {what}"
+OVERLAP = 0.25
+"""The share of a region that another may cover and still lie elsewhere."""
+RIDGE = 0.01
+"""The weight of the penalty that keeps effects small where the bank says little."""
+KEPT = 32
+"""Inputs whose banks are kept for each model."""
+
+
+def sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """How many places the masks hide, ascending: `SHARES` of a picture, single words and `WORDS` of a text."""
+    count = int(np.prod(shape))
+    if len(shape) == 2:
+        return tuple(sorted({max(round(share * count), 1) for share in SHARES}))
+    return 1, max(round(WORDS * count), 2)
+
+
+@lru_cache(maxsize=16)
+def masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
+    """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random sets of words."""
+    made = np.stack([_mask(shape, i, seed) for i in range(count)])
+    made.setflags(write=False)
+    return made
+
+
+def _mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
+    chance, kinds = np.random.default_rng([seed, index]), sizes(shape)
+    if len(shape) == 2:
+        size = kinds[index % len(kinds)]
+        field_ = clouds(shape, WIDTHS[index // len(kinds) % len(WIDTHS)], chance)
+        return np.argsort(np.argsort(-field_, kind="stable")) < size
+    words = shape[0]
+    if index < words <= SINGLE:  # each word by itself first
+        return np.arange(words) == index
+    return chance.permutation(words) < kinds[-1]
+
+
+def clouds(shape: tuple[int, ...], width: float, chance: np.random.Generator) -> np.ndarray:
+    """A smooth random field (place,), blurred by `width` of the longer side, around the edges."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(chance.standard_normal(shape), width * max(shape), mode="wrap").ravel()
+
+
+@dataclass(eq=False)
+class Bank:
+    """Answers to one input with random parts hidden, and whatever else is asked about it: each only once.
+
+    `whole` is the answer to the entire input, `hidden` (mask, place) what each mask hides, `answers` (mask, 3) the
+    score, probability and lead left.
+    """
+
+    hiding: Hiding
+    places: Places
+    seed: int
+    whole: np.ndarray
+    hidden: np.ndarray = field(init=False)
+    answers: np.ndarray = field(init=False)
+    memory: OrderedDict[bytes, np.ndarray] = field(default_factory=OrderedDict)
+
+    def __post_init__(self) -> None:
+        self.hidden = np.zeros((0, self.places.count), bool)
+        self.answers = np.zeros((0, 3))
+
+    def grow(self, count: int) -> None:
+        """Draw masks until there are `count`."""
+        if count > len(self.hidden):
+            new = masks(self.places.shape, count, self.seed)[len(self.hidden) :]
+            self.answers = np.concatenate([self.answers, self.ask(new, remember=False)])
+            self.hidden = np.concatenate([self.hidden, new])
+
+    @property
+    def drops(self) -> np.ndarray:
+        """How much of the score each mask costs, (mask,)."""
+        return self.whole[0] - self.answers[:, 0]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many places the masks hide, ascending."""
+        return sizes(self.places.shape)
+
+    @property
+    def effects(self) -> np.ndarray:
+        """How much of the score each place is worth, (place,), by ridge regression of the drops on what was hidden."""
+        many = len(self.hidden)
+        design = np.concatenate([np.ones((many, 1)), self.hidden], 1)
+        penalty = RIDGE * many * np.diag([0.0] + [1.0] * self.places.count)
+        return np.linalg.solve(design.T @ design + penalty, design.T @ self.drops)[1:]
+
+    def elsewhere(self, chosen: np.ndarray) -> np.ndarray:
+        """The masks (mask,) bool about as large as the region `chosen` (place,) that lie elsewhere."""
+        size = min(self.sizes, key=lambda size: abs(np.log(size / max(chosen.sum(), 1))))
+        apart = (self.hidden & chosen).sum(1) <= OVERLAP * min(size, chosen.sum())
+        return (self.hidden.sum(1) == size) & apart
+
+    def ask(self, hidden: np.ndarray, remember: bool = True) -> np.ndarray:
+        """Score, probability and lead (N, 3) with `hidden` (N, place) replaced; what was asked before costs nothing."""
+        keys = [np.packbits(row).tobytes() for row in hidden]
+        known = {bytes(len(keys[0])): self.whole} if keys else {}
+        known |= {key: self.memory[key] for key in keys if key in self.memory}
+        fresh = [i for i, key in enumerate(keys) if key not in known and key not in keys[:i]]
+        if fresh:
+            found = self.hiding.answers(self.places.hidden(hidden[fresh]))
+            known |= {keys[i]: answer for i, answer in zip(fresh, found, strict=True)}
+            if remember:
+                self.memory.update({keys[i]: known[keys[i]] for i in fresh})
+            while len(self.memory) > 4096:
+                self.memory.popitem(last=False)
+        return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 3))
+
+
+def banks(model: Model) -> OrderedDict[tuple, Bank]:
+    """The banks kept for a model: on the model itself, which they refer to, so that they go when it goes."""
+    return vars(model).setdefault("_banks", OrderedDict())
+
+
+def silent(bank: Bank, change: float, moved: float) -> bool:
+    """Whether the largest `change` of the score and how far the probability `moved` (nan: it has none) tell nothing."""
+    return change <= SILENT * max(abs(float(bank.whole[0])), 1e-6) and not (np.isfinite(moved) and moved > SILENT)
+
+
+def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
+    """The bank of this model, input, target, replacement and seed with at least `count` masks; kept for the next map.
+
+    The answer to the entire input is computed each time, so that a network whose weights changed gets a new bank.
+    """
+    kept = banks(hiding.model)
+    nothing = places.hidden(np.zeros((1, places.count), bool))
+    whole = hiding.answers(nothing)[0]
+    content = hiding.present.detach().cpu().contiguous().numpy().tobytes()
+    key = (hashlib.sha256(content).hexdigest(), str(hiding.target), hiding.kind, seed)
+    found = kept.get(key)
+    if found is None or not np.allclose(found.whole, whole, rtol=1e-4, atol=1e-5, equal_nan=True):
+        found = Bank(hiding, places, seed, whole)
+    found.hiding, found.places = hiding, places  # progress and count are of this call, and so is how the text is spaced
+    kept[key] = found
+    kept.move_to_end(key)
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
+    found.grow(count)
+    return found

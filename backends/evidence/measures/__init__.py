@@ -1,0 +1,1 @@
+"""The measures of a map, one file a measure."""

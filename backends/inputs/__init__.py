@@ -1,0 +1,1 @@
+"""What a person gives: images, tables and data sets, read and checked."""

@@ -1,0 +1,1 @@
+"""What the engine carries out, one file a job, and the engine itself."""

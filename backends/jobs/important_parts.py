@@ -1,0 +1,191 @@
+"""Which words or squares of an input matter at all, and which few of them decide: a trial and two minimal sets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from backends.errors import Refused
+from backends.evidence import regions, trial
+from backends.evidence.regions import Parts
+from backends.evidence.verdict import HARDEST
+from backends.methods.base import Step, no_step
+from backends.results import Result
+from backends.store import Store
+
+if TYPE_CHECKING:
+    from backends.models.base import Model
+
+CONFIDENCE = 0.95
+SEARCH = 60
+"""Masked forwards that the search for minimal sets takes at most, about."""
+RATES = 0.001, 0.5
+LEASTS = 0.0, 0.5
+
+
+def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> Result:
+    """The job `parts`: the input's parts with what hiding each costs, and the minimal sets among the facts.
+
+    `request` has `replacement`, `rate` (the false discovery rate), `least` (the effect that counts, as a share of the
+    whole change) and `seed`. Raises `Refused`.
+    """
+    rate, least = _bounded("rate", request["rate"], *RATES), _bounded("least", request["least"], *LEASTS)
+    effort = int(_bounded("effort", request.get("effort", 1), 1, HARDEST))
+    start = time.perf_counter()
+    counting = _Counting(step)
+    raw, asked = store.get_input(request["input"]), (request["target"], request["replacement"], request["seed"])
+    with model.lock:
+        made = regions.parts(model, raw, *asked, step=counting)
+        counting.hiding, counting.of = made.bank.hiding, effort * regions.planned(made) + SEARCH
+        found = regions.tried(made, rate, least, effort)
+        sets = _sets(made, found.effect)
+        without = _without(made, sets.get("flips"))
+    low, high = interval(found)
+    arrays = {
+        "effect": found.effect, "low": low, "high": high, "p": found.p, "found": found.found.astype(np.uint8),
+        **_where(made),
+    }  # fmt: skip
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "low", "high", "p", "found"), ("part",))
+    axes |= {"box": ("part", "edge")} if "box" in arrays else {"span": ("part", "edge")}
+    seen = {"image": made.bank.hiding.batch.image, "without": without}
+    pictures = {name: array for name, array in seen.items() if array is not None}
+    axes |= dict.fromkeys(pictures, ("height", "width", "channel"))
+    facts = {
+        **sets, "text": made.bank.hiding.batch.text, "replacement": made.bank.hiding.kind, "trials": found.trials,
+        "rate": rate, "least": found.least, "score": float(made.bank.whole[0]),
+        "probability": _number(made.bank.whole[1]), "forwards": made.bank.hiding.forwards,
+        "seconds": time.perf_counter() - start,
+    }  # fmt: skip
+    floats = {n: a.astype(np.float32) if a.dtype == np.float64 else a for n, a in (arrays | pictures).items()}
+    return Result(
+        "parts", floats, axes, {"part": made.names}, made.bank.hiding.target.unit, True,
+        made.bank.hiding.target.words, facts, dict(request),
+    )  # fmt: skip
+
+
+def _bounded(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise Refused(f"{name} must be a number from {low:g} to {high:g}, not {str(value)[:40]!r}")
+    return float(value)
+
+
+class _Counting:
+    """A `step` that tells how many of the forwards are done; hiding calls it with 0 before each batch of them."""
+
+    def __init__(self, step: Step) -> None:
+        self.step, self.of = step, 1
+        self.hiding: Any = None
+
+    def __call__(self, fraction: float) -> None:
+        done = self.hiding.forwards if self.hiding else 0
+        self.step(min(done / self.of, 0.99))
+
+
+def interval(found: trial.Trial) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of each effect, (part,) each."""
+    from scipy.stats import t
+
+    half = t.ppf(0.5 + CONFIDENCE / 2, found.freedom) * found.error
+    return found.effect - half, found.effect + half
+
+
+def _where(made: Parts) -> dict[str, np.ndarray]:
+    """Where each part is: `box` (part, edge), left, top, right and bottom from 0 to 1; or `span` (part, edge)."""
+    places = made.bank.places
+    if places.pictured:
+        rows, columns = places.shape
+        boxes = []
+        for group in made.groups:
+            row, column = np.nonzero(group.reshape(rows, columns))
+            boxes.append((column.min() / columns, row.min() / rows, (column.max() + 1) / columns,
+                          (row.max() + 1) / rows))  # fmt: skip
+        return {"box": np.array(boxes, np.float32)}
+    spans = np.array([s for s, n in zip(places.batch.spans, places.number, strict=True) if n >= 0])
+    edges = [(spans[group, 0].min(), spans[group, 1].max()) for group in made.groups]
+    return {"span": np.array(edges, np.int32)}
+
+
+def _sets(made: Parts, effect: np.ndarray) -> dict[str, Any]:
+    """`flips` and `suffices`, each with what the model answers then; or `no_sets`, why there are none.
+
+    Where the answer stays with everything hidden, no part suffices for it more than any other: then `empty` is what is
+    answered to nothing, and `suffices` is missing.
+    """
+    try:
+        found = regions.smallest(made, effect)
+    except Refused as refused:
+        return {"no_sets": str(refused)}
+    everything = np.ones(len(made.groups), bool)
+    hidden = {"flips": _row(made, found["flips"]["parts"]), "suffices": ~_row(made, found["suffices"]["parts"])}
+    sets = {name: {**about, **answered(made, hidden[name])} for name, about in found.items()}
+    if made.answers(everything[None])[0, 2] > 0:
+        del sets["suffices"]
+        return {**sets, "empty": answered(made, everything)}
+    return sets
+
+
+def _row(made: Parts, chosen: list[int]) -> np.ndarray:
+    row = np.zeros(len(made.groups), bool)
+    row[chosen] = True
+    return row
+
+
+def answered(made: Parts, hidden: np.ndarray) -> dict[str, Any]:
+    """What is answered with the parts `hidden` (part,): the target's probability, the best `other` answer and its own.
+
+    Of a pair the other answer is its second side, and the probabilities are those of the two alone.
+    """
+    hiding = made.bank.hiding
+    logits = _logits(made, hidden)
+    target = hiding.target
+    others = logits.copy()
+    others[target.ids[0]] = -np.inf
+    other = int(others.argmax())
+    if target.kind == "pair":
+        other = target.ids[1]
+        logits = np.where(np.isin(np.arange(len(logits)), target.ids), logits, -np.inf)
+    share = np.exp(logits - logits.max())
+    share /= share.sum()
+    return {
+        "probability": float(share[target.ids[0]]), "other": hiding.model.name_of(other),
+        "other_probability": float(share[other]),
+    }  # fmt: skip
+
+
+def _logits(made: Parts, hidden: np.ndarray) -> np.ndarray:
+    import torch
+
+    hiding = made.bank.hiding
+    with torch.no_grad():
+        return hiding.model.outputs(_features(made, hidden), hiding.batch)[0].double().cpu().numpy()
+
+
+def _features(made: Parts, hidden: np.ndarray) -> Any:
+    places = (hidden.astype(np.int64) @ made.groups) > 0
+    return made.bank.hiding.shown(made.bank.places.hidden(places[None]))
+
+
+def _without(made: Parts, flips: Mapping[str, Any] | None) -> np.ndarray | None:
+    """The picture (height, width, 3) that makes the model change its answer, as it was given to it; None for a text.
+
+    Features are the picture's colours, scaled and shifted: how follows from the whole picture.
+    """
+    image = made.bank.hiding.batch.image
+    if image is None or not flips or not flips["flips"]:
+        return None
+    present = made.bank.hiding.present[0].double().cpu().numpy()  # (C, H, W)
+    changed = _features(made, _row(made, flips["parts"]))[0].double().cpu().numpy()
+    if present.shape[1:] != image.shape[:2]:
+        return None
+    drawn = []
+    for c in range(3):
+        a, b = (features[min(c, len(features) - 1)] for features in (present, changed))
+        drawn.append(np.polyval(np.polyfit(a.ravel(), image[..., c].ravel(), 1), b))
+    return np.stack(drawn, -1).round().clip(0, 255).astype(np.uint8)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

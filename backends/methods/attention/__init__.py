@@ -1,0 +1,1 @@
+"""Methods that show what a network attends to."""

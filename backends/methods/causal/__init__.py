@@ -1,0 +1,1 @@
+"""Methods that change something inside a network and measure what follows."""

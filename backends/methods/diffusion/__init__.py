@@ -1,0 +1,1 @@
+"""Methods that show where the words of a prompt landed."""

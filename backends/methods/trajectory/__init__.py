@@ -1,0 +1,1 @@
+"""Methods that follow an answer through the layers."""

@@ -1,0 +1,76 @@
+"""Tables of texts from anywhere: encodings, separators, headings, quotes, and what is said of each."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from backends.errors import Refused
+from backends.inputs.csv_table import Sheet, read_sheet
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "columns", "first"),
+    [
+        ("a.csv", b"text,label\nhello there,x\n", ("text", "label"), ("hello there", "x")),
+        ("bom.csv", b"\xef\xbb\xbftext,label\na,b\n", ("text", "label"), ("a", "b")),
+        ("utf16.csv", "text;label\nnaïf;x\n".encode("utf-16"), ("text", "label"), ("naïf", "x")),
+        ("semi.csv", b"note;urgency\r\na, b;soon\r\nc;urgent\r\n", ("note", "urgency"), ("a, b", "soon")),
+        ("tabs.tsv", b"text\tlabel\nno, none\tx\n", ("text", "label"), ("no, none", "x")),
+        ("excel.csv", b"sep=;\ntext;label\na;b\n", ("text", "label"), ("a", "b")),
+        ("quoted.csv", b'text,label\n"say ""no"",\nso",x\n', ("text", "label"), ('say "no",\nso', "x")),
+        ("plain.txt", b"no fever, but pain\nchest, arm, pain\nfine\n", ("column 1",), ("no fever, but pain",)),
+        ("bare.csv", b"mild pain,soon\nbad pain,urgent\nno,soon\n", ("column 1", "column 2"), ("mild pain", "soon")),
+        ("twice.csv", b"text,text,,label\na,b,c,d\n", ("text", "text (2)", "column 3", "label"), ("a", "b", "c", "d")),
+    ],
+)  # fmt: skip
+def test_what_is_read(name: str, data: bytes, columns: tuple[str, ...], first: tuple[str, ...]) -> None:
+    sheet = read_sheet(data, name)
+    assert sheet.columns == columns
+    assert sheet.records[0] == first
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ("text,label\nfièvre,x\n".encode("latin-1"), "is not UTF-8 (line 2), so it was read as Latin-1"),
+        (b"a,soon\nb,soon\n", "no heading, so its columns are numbered"),
+        (b"text,text,label\na,b,c\n", "names 'text' twice"),
+        (b"text,label\na,b\n\n,,\nc,d\n", "2 empty lines were skipped"),
+        (b"text,label\na,b\nc\n", "1 line has more or fewer cells than the others (the first is line 3)"),
+    ],
+)
+def test_what_is_said(data: bytes, note: str) -> None:
+    assert any(note in said for said in read_sheet(data, "x.csv").notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "x.csv is empty; give a table with a heading"),
+        (b"text,label\n", "has a heading (text, label) and nothing below it"),
+        (b"text,label\n\n,\n", "has a heading and only empty lines below it"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "it holds bytes that no text has"),
+        (b"\xff\xfeabc", "is marked as utf-16 and is not"),
+        (b'text,label\n"abc,d\nq,w\n', "cannot be read from line 2 on"),
+        (b"text," + b"a," * 300 + b"b\n" + b"1," * 301 + b"2\n", "has 302 columns; at most 200 are read"),
+    ],
+)
+def test_what_is_refused(data: bytes, sentence: str) -> None:
+    with pytest.raises(Refused, match=re.escape(sentence)):
+        read_sheet(data, "x.csv")
+
+
+def test_the_columns_are_told_apart_by_name_and_else_by_content() -> None:
+    assert read_sheet(b"id,body,category\n1,a b c,x\n2,d,y\n", "x.csv").text == "body"
+    assert read_sheet(b"id,body,category\n1,a b c,x\n2,d,y\n", "x.csv").label == "category"
+    bare = read_sheet(b"a long text here,x\nanother long text,y\na third,x\n", "x.csv")
+    assert (bare.text, bare.label) == ("column 1", "column 2")
+    assert read_sheet(b"text\na\nb\n", "x.csv").label == ""
+
+
+def test_a_sheet_survives_the_store() -> None:
+    sheet = read_sheet(b"text,label\na,b\n\nc,d\n", "x.csv")
+    assert Sheet.of(sheet.document()) == sheet
+    assert sheet.lines == (2, 4)

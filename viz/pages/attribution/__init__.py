@@ -1,0 +1,5 @@
+"""Attribution: up to four answers, side by side, to what drove the model's answer."""
+
+from viz.pages.attribution.page import ORDER, PATH, QUESTION, TITLE, layout, register
+
+__all__ = ["ORDER", "PATH", "QUESTION", "TITLE", "layout", "register"]

@@ -1,0 +1,577 @@
+"""Causal: parts of the network are changed, and what the answer does then says which of them cause it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+
+from backends.errors import Refused
+from backends.jobs.engine import Engine
+from viz.components import links, option_form, shell
+from viz.components.inputs import fits
+from viz.components.job_panel import Slot
+from viz.components.method_choice import help_for
+from viz.components.on_demand_receipt import Retest
+from viz.components.tabs import tabs
+from viz.components.workbench import Workbench, alert, link_params, offered, run_request, withheld
+from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
+from viz.pages.causal import results as views
+from viz.pages.causal.corrupted_input import BESIDE, PAIR, SPAN, Opposite
+
+PATH = "/causal"
+TITLE = "Causal"
+QUESTION = "Which parts cause the answer?"
+ORDER = 4
+
+PAGE = "causal"
+BENCH = Workbench(PAGE)
+OTHER = Opposite(BENCH)
+GRID = Slot(PAGE, "sweep", "Changing one place after another")
+REST = Slot(PAGE, "rest", "Computing")
+TRY = Slot(PAGE, "try", "Changing it")
+TEST = Retest(
+    PAGE, "Does this grid show how the network works?", "Test it: corrupt the input otherwise", "Sweeping again"
+)
+
+TABS = {
+    "places": "Place by place",
+    "try": "Try it",
+    "parts": "What each part writes",
+    "rivals": "Two answers",
+    "circuit": "A circuit",
+    "looks": "Looks or matters",
+}
+READING = {
+    "places": (
+        "Each cell is one intervention: a part of the network is changed, and the cell says how the answer moves. What "
+        "moves it is a cause; what does not may still have a stand-in."
+    ),
+    "try": "Click heads to switch them off, or change what a token looks at, and see what the model then answers.",
+    "parts": (
+        "The last state is a sum, and each bar is one part's share of the answer's logit. It counts what a part writes "
+        "itself, not what later parts make of it; the residue is what the sum misses."
+    ),
+    "rivals": "Both answers' logits as they stand after each part; a dotted line is where the lead changes.",
+    "circuit": (
+        "Choose heads by clicking them: do they do the whole work by themselves, is anything missing, could one go? "
+        "None chosen: those whose own effect is large."
+    ),
+    "looks": (
+        "Each point is a head: how sharply it looks, and how far the answer moves without it. Heads far to the right "
+        "and low down look important and are not."
+    ),
+}
+METHODS = {"parts": "logit_attribution", "rivals": "competition", "circuit": "circuit", "looks": "head_statistics"}
+SWEEPS = ("activation_patching", "causal_tracing", "head_ablation", "path_patching", "attribution_patching", "knockout",
+          "steering")  # fmt: skip
+METRICS = {"logit": "logit (of a pair: difference)", "probability": "probability", "loss": "loss"}
+ELSEWHERE = ("metric", "heads", "edges", "alpha", "tokens", "subject")
+"""Options that the page sets by other means than the method's form."""
+REPEATED = ("activation_patching", "path_patching")
+"""Sweeps that are tested by another corruption."""
+ALONE = ("logit_attribution", "competition", "knockout")
+"""Methods of the clean input only."""
+
+
+def layout(**link: Any) -> html.Div:
+    """The page as the link left it."""
+    tab = links.choice(link, "tab", tuple(TABS), "places")
+    stores = {
+        "causal-dark": None, "causal-filling": None, "causal-opened": None, "causal-options": views.options_of(link),
+        edit_heads.OFF: edit_heads.heads_of(link, "off"), edit_heads.EDGES: edit_heads.edges_of(link),
+        circuits.HEADS: circuits.asked(link),
+    }  # fmt: skip
+    return shell.page(
+        "causal",
+        QUESTION,
+        "Attention and gradients suggest; interventions show. Change a part, watch the answer.",
+        BENCH.layout(link),
+        [
+            *[dcc.Store(id=name, data=value) for name, value in stores.items()],
+            html.Div([alert(told) for told in unknown(link)], id="causal-unknown"),
+            html.Div(id="causal-absent"),
+            html.Div(
+                [
+                    OTHER.parts(link),
+                    html.Div(
+                        [_watched(link), REST.parts(), tabs(PAGE, "Interventions", TABS, _panels(link), tab)],
+                        className="panel",
+                    ),
+                ],
+                id="causal-there",
+                className="d-none",
+            ),
+        ],
+    )
+
+
+def unknown(link: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that a link asks for and this page has not."""
+    return [*links.unknown(link, "tab", TABS, "places"), *links.unknown(link, "metric", METRICS, "logit")]
+
+
+def _watched(link: Mapping[str, Any]) -> html.Fieldset:
+    options = [{"label": words, "value": name} for name, words in METRICS.items()]
+    value = links.choice(link, "metric", tuple(METRICS), "logit")
+    radio = dbc.RadioItems(id="causal-metric", options=options, value=value, inline=True)
+    return html.Fieldset([html.Legend("Watch the target's"), radio], className="choices")
+
+
+def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
+    method = links.choice(link, "method", SWEEPS, "activation_patching")
+    body: dict[str, list[Any]] = {
+        "places": [*_sweep_parts(method), TEST.parts(link)],
+        "try": [TRY.parts(), *edit_heads.parts(link)],
+        "parts": [_form("parts"), _position(link), html.Div(id="causal-show-parts", className="pictures")],
+        "rivals": [_form("rivals"), html.Div(id="causal-show-rivals", className="pictures")],
+        "circuit": [_form("circuit"), *circuits.parts(links.number(link, "threshold", 5, 0, 100) / 100)],
+        "looks": [_form("looks"), html.Div(id="causal-show-looks", className="pictures")],
+    }
+    return {
+        name: [
+            html.P(READING[name], className="reading"),
+            html.Div(id=f"causal-why-{name}", className="why"),
+            html.Div(
+                [*body[name], html.Div(id=f"causal-save-{name}", className="downloads")], id=f"causal-view-{name}"
+            ),
+        ]
+        for name in TABS
+    }
+
+
+def _form(name: str) -> html.Div:
+    return html.Div(id=f"causal-form-{name}")
+
+
+def _position(link: Mapping[str, Any]) -> html.Div:
+    select = dbc.Select(id="causal-position", value=links.text(link, "position", "auto", most=6), options=[], size="sm")
+    label = html.Label("At token", htmlFor="causal-position", className="form-label mb-0")
+    return html.Div([label, select], className="position-picker")
+
+
+def _sweep_parts(method: str) -> list[Any]:
+    return [
+        html.Fieldset(
+            [
+                html.Legend("Change by"),
+                dbc.RadioItems(id="causal-method", options=[], value=method, inline=True),
+            ],
+            className="choices",
+        ),
+        _form("places"),
+        html.Details([html.Summary("What this computes"), html.Div(id="causal-help", className="help")]),
+        GRID.parts(),
+        TEST.face(),
+        effect_grid.parts("causal-grid", "Effect of every place", circuits.HEADS, "in the circuit"),
+        html.Div(id="causal-approximate", className="mt-3"),
+        effect_grid.parts("causal-preview", "Approximate preview of every place"),
+        dbc.Button(
+            "As a figure, to save", id="causal-figure", size="sm", color="secondary", outline=True, class_name="d-none"
+        ),
+        html.Div(id="causal-show-places", className="pictures"),
+    ]
+
+
+def register(app: Dash, engine: Engine) -> None:
+    """Connect the page: both inputs, the sweep, the other views, what is tried, the link."""
+    BENCH.register(app, engine)
+    OTHER.register(app, engine)
+    for slot in (GRID, REST, TRY):
+        slot.register(app, engine)
+    TEST.register(app, engine, GRID, repeatable)
+    effect_grid.register(app, "causal-grid", circuits.HEADS)
+    effect_grid.register(app, "causal-preview", circuits.HEADS)
+    effect_grid.register(app, circuits.GRID, circuits.HEADS)
+    edit_heads.register(app, BENCH.card, BENCH.prediction)
+    _register_choices(app)
+    _register_requests(app)
+    _register_sweep(app, engine)
+    _register_views(app, engine)
+    _register_try(app, engine)
+    _register_circuit(app, engine)
+    _register_link(app)
+
+
+def _register_choices(app: Dash) -> None:
+    @app.callback(
+        Output("causal-absent", "children"),
+        Output("causal-there", "className"),
+        Output("causal-method", "options"),
+        Output("causal-method", "value"),
+        *[Output(f"causal-why-{name}", "children") for name in TABS],
+        *[Output(f"causal-view-{name}", "className") for name in TABS],
+        Input(BENCH.card, "data"),
+        State("causal-method", "value"),
+    )
+    def offer(card, method):  # type: ignore[no-untyped-def]
+        if not card:
+            return "", "d-none", [], no_update, *[""] * (2 * len(TABS))
+        there = [name for name in SWEEPS if name in offered(card, PAGE)]
+        why = missing(card)
+        told = [dbc.Alert(why[name], color="light", class_name="told") if name in why else "" for name in TABS]
+        hidden = ["d-none" if name in why else "" for name in TABS]
+        kept = method if method in there else (there or [method])[0]
+        absent = views.absent(card) if not there else ""
+        return absent, "" if there else "d-none", views.method_options(card, there), kept, *told, *hidden
+
+    @app.callback(
+        *[Output(f"causal-form-{name}", "children") for name in ("places", *METHODS)],
+        Output("causal-help", "children"),
+        Input(BENCH.card, "data"),
+        Input("causal-method", "value"),
+        State("causal-options", "data"),
+        prevent_initial_call=True,
+    )
+    def forms(card, method, options):  # type: ignore[no-untyped-def]
+        if not card:
+            return [no_update] * (len(METHODS) + 2)
+        shown = {"places": method, **METHODS}
+        made = [views.form(PAGE, name, card, (options or {}).get(name), ELSEWHERE) for name in shown.values()]
+        if ctx.triggered_id == "causal-method":
+            made[1:] = [no_update] * len(METHODS)
+        return *made, help_for(method)
+
+    option_form.register(app, PAGE, "causal-options")
+
+    app.clientside_callback(
+        ClientsideFunction("causal", "opened"), Output("causal-opened", "data"), Input(BENCH.card, "data")
+    )
+
+
+def _register_requests(app: Dash) -> None:
+    known = [Input(name, "data") for name in (BENCH.card, BENCH.input, BENCH.aim, PAIR, BESIDE, SPAN, "causal-options")]
+    view = [Input("causal-metric", "value"), Input("causal-tab", "data")]
+
+    @app.callback(
+        Output(GRID.requests, "data"),
+        *known,
+        *view,
+        Input("causal-method", "value"),
+        State(GRID.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def sweep(card, given, aim, pair, beside, span, options, metric, tab, method, before):  # type: ignore[no-untyped-def]
+        if tab != "places":
+            return no_update
+        asked = sweep_requests(card, given, aim, usable(given, pair, beside), span, options, metric, method)
+        return no_update if same(asked, before) else asked
+
+    @app.callback(
+        Output(REST.requests, "data"),
+        *known,
+        *view,
+        Input(circuits.HEADS, "data"),
+        State(REST.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def rest(card, given, aim, pair, beside, span, options, metric, tab, heads, before):  # type: ignore[no-untyped-def]
+        if tab not in METHODS:
+            return no_update
+        asked = view_requests(card, given, aim, usable(given, pair, beside), options, metric, tab, heads)
+        return no_update if same(asked, before) else asked
+
+    @app.callback(
+        Output(TRY.requests, "data"),
+        Output("causal-edge-problem", "children", allow_duplicate=True),
+        *known[:3],
+        *view,
+        Input(edit_heads.OFF, "data"),
+        Input(edit_heads.EDGES, "data"),
+        Input(edit_heads.ALPHA, "value"),
+        State(TRY.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def attempt(card, given, aim, metric, tab, off, edges, alpha, before):  # type: ignore[no-untyped-def]
+        if tab != "try":
+            return no_update, no_update
+        try:
+            asked = try_requests(card, given, aim, metric, off, edges, alpha)
+        except Refused as refused:
+            return no_update, alert(str(refused))
+        return (no_update if same(asked, before) else asked), ""
+
+
+def _register_sweep(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output("causal-filling", "data"),
+        Input(GRID.poll, "n_intervals"),
+        State(GRID.requests, "data"),
+        State(BESIDE, "data"),
+        State(BENCH.input, "data"),
+        prevent_initial_call=True,
+    )
+    def fill(_ticks, requests, beside, given):  # type: ignore[no-untyped-def]
+        grid = views.filling(engine, requests, beside, given)
+        if grid:  # not as an output: what waits for an output of a callback that runs again and again never runs
+            set_props("causal-grid-data", {"data": grid})
+        return no_update
+
+    @app.callback(
+        Output("causal-preview-data", "data"),
+        Output("causal-approximate", "children"),
+        Output("causal-save-places", "children"),
+        Output("causal-figure", "class_name"),
+        Input(GRID.answers, "data"),
+        Input(BESIDE, "data"),
+        State(GRID.requests, "data"),
+        State(BENCH.input, "data"),
+        prevent_initial_call=True,
+    )
+    def draw(answers, beside, requests, given):  # type: ignore[no-untyped-def]
+        grid, *rest = views.places(engine, answers, requests or {}, beside, given)
+        set_props("causal-grid-data", {"data": grid})
+        return rest
+
+    @app.callback(
+        Output("causal-show-places", "children"),
+        Input("causal-figure", "n_clicks"),
+        Input(GRID.answers, "data"),
+        Input("causal-dark", "data"),
+        prevent_initial_call=True,
+    )
+    def figure(clicks, answers, dark):  # type: ignore[no-untyped-def]
+        if ctx.triggered_id == GRID.answers or not clicks:
+            return []
+        result = views.answer(engine, answers, "exact")
+        return views.drawn(result, "causal-graph-places", bool(dark)) if result is not None else []
+
+
+def _register_views(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        *[Output(f"causal-show-{name}", "children") for name in ("parts", "rivals", "looks")],
+        *[Output(f"causal-save-{name}", "children") for name in METHODS],
+        Output("causal-position", "options"),
+        Output("causal-position", "value"),
+        Input(REST.answers, "data"),
+        Input("causal-tab", "data"),
+        Input("causal-position", "value"),
+        Input("causal-dark", "data"),
+        prevent_initial_call=True,
+    )
+    def show(answers, tab, position, dark):  # type: ignore[no-untyped-def]
+        return views.rest(engine, answers, tab, position, bool(dark), tuple(METHODS))
+
+
+def _register_try(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output(f"{edit_heads.GRID}-data", "data"),
+        Output("causal-off-words", "children"),
+        Output("causal-tried", "children"),
+        Output("causal-save-try", "children"),
+        Input(TRY.answers, "data"),
+        State(TRY.requests, "data"),
+        State(BENCH.card, "data"),
+        prevent_initial_call=True,
+    )
+    def show(answers, requests, card):  # type: ignore[no-untyped-def]
+        return views.tried(engine, answers, requests or {}, card)
+
+
+def _register_circuit(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output(f"{circuits.GRID}-data", "data"),
+        Output("causal-criteria", "children"),
+        Output("causal-threshold-area", "className"),
+        Input(REST.answers, "data"),
+        prevent_initial_call=True,
+    )
+    def show(answers):  # type: ignore[no-untyped-def]
+        result = views.answer(engine, answers, "circuit")
+        if result is None:
+            return no_update, no_update, no_update
+        told = [*circuits.criteria(result), *circuits.command(result)]
+        area = "threshold" if "edge" in result.arrays else "d-none"
+        return effect_grid.of_result(result, answers["keys"]["circuit"]), told, area
+
+    @app.callback(
+        Output("causal-graph", "children"),
+        Output("causal-threshold-label", "children"),
+        Input(REST.answers, "data"),
+        Input("causal-threshold", "value"),
+        Input("causal-dark", "data"),
+        prevent_initial_call=True,
+    )
+    def graph(answers, threshold, dark):  # type: ignore[no-untyped-def]
+        least = views.share(threshold)
+        words = f"Edges that restore at least {least:.2f} of the difference"
+        result = views.answer(engine, answers, "circuit")
+        return views.graph(result, least, bool(dark)) if result is not None else [], words
+
+    @app.callback(
+        Output("causal-saved", "data"),
+        Input("causal-save", "n_clicks"),
+        State(REST.answers, "data"),
+        prevent_initial_call=True,
+    )
+    def save(clicks, answers):  # type: ignore[no-untyped-def]
+        result = views.answer(engine, answers, "circuit")
+        return {"content": circuits.written(result), "filename": "circuit.json"} if clicks and result else no_update
+
+    @app.callback(
+        Output(circuits.HEADS, "data"),
+        Output("causal-load-problem", "children"),
+        Output("causal-metric", "value"),
+        Output("causal-options", "data", allow_duplicate=True),
+        Output("causal-form-circuit", "children", allow_duplicate=True),
+        Input("causal-take", "n_clicks"),
+        Input("causal-clear", "n_clicks"),
+        Input("causal-load", "contents"),
+        State(REST.answers, "data"),
+        State(BENCH.card, "data"),
+        State("causal-options", "data"),
+        prevent_initial_call=True,
+    )
+    def choose(_take, _clear, contents, answers, card, options):  # type: ignore[no-untyped-def]
+        stay = [no_update] * 3
+        if ctx.triggered_id == "causal-clear":
+            return [], "", *stay
+        if ctx.triggered_id == "causal-take":
+            result = views.answer(engine, answers, "circuit")
+            return (list(result.labels["member"]) if result else no_update), "", *stay
+        try:
+            heads, found = circuits.opened(contents, card)
+        except Refused as refused:
+            return no_update, alert(str(refused)), *stay
+        metric = found.pop("metric", no_update)
+        own = {**(options or {}), "circuit": {**(options or {}).get("circuit", {}), **found}}
+        return heads, "", metric, own, views.form(PAGE, "circuit", card, own["circuit"], ELSEWHERE)
+
+
+def _register_link(app: Dash) -> None:
+    @app.callback(
+        Output(shell.LINK, "data", allow_duplicate=True),
+        *[
+            Input(name, "data")
+            for name in (BENCH.card, BENCH.input, BENCH.aim, PAIR, SPAN, "causal-tab", "causal-options")
+        ],
+        *[Input(name, "value") for name in ("causal-metric", "causal-method", "causal-position", "causal-threshold")],
+        *[Input(name, "data") for name in (edit_heads.OFF, edit_heads.EDGES, circuits.HEADS)],
+        Input(edit_heads.ALPHA, "value"),
+        Input(TEST.tested, "data"),
+        prevent_initial_call=True,
+    )
+    def link(  # type: ignore[no-untyped-def]
+        card,
+        given,
+        aim,
+        pair,
+        span,
+        tab,
+        options,
+        metric,
+        method,
+        position,
+        threshold,
+        off,
+        edges,
+        heads,
+        alpha,
+        tested,
+    ):
+        if not card or not given:
+            return no_update
+        view = {
+            "tab": tab, "metric": metric, "method": method, "position": position or "auto",
+            "threshold": str(round(100 * views.share(threshold))), "off": ",".join(off or []),
+            "edges": ",".join(edges or []), "heads": ",".join(heads or []), "alpha": str(alpha),
+            "tested": ",".join(tested or []),
+        }  # fmt: skip
+        kept = {name: value for name, value in view.items() if value != USUAL[name]}
+        more = corrupted_input.link_params(pair, span) | {"options": views.differing(options)}
+        return {"path": PATH, "params": link_params(card, given, aim) | kept | more}
+
+
+USUAL = {
+    "tab": "places", "metric": "logit", "method": "activation_patching", "position": "auto", "threshold": "5",
+    "off": "", "edges": "", "heads": "", "alpha": "0", "tested": "",
+}  # fmt: skip
+
+
+def repeatable(answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
+    """The grid that stands there, where another corruption can test it: see `retest`."""
+    asked = (requests or {}).get("exact") or {}
+    there = "exact" in (answers or {}).get("keys", {}) and asked.get("method") in REPEATED
+    return {"exact": ("This grid", asked, {})} if there else {}
+
+
+def same(asked: Any, before: Any) -> bool:
+    """Whether the jobs are those that are asked for already; the browser knows no tuples."""
+    return json.dumps(asked, sort_keys=True) == json.dumps(before, sort_keys=True)
+
+
+def usable(given: Any, pair: Any, beside: Any) -> dict[str, Any] | None:
+    """The pair of the page's input once the model has read both; `pending` while it has not, None where it cannot."""
+    if not given or (pair and pair.get("of") != given.get("digest")):
+        return {"pending": True}
+    if pair is None:
+        return None
+    if not beside or beside.get("pair") != pair["digest"]:
+        return {"pending": True}
+    return None if beside.get("failed") else {"digest": pair["digest"]}
+
+
+def _filled(card: Any, method: str, options: Any, metric: Any) -> dict[str, Any]:
+    """The options of a method as its form and the page set them. Raises `Refused`."""
+    own = {n: v for n, v in ((options or {}).get(method) or {}).items() if n not in ELSEWHERE}
+    there = option_form.checked(method, own)
+    return there | ({"metric": metric} if "metric" in there and metric in METRICS else {})
+
+
+def sweep_requests(
+    card: Any, given: Any, aim: Any, both: Any, span: Any, options: Any, metric: Any, method: str
+) -> dict[str, Any]:
+    """The grid's job (`exact`) and, before it, the preview that goes with activation patching."""
+    there = offered(card, PAGE) if card else {}
+    if not fits(card, given) or method not in there or (both or {}).get("pending"):
+        return {}
+    if there[method].needs_pair and not both:
+        return {}
+    filled = _filled(card, method, options, metric)
+    if method == "causal_tracing":
+        filled["subject"] = tuple(span or ())
+    given = given if method in ALONE or not both else {**given, "digest": both["digest"]}
+    asked = {"exact": run_request(card, given, method, filled, aim)}
+    if method == "activation_patching" and "attribution_patching" in there:
+        same: dict[str, Any] = {name: filled[name] for name in ("site", "metric", "part") if name in filled}
+        asked = {"preview": run_request(card, given, "attribution_patching", same, aim), **asked}
+    return asked
+
+
+def view_requests(
+    card: Any, given: Any, aim: Any, both: Any, options: Any, metric: Any, tab: str, heads: Any
+) -> dict[str, Any]:
+    """The job of one of the other tabs."""
+    method = METHODS[tab]
+    if not fits(card, given) or method not in offered(card, PAGE) or (both or {}).get("pending"):
+        return {}
+    filled = _filled(card, method, options, metric)
+    if method == "circuit":
+        filled["heads"] = circuits.chosen(heads or ())
+    given = given if method in ALONE or not both else {**given, "digest": both["digest"]}
+    return {tab: run_request(card, given, method, filled, aim)}
+
+
+def try_requests(card: Any, given: Any, aim: Any, metric: Any, off: Any, edges: Any, alpha: Any) -> dict[str, Any]:
+    """Every head switched off alone, for the grid, and all that was changed together. Raises `Refused`."""
+    there = offered(card, PAGE) if card else {}
+    if not fits(card, given) or "knockout" not in there:
+        return {}
+    filled = {"ablation": "zero", "metric": metric}
+    asked = {"heads": run_request(card, given, "head_ablation", filled, aim)}
+    if off or edges:
+        changed = edit_heads.options(off, edges, alpha, "generation" in card["offers"]) | {"metric": metric}
+        asked = {"changed": run_request(card, given, "knockout", changed, aim), **asked}
+    return asked
+
+
+def missing(card: Mapping[str, Any]) -> dict[str, str]:
+    """For each tab that this model cannot fill, the sentence that says why."""
+    there, why = offered(card, PAGE), withheld(card, PAGE)
+    needed = {**METHODS, "try": "knockout"}
+    return {
+        tab: f"Not for this model: {why.get(m, 'it has no such parts')}." for tab, m in needed.items() if m not in there
+    }

@@ -1,0 +1,502 @@
+"""Every method on one input, ranked by its receipt; their curves, their agreement, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+
+from backends import registry
+from backends.errors import Refused
+from backends.evidence.ranking import decisive, ranked
+from backends.jobs.engine import Engine
+from backends.results import VERSION, Result, regroup
+from viz import theme
+from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
+from viz.components.graph import picture
+from viz.components.job_panel import CANCELLED, Slot, in_words
+from viz.components.side_by_side import headline
+from viz.figures import deletion_curves, method_agreement
+from viz.figures.scale import limits
+from viz.figures.token_strip import token_colours
+from viz.pages.evidence import metrics, receipt_options, region
+from viz.pages.evidence.receipt_options import PAGE, part
+
+QUESTION = "attribution"
+AUDITS = Slot(PAGE, "audits", "Testing every method", tell=False)
+TOGETHER = Slot(PAGE, "together", quiet=True)
+FIRST = 4
+"""Methods whose curves are shown when nobody chose."""
+LOCATED = {"mass inside": "mass inside", "intersection over union": "overlap", "rank accuracy": "brightest inside"}
+"""What the numbers of a map against a region are called."""
+READING = (
+    "Every method that this model can have is asked the same question about the same input, and every map takes the "
+    "same test: does what it shows matter to the answer more than what it does not? The best stand first. A click on a "
+    "row opens its whole receipt."
+)
+SCALES = (
+    "Red speaks for the answer and blue against it; where a method says only how much, yellow is most and violet is "
+    "least. Maps are shown as the test reads them, a little blurred, each on its own scale, since methods measure in "
+    "different units: compare where, not how much. The brightest part of a map is what it says speaks most for the "
+    "answer."
+)
+
+
+def parts(link: Mapping[str, Any]) -> list[Any]:
+    """The places of the table, the region, the curves and the agreement, as the link left them."""
+    wanted = links.values(link, "curves", 20)
+    return [
+        html.P(READING, className="reading"),
+        AUDITS.parts(),
+        TOGETHER.parts(),
+        html.Div(id=part("said"), role="status"),
+        *region.parts(link),
+        html.Div(id=part("table"), className="table-scroll"),
+        html.Div(id=part("table-end")),
+        html.Details(
+            [html.Summary(id=part("withheld-count")), html.Div(id=part("withheld"))],
+            id=part("withheld-box"),
+            className="d-none",
+        ),
+        html.Div(
+            [
+                html.H2("Does the answer follow the map?"),
+                html.P(
+                    "If a map is right, hiding its brightest places first makes the answer fall fast (left), and "
+                    "showing only them brings it back fast (right). A curve within the band does no better than a "
+                    "random order. No verdict rests on these curves: far along them so much is hidden at once that "
+                    "little of the input is left.",
+                    className="reading",
+                ),
+                html.Fieldset(
+                    [
+                        html.Legend("Curves of", className="form-label"),
+                        dbc.Checklist(
+                            id=part("curve-methods"), options=[{"label": m, "value": m} for m in wanted], value=wanted,
+                            inline=True, class_name="method-list",
+                        ),
+                    ]
+                ),
+                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"), responsive=True,
+                                      style={"height": f"{deletion_curves.HEIGHT}px"}),
+                            className="figure-box",
+                            **{"aria-label": "Deletion and insertion curves; their areas are in the table below"}),
+                html.Details([html.Summary("The areas as a table"), html.Div(id=part("areas"))]),
+            ],
+            id=part("curves-area"),
+            className="d-none",
+        ),
+        html.Div(
+            [
+                html.H2("Do the methods agree?"),
+                html.P(
+                    "Two methods that rank the same places first are near 1. Methods that agree may still be wrong "
+                    "together; methods that do not cannot all be right.",
+                    className="reading",
+                ),
+                html.Div(id=part("agreement-shown")),
+            ],
+            id=part("agreement-area"),
+            className="d-none",
+        ),
+        metrics.parts(link),
+    ]  # fmt: skip
+
+
+def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect input → audits → table → comparison → figures."""
+    AUDITS.register(app, engine)
+    TOGETHER.register(app, engine)
+    region.register(app, engine, bench)
+    metrics.register(app, engine, bench)
+    _register_jobs(app, engine, bench)
+    _register_table(app, engine, bench)
+    _register_figures(app, engine)
+
+
+def _register_jobs(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    @app.callback(
+        Output(AUDITS.requests, "data"),
+        Input(bench.card, "data"),
+        Input(bench.input, "data"),
+        Input(bench.aim, "data"),
+        Input(part("standin"), "value"),
+        Input(part("effort"), "value"),
+        Input(part("tab"), "data"),
+        State(AUDITS.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(card, given, aim, standin, effort, tab, before):  # type: ignore[no-untyped-def]
+        wanted = requests(card, given, aim, receipt_options.options(card, standin, effort))
+        if tab != "methods":  # what is there stays while it is of this input
+            return no_update if wanted == before else {}
+        return no_update if wanted == before else wanted
+
+    @app.callback(
+        Output(TOGETHER.requests, "data"),
+        Input(AUDITS.answers, "data"),
+        Input(part("region-of"), "data"),
+        State(AUDITS.requests, "data"),
+        State(bench.card, "data"),
+        State(TOGETHER.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def compare(answers, wanted, asked, card, before):  # type: ignore[no-untyped-def]
+        found = together_request(card, answers, asked, wanted)
+        return no_update if found == before else found
+
+    @app.callback(
+        Output(part("region-image"), "children"),
+        Input(AUDITS.answers, "data"),
+        State(bench.card, "data"),
+        State(part("region-image"), "children"),
+        prevent_initial_call=True,
+    )
+    def seen(answers, card, before):  # type: ignore[no-untyped-def]
+        found, _ = read(engine, answers)
+        if not card or "pixels" not in card["offers"] or (found and before):
+            return no_update
+        return seen_picture(found)
+
+
+def seen_picture(found: Mapping[str, Any]) -> Any:
+    """The picture as the network saw it, beneath the rectangle that is drawn; the same for every method."""
+    if not found:
+        return []
+    key = next(iter(found.values()))["map"]
+    return html.Img(src=heat_canvas.image_url(key), alt="The picture, as the model sees it", draggable="false")
+
+
+def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The jobs that test every method the model can have, those that take least in front."""
+    if not receipt_options.ready(card, given):
+        return {}
+    there = sorted(workbench.offered(card, QUESTION), key=lambda name: registry.method(name).usual_runs())
+    runs = {method: workbench.run_request(card, given, method, {}, aim) for method in there}
+    return {m: {**run, "job": "audit", "receipt": receipt_options.of_run(run, options, aim)} for m, run in runs.items()}
+
+
+def together_request(card: Any, answers: Any, asked: Any, region: Any) -> dict[str, Any]:
+    """The job that compares the maps, once all that can be are there."""
+    keys, why = (answers or {}).get("keys", {}), (answers or {}).get("sentences", {})
+    if not card or not keys or len(keys) + len(why) < len(asked or {}):
+        return {}
+    named = {"model": card["name"], "revision": card["revision"], "version": VERSION}
+    return {"together": {"job": "together", **named, "audits": dict(keys), "region": region}}
+
+
+def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    @app.callback(
+        Output(part("said"), "children"),
+        Output(part("table"), "children"),
+        Output(part("table-end"), "children"),
+        Output(part("withheld"), "children"),
+        Output(part("withheld-count"), "children"),
+        Output(part("withheld-box"), "className"),
+        Input(AUDITS.answers, "data"),
+        Input(TOGETHER.answers, "data"),
+        Input(bench.predicting.answers, "data"),
+        State(AUDITS.requests, "data"),
+        State(bench.card, "data"),
+        State(bench.input, "data"),
+        State(bench.aim, "data"),
+        prevent_initial_call=True,
+    )
+    def show(answers, together, beside, asked, card, given, aim):  # type: ignore[no-untyped-def]
+        if not card or not asked:
+            return receipt_options.guided(card, given), [], [], [], "", "d-none"
+        found, why = read(engine, answers)
+        comparison = compared(engine, together)
+        told = set((beside or {}).get("sentences", {}).values())
+        said = summary(engine, found, why, asked, card, told)
+        body = table(engine, found, (comparison or {}).get("located", {}), asked, card, given, aim)
+        key = (together or {}).get("keys", {}).get("together", "")
+        lost = (together or {}).get("sentences", {}).get("together", "")
+        return said, body, ending(found, comparison, key, lost), *withheld(card, found, why)
+
+
+def read(engine: Engine, answers: Any) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The audits that are there, by method, and a sentence for each method that has none."""
+    found, why = {}, dict((answers or {}).get("sentences", {}))
+    for method, key in (answers or {}).get("keys", {}).items():
+        try:
+            audit = engine.store.get_document(key)
+        except Refused as refused:
+            why[method] = str(refused)
+            continue
+        if audit["withdrawn"]:
+            why[method] = audit["withdrawn"]
+        else:
+            found[method] = audit
+    return found, why
+
+
+def compared(engine: Engine, answers: Any) -> dict[str, Any] | None:
+    """The comparison of all maps; None while it is not there."""
+    key = (answers or {}).get("keys", {}).get("together")
+    try:
+        return engine.store.get_document(key) if key else None
+    except Refused:
+        return None
+
+
+def summary(
+    engine: Engine, found: Mapping[str, Any], why: Mapping[str, str], asked: Mapping[str, Any], card: Mapping[str, Any],
+    told: set[str],
+) -> list[Any]:  # fmt: skip
+    """What the model answers, and how many maps hold; a sentence that all methods share is told once."""
+    shared = set(why.values())
+    if not found and len(why) == len(asked) and why:
+        sentence = max(shared, key=list(why.values()).count)
+        return [] if sentence in told else [workbench.alert(in_words(sentence))]
+    if not found:
+        return []
+    counts = {name: sum(a["receipt"]["verdict"] == name for a in found.values()) for name in receipt.MARKS}
+    said = [
+        html.B(f"{counts['holds']} of {len(found)} maps hold"),
+        f", {counts['cannot tell']} cannot be told, {counts['fails']} fail"
+        + (f"; {len(asked) - len(found) - len(why)} still to come." if len(found) + len(why) < len(asked) else "."),
+    ]
+    stopped = CANCELLED in shared
+    return [
+        html.Div(_headline(engine, found, card), className="headline"),
+        html.P(said, className="score"),
+        html.P(f"{in_words(CANCELLED)} {untested(why)}", className="hint") if stopped else "",
+    ]
+
+
+def untested(why: Mapping[str, str]) -> str:
+    """How many methods were stopped before they were tested."""
+    count = sum(sentence == CANCELLED for sentence in why.values())
+    return f"{count} {'method was' if count == 1 else 'methods were'} not tested; change anything to test them."
+
+
+def _headline(engine: Engine, found: Mapping[str, Any], card: Mapping[str, Any]) -> list[Any]:
+    method, audit = next(iter(found.items()))
+    try:
+        return headline({method: engine.store.get_result(audit["map"])}, card)
+    except Refused:
+        return []
+
+
+def withheld(card: Mapping[str, Any], found: Mapping[str, Any], why: Mapping[str, str]) -> tuple[Any, str, str]:
+    """The methods that stand in no row, each with its sentence; how many; and the class of their box."""
+    gone = {**workbench.withheld(card, QUESTION), **{m: s for m, s in why.items() if s != CANCELLED}}
+    rows = [html.Li([html.B(registry.method(m).title), f": {in_words(s)}"]) for m, s in gone.items()]
+    return html.Ul(rows), f"{len(rows)} not available for this model and input", "withheld" if rows else "d-none"
+
+
+# The table
+
+
+def table(
+    engine: Engine, found: Mapping[str, Any], located: Mapping[str, Any], asked: Mapping[str, Any],
+    card: Mapping[str, Any], given: Mapping[str, Any], aim: Any,
+) -> Any:  # fmt: skip
+    """A row a method, the best first."""
+    if not found:
+        return []
+    heads = ("", "map", "method", "what decided", "new runs")
+    rows = [
+        _row(rank, method, found[method], located.get(method), thumb(engine, method, found[method], card, given),
+             address(card, given, aim, asked[method]))
+        for rank, method in enumerate(ranked(found), 1)
+    ]  # fmt: skip
+    head = html.Thead(
+        html.Tr([html.Th(h or html.Span("rank", className="visually-hidden"), scope="col") for h in heads])
+    )
+    caption = html.Caption("All methods, ranked by their receipt", className="visually-hidden")
+    return html.Table([caption, head, html.Tbody(rows)], className="audit-table")
+
+
+def address(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, request: Mapping[str, Any]) -> str:
+    """The link to the method's map on the attribution page, with this receipt."""
+    kept = {name: value for name, value in request["receipt"].items() if name not in ("seed", "target")}
+    method = request["method"]
+    params = workbench.link_params(card, given, aim)
+    return links.link("/attribution", **params, methods=method, receipt={method: kept})
+
+
+def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture: Any, href: str) -> html.Tr:
+    found, line, title = audit["receipt"], decisive(audit), registry.method(method).title
+    return html.Tr(
+        [
+            html.Td(str(rank), className="audit-rank"),
+            html.Td(picture, className="audit-picture"),
+            html.Th(
+                [dcc.Link(title, href=href, className="row-link"), html.Div(receipt.mark(found["verdict"]))],
+                scope="row",
+                className="audit-method",
+            ),
+            html.Td(
+                [number(line, audit), html.P(line["sentence"]), _open(found), *([places(located)] if located else [])],
+                className="audit-why",
+            ),
+            html.Td(str(found["facts"]["forwards"]), className="audit-runs"),
+        ],
+        className=f"audit-{found['verdict'].replace(' ', '-')}",
+    )
+
+
+def _open(found: Mapping[str, Any]) -> Any:
+    """Why the map does not hold, where it does not."""
+    return "" if found["verdict"] == "holds" else html.P(receipt.ruling(found), className="hint")
+
+
+def number(line: Mapping[str, Any], audit: Mapping[str, Any]) -> html.Div:
+    """The number that decides, with the range of its control."""
+    title, what, of = receipt.titled(line)
+    said: list[Any] = [html.B(title)]
+    if line["value"] is not None:
+        said += [f": {what} ", html.Span(receipt.number(line["value"]), className="receipt-number")]
+    if line["control"] is not None:
+        low, high = map(receipt.number, line["control"])
+        said += [html.Span(f" ({of}: {low} to {high})", className="hint")]
+    return html.Div(said)
+
+
+def places(located: Mapping[str, Any]) -> html.Div:
+    """Where the map lies, in four numbers against copies of the map."""
+    pointing = located["pointing"]["value"]
+    points = (
+        "points at it" if pointing == 1 else "points elsewhere" if pointing == 0 else f"points at it by {pointing:.0%}"
+    )
+    said = [html.Span(points, className="located")]
+    for name, words in LOCATED.items():
+        ends = located[name]["control"]
+        reached = f" ({ends[0]:.2f}–{ends[1]:.2f})" if ends else " (this map is flat)"
+        said.append(
+            html.Span(
+                [f"{words} ", html.B(f"{located[name]['value']:.2f}"), html.Span(reached)],
+                className="located" + (" located-chance" if located[name]["p"] > method_agreement.CHANCE else ""),
+                title="in brackets: what copies of this map reach",
+            )
+        )
+    return html.Div([html.Span("Compared:", className="hint"), *said], className="audit-places")
+
+
+def thumb(engine: Engine, method: str, audit: Mapping[str, Any], card: Mapping[str, Any], given: Any) -> Any:
+    """The map as a small picture, or as coloured words."""
+    title = registry.method(method).title
+    if "pixels" in card["offers"]:
+        return html.Img(src=f"/audits/{audit['map']}/map", alt=f"Map of {title}", className="audit-map")
+    try:
+        result = regroup(engine.store.get_result(audit["map"]), "word")
+    except Refused:
+        return html.Span("its map is no longer kept", className="hint")
+    return words(
+        result, f"The text, coloured by {title}", attribution_summary.truth_spans(inputs.example_of(card, given or {}))
+    )
+
+
+def words(result: Result, label: str, truth: Sequence[tuple[int, int, str]] = ()) -> html.Div:
+    """A text's map in small: its words coloured, the known truth underlined, special tokens left out."""
+    text, pieces, at = result.facts.get("text") or "", [], 0
+    span, values = result.arrays.get("span"), result.arrays["attribution"]
+    ends = limits(values if span is None else values[span[:, 1] > span[:, 0]], result.signed)
+    for piece in token_colours(result, ends):
+        covers = piece.text if text.startswith(piece.text, at) else ""
+        true = any(covers and a < at + len(covers) and at < b for a, b, _ in truth)
+        at += len(covers)
+        if piece.value is None:
+            pieces.append(html.Span(piece.text, className="gap truth" if true else "gap"))
+        elif covers:
+            style = {"backgroundColor": piece.colour, "color": theme.ink(piece.colour)}
+            pieces.append(html.Span(piece.text, className="tok truth" if true else "tok", style=style))
+    return html.Div(pieces, className="coloured-text small", role="img", **{"aria-label": label})
+
+
+def ending(found: Mapping[str, Any], comparison: Mapping[str, Any] | None, key: str, lost: str = "") -> list[Any]:
+    """What the colours mean, what could not be compared, and the table to take away."""
+    if not found:
+        return []
+    problem = (comparison or {}).get("problem", "") or ("" if lost == CANCELLED else lost)
+    runs = "The first method tested pays for the trials with hidden parts; the others use the same ones."
+    return [
+        html.P(f"{SCALES} {runs}", className="hint mt-2"),
+        workbench.alert(problem) if problem else "",
+        receipt_options.downloads(key, "all methods' receipts") if key else "",
+    ]
+
+
+# The figures
+
+
+def _register_figures(app: Dash, engine: Engine) -> None:
+    @app.callback(
+        Output(part("curve-methods"), "options"),
+        Output(part("curve-methods"), "value"),
+        Input(AUDITS.answers, "data"),
+        State(AUDITS.requests, "data"),
+        State(part("curve-methods"), "value"),
+        prevent_initial_call=True,
+    )
+    def offer(answers, asked, chosen):  # type: ignore[no-untyped-def]
+        found, why = read(engine, answers)
+        if not found or len(found) + len(why) < len(asked or {}):
+            return no_update, no_update
+        there = [{"label": registry.method(m).title, "value": m} for m in asked if m in found]
+        return there, [m for m in chosen or [] if m in found] or ranked(found)[:FIRST]
+
+    @app.callback(
+        Output(part("curves"), "figure"),
+        Output(part("curves-area"), "className"),
+        Output(part("areas"), "children"),
+        Input(AUDITS.answers, "data"),
+        Input(part("curve-methods"), "value"),
+        Input(part("dark"), "data"),
+        State(AUDITS.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def follow(answers, chosen, dark, asked):  # type: ignore[no-untyped-def]
+        found, _ = read(engine, answers)
+        if not found:
+            return no_update, "d-none", []
+        return curves(found, asked or {}, chosen or [], bool(dark)), "", areas(found)
+
+    @app.callback(
+        Output(part("agreement-shown"), "children"),
+        Output(part("agreement-area"), "className"),
+        Input(TOGETHER.answers, "data"),
+        Input(part("dark"), "data"),
+        prevent_initial_call=True,
+    )
+    def agree(answers, dark):  # type: ignore[no-untyped-def]
+        alike = (compared(engine, answers) or {}).get("agreement")
+        if not alike:
+            return no_update, "d-none"
+        titles = [registry.method(m).title for m in alike["names"]]
+        figure = method_agreement.matrix(titles, alike["similarity"], alike["p"], bool(dark))
+        return picture(part("agreement"), figure, "How far the methods agree", "agreement"), ""
+
+    app.clientside_callback(
+        ClientsideFunction("evidence", "opened"), Output(part("opened"), "data"), Input(part("tab"), "data")
+    )
+
+
+def curves(found: Mapping[str, Any], asked: Mapping[str, Any], chosen: Sequence[str], dark: bool) -> Any:
+    """The figure of the curves; a method keeps its colour, which follows from its place among those asked."""
+    names = [m for m in asked if m in found]
+    first = found[names[0]]
+    drawn = {registry.method(m).title: found[m]["curves"] for m in names}
+    shown = [registry.method(m).title for m in chosen if m in found]
+    return deletion_curves.both(drawn, first["orders"], shown, first["target"], first["unit"], dark)
+
+
+def areas(found: Mapping[str, Any]) -> html.Table:
+    """The areas under both curves of every method, and the height of the one over the other."""
+    heads = ("method", "deletion (lower is better)", "insertion (higher is better)", "difference")
+    rows = [
+        html.Tr(
+            [
+                html.Th(registry.method(method).title, scope="row"),
+                *[html.Td(receipt.number(found[method]["curves"][n])) for n in ("deletion", "insertion", "srg")],
+            ]
+        )
+        for method in sorted(found, key=lambda m: -found[m]["curves"]["srg"])
+    ]
+    head = html.Thead(html.Tr([html.Th(h, scope="col") for h in heads]))
+    caption = html.Caption("Mean scores along the curves", className="visually-hidden")
+    return html.Table([caption, head, html.Tbody(rows)], className="table table-sm strongest")

@@ -1,0 +1,127 @@
+"""Every number that the literature asks for, of one method's map: worked out when somebody picks the method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dash import Dash, Input, Output, State, html, no_update
+
+from backends.errors import Refused
+from backends.jobs.engine import Engine
+from viz.components import links, workbench
+from viz.components.job_panel import Slot
+from viz.components.receipt import number
+from viz.pages.evidence import receipt_options
+from viz.pages.evidence.receipt_options import PAGE, part, select
+
+NUMBERS = Slot(PAGE, "numbers", "Working out every number")
+NONE = "none"
+CHOOSE = {"label": "choose a method", "value": NONE}
+READING = (
+    "Other tools and papers report these. They decide nothing here: some have no scale of their own, and most have to "
+    "be read against their control, what chance or a moved copy of the same map reaches."
+)
+
+
+def parts(link: Mapping[str, Any]) -> html.Div:
+    """The picker and the place of the table, as the link left them."""
+    wanted = links.text(link, "numbers", most=60)
+    options = [CHOOSE, *([{"label": wanted, "value": wanted}] if wanted else [])]
+    return html.Div(
+        [
+            html.H2("Every number"),
+            html.P(READING, className="reading"),
+            html.Div([select("numbered", "Of the map by", options, wanted or NONE)], className="view-row"),
+            NUMBERS.parts(),
+            html.Div(id=part("numbers-shown"), role="status"),
+        ]
+    )
+
+
+def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect method → job → table."""
+    NUMBERS.register(app, engine)
+
+    @app.callback(
+        Output(part("numbered"), "options"),
+        Output(part("numbered"), "value"),
+        Input(bench.card, "data"),
+        State(part("numbered"), "value"),
+        prevent_initial_call=True,
+    )
+    def offer(card, wanted):  # type: ignore[no-untyped-def]
+        there = workbench.offered(card, "attribution") if card else {}
+        options = [CHOOSE, *({"label": entry.title, "value": name} for name, entry in there.items())]
+        return (options, wanted if wanted in there else NONE) if card else (no_update, no_update)
+
+    @app.callback(
+        Output(NUMBERS.requests, "data"),
+        Input(bench.card, "data"),
+        Input(bench.input, "data"),
+        Input(bench.aim, "data"),
+        Input(part("numbered"), "value"),
+        Input(part("standin"), "value"),
+        Input(part("tab"), "data"),
+        State(NUMBERS.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(card, given, aim, method, standin, tab, before):  # type: ignore[no-untyped-def]
+        wanted = requests(card, given, aim, method, receipt_options.options(card, standin, "1"))
+        if wanted == before:
+            return no_update
+        return wanted if tab == "methods" else {}
+
+    @app.callback(
+        Output(part("numbers-shown"), "children"),
+        Input(NUMBERS.answers, "data"),
+        prevent_initial_call=True,
+    )
+    def show(answers):  # type: ignore[no-untyped-def]
+        key = (answers or {}).get("keys", {}).get("numbers")
+        try:
+            return shown(engine.store.get_document(key), key) if key else []
+        except Refused as refused:
+            return workbench.alert(str(refused))
+
+
+def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The job of the numbers; none while something is missing."""
+    if not receipt_options.ready(card, given) or method not in workbench.offered(card, "attribution"):
+        return {}
+    run = workbench.run_request(card, given, method, {}, aim)
+    return {"numbers": {**run, "job": "numbers", "receipt": receipt_options.of_run(run, options, aim)}}
+
+
+def shown(document: Mapping[str, Any], key: str) -> list[Any]:
+    """The table and its files."""
+    heads = ("number", "value", "better", "its control", "better than that", "p", "what it says")
+    head = html.Thead(html.Tr([html.Th(h, scope="col") for h in heads]))
+    rows = [_row(row) for row in document["table"]]
+    caption = html.Caption("Every number of the map", className="visually-hidden")
+    table = html.Table([caption, head, html.Tbody(rows)], className="table table-sm strongest numbers-table")
+    return [
+        html.Div(table, className="table-scroll"),
+        receipt_options.downloads(key, "every number"),
+    ]
+
+
+def _row(row: Mapping[str, Any]) -> html.Tr:
+    bounds = "–" if row["low"] is None else f"{number(row['low'])} to {number(row['high'])}"
+    beyond = better(row)
+    cells = [
+        html.Td([html.B(number(row["value"])), html.Span(f" {row['unit']}", className="hint")]),
+        html.Td(row["better"]),
+        html.Td(bounds),
+        html.Td("–" if beyond is None else "✓ yes" if beyond else "✗ no"),
+        html.Td("–" if row["p"] is None else f"{row['p']:.3f}"),
+        html.Td(row["what"]),
+    ]
+    return html.Tr([html.Th(row["name"], scope="row"), *cells])
+
+
+def better(row: Mapping[str, Any]) -> bool | None:
+    """Whether the number is better than all of its control's range; None where it has none."""
+    if row["low"] is None:
+        return None
+    return row["value"] > row["high"] if row["better"] == "higher" else row["value"] < row["low"]
