@@ -8,13 +8,13 @@ import dataclasses
 import importlib
 import json
 import logging
-import os
 import pkgutil
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from backends import settings
 from backends.errors import Refused
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def worker(args: argparse.Namespace) -> int:
     """Join the cluster of a dask scheduler and work for it: one process, one thread, one GPU."""
     from backends.jobs.engine import work_for
 
-    address = args.scheduler or os.environ.get("VITRINE_SCHEDULER")
+    address = args.scheduler or settings.value("VITRINE_SCHEDULER")
     if not address:
         raise Refused("no scheduler named; start `dask scheduler` and give --scheduler tcp://HOST:8786")
     print(f"working for {address}  (Ctrl-C stops it)", flush=True)
@@ -233,8 +233,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="app.py", description="Vitrine: a glass case for neural networks")
     commands = top.add_subparsers(dest="command")
     one = commands.add_parser("serve", help="serve the pages (the default)")
-    one.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-    one.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8050")))
+    one.add_argument("--host", default=settings.value("HOST"))
+    one.add_argument("--port", type=int, default=int(settings.number("PORT")))
     one.set_defaults(do=serve)
     one = commands.add_parser("run", help="compute one method of one input into a folder")
     one.add_argument("method")
@@ -273,8 +273,9 @@ def main(words: list[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr and exit code 2."""
     words = sys.argv[1:] if words is None else words
     known = ("serve", "run", "generate", "table", "models", "worker", "-h", "--help")
-    args = parser().parse_args(words if words and words[0] in known else ["serve", *words])
     try:
+        settings.check()
+        args = parser().parse_args(words if words and words[0] in known else ["serve", *words])
         return args.do(args)
     except Refused as refused:
         print(refused, file=sys.stderr)

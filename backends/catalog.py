@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from backends import settings
 from backends.errors import Refused, Unsettled
 from backends.load_options import DEFAULT, Settings, split
 
@@ -179,7 +179,7 @@ def _folder(name: str, weights: bool = True) -> Path:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise Refused(f"{name[:200]!r} {what}; give the folder that holds config.json and *.safetensors")
-    roots = [Path(r).expanduser().resolve() for r in os.environ.get("VITRINE_ROOTS", "").split(os.pathsep) if r]
+    roots = settings.folders("VITRINE_ROOTS")
     if roots and not any(folder.resolve().is_relative_to(root) for root in roots):
         raise Refused(f"folders are opened only below {', '.join(map(str, roots))}, and {name[:200]!r} is not")
     return _checked(folder.resolve(), name, weights)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Mapping
 from typing import Any
 
-from backends import catalog, registry
+from backends import catalog, registry, settings
 from backends.cost import forecast
 from backends.errors import Refused
 from backends.methods.base import Step, no_step
@@ -88,7 +87,7 @@ def device(asked: str = "") -> str:
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     there = ["cpu", *(["cuda", *(f"cuda:{n}" for n in range(gpus)), "auto"] if gpus else [])]
     there += ["mps"] if torch.backends.mps.is_available() else []
-    asked = asked or os.environ.get("VITRINE_DEVICE", "")
+    asked = asked or settings.value("VITRINE_DEVICE")
     if asked and asked not in there:
         raise Refused(f"there is no device {asked[:40]!r} on this machine; there are: {', '.join(there)}")
     return asked or ("cuda" if gpus else "mps" if "mps" in there else "cpu")

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backends import settings
 from backends.errors import Refused, Unsettled
 from backends.results import Result
 
@@ -78,7 +79,7 @@ class Store:
     """
 
     def __init__(self, root: str | os.PathLike[str] | None = None, limit: int = LIMIT) -> None:
-        self.root = Path(root or os.environ.get("VITRINE_STORE") or ".vitrine").absolute()
+        self.root = Path(root or settings.value("VITRINE_STORE")).absolute()
         self.limit = limit
         self._written: int | None = None  # bytes since the last look at the whole folder; None: never looked
 

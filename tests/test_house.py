@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -100,3 +101,17 @@ def test_versions_are_pinned() -> None:
     lines = (ROOT / "requirements.txt").read_text().split()
     assert "torch==2.13.0" in lines
     assert all("==" in line for line in lines)
+
+
+def test_the_environment_is_read_through_the_settings() -> None:
+    from backends import settings
+
+    names = {setting.name for setting in settings.SETTINGS}
+    for path in (p for p in SOURCES if p != ROOT / "backends" / "settings.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            here = f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}"
+            if isinstance(node, ast.Attribute):
+                assert ast.unparse(node) not in ("os.environ", "os.getenv"), f"{here}: read backends.settings instead"
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                unknown = set(re.findall(r"VITRINE_[A-Z_]+", node.value)) - names
+                assert not unknown, f"{here} names a setting that backends/settings.py has not: {unknown}"

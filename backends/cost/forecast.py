@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import threading
 import time
 import weakref
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends import catalog, registry
+from backends import catalog, registry, settings
 from backends.cost.fake_forward import Imagined, Taken
 from backends.errors import Refused, Unsettled
 from backends.load_options import BYTES, Settings
@@ -564,6 +563,6 @@ def gigabytes(size: float) -> str:
     return f"{size / GIB:.1f} GB" if size >= GIB else f"{size / 2**20:.0f} MB"
 
 
-def budget(environment: Mapping[str, str] = os.environ) -> int:
-    """VITRINE_MODEL_GB in bytes, eight GB unless it is set."""
-    return int(float(environment.get("VITRINE_MODEL_GB", "8")) * GIB)
+def budget() -> int:
+    """Return VITRINE_MODEL_GB in bytes. Raises `Refused` when it is no number."""
+    return int(settings.number("VITRINE_MODEL_GB") * GIB)

@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from backends import settings
 from backends.errors import Refused
 from backends.inputs.csv_table import Sheet, read_sheet
 from backends.store import Store
@@ -172,7 +173,7 @@ def spread(rows: list[Row], most: int) -> tuple[list[Row], list[str]]:
 
 def _roots(path: Path, given: str) -> list[Path]:
     """The folders below which data may be read. Raises `Refused` when `path` is in none of them."""
-    roots = [Path(r).expanduser().resolve() for r in os.environ.get("VITRINE_ROOTS", "").split(os.pathsep) if r]
+    roots = settings.folders("VITRINE_ROOTS")
     if roots and not _below(path.resolve(), roots):
         raise Refused(f"data is read only below {', '.join(map(str, roots))}, and {given[:200]!r} is not")
     return roots

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from backends import settings
 from backends.errors import Cancelled, Refused, Unsettled
 from backends.results import Result
 from backends.store import Store, key_of
@@ -127,7 +128,7 @@ class Engine:
         patience: float = PATIENCE,
     ) -> None:
         self.store = store
-        self.address = address or os.environ.get("VITRINE_SCHEDULER") or None
+        self.address = address or settings.value("VITRINE_SCHEDULER") or None
         self.perform = perform
         self.patience = patience
         self._jobs: dict[str, _Job] = {}

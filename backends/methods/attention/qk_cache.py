@@ -6,13 +6,13 @@ One store for the process, bounded in bytes: what was not looked at for longest 
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from backends import settings
 from backends.hooks import capture
 
 if TYPE_CHECKING:
@@ -157,9 +157,9 @@ class Recorded:
                 self._kept.pop(key, None)
 
 
-def limit(environment: Mapping[str, str] = os.environ) -> int:
-    """VITRINE_QK_GB in bytes, half a GB unless it is set."""
-    return int(float(environment.get("VITRINE_QK_GB", "0.5")) * 2**30)
+def limit() -> int:
+    """Return VITRINE_QK_GB in bytes. Raises `Refused` when it is no number."""
+    return int(settings.number("VITRINE_QK_GB") * 2**30)
 
 
 recorded = Recorded(limit())

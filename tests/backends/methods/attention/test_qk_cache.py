@@ -101,9 +101,11 @@ def test_the_digest_is_of_what_the_network_is_given(opened: Any) -> None:
     assert one == digest(model.encode("no  fever"))  # the same tokens
 
 
-def test_the_room_is_set_by_the_environment() -> None:
-    assert limit({"VITRINE_QK_GB": "2"}) == 2**31
-    assert limit({}) == 2**29
+def test_the_room_is_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_QK_GB", "2")
+    assert limit() == 2**31
+    monkeypatch.delenv("VITRINE_QK_GB")
+    assert limit() == 2**29
 
 
 def test_a_refused_step_ends_the_forward(opened: Any) -> None:

@@ -1,0 +1,87 @@
+"""Every setting that the environment carries: one list, read here and nowhere else.
+
+A new setting is one more line of `SETTINGS`; the tables of README and docs are written from it (`make tables`).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from backends.errors import Refused
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One environment variable: its name, the value where nothing is set, the kind of that value, and what it does.
+
+    Of kind "number" it is 0 or more, of kind "whole" a whole number, of kind "folders" paths that the system's
+    path separator divides.
+    """
+
+    name: str
+    default: str
+    kind: Literal["text", "number", "whole", "folders"]
+    does: str
+    unset: str = "–"
+    """What the tables say for an empty default."""
+
+
+SETTINGS = (
+    Setting("HOST", "127.0.0.1", "text", "the address on which the pages are served"),
+    Setting("PORT", "8050", "whole", "the port on which the pages are served"),
+    Setting("VITRINE_STORE", ".vitrine", "text", "the folder of results and inputs"),
+    Setting(
+        "VITRINE_ROOTS",
+        "",
+        "folders",
+        "folders below which models and data may be opened, separated by `:`",
+        unset="anywhere",
+    ),
+    Setting(
+        "VITRINE_DEVICE", "", "text", "`cpu`, `cuda`, `cuda:1`, `mps` or `auto`", unset="the GPU when there is one"
+    ),
+    Setting(
+        "VITRINE_MODEL_GB",
+        "8",
+        "number",
+        "weights and buffers kept open at once, in GiB; the model used longest ago goes first",
+    ),
+    Setting("VITRINE_QK_GB", "0.5", "number", "queries and keys of long texts kept between looks, in GiB"),
+    Setting("VITRINE_SCHEDULER", "", "text", "the address of a dask scheduler to use instead of the embedded worker"),
+)
+
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def value(name: str) -> str:
+    """Return the text of the setting `name`; one that is set to nothing has its default."""
+    return os.environ.get(name, "").strip() or _BY_NAME[name].default
+
+
+def number(name: str) -> float:
+    """Return the setting `name` as a number. Raises `Refused` when it is none, is below 0 or should be whole."""
+    said, whole = value(name), _BY_NAME[name].kind == "whole"
+    try:
+        found = float(int(said)) if whole else float(said)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        kind = "a whole number" if whole else "a number"
+        raise Refused(f"{name} is {said[:40]!r}, and must be {kind}, 0 or more, such as {_BY_NAME[name].default}")
+    return found
+
+
+def folders(name: str) -> list[Path]:
+    """Return the setting `name` as absolute folders; none where nothing is set."""
+    return [Path(part).expanduser().resolve() for part in value(name).split(os.pathsep) if part]
+
+
+def check() -> None:
+    """Raise `Refused`, naming the setting, where one that must be a number is none."""
+    for setting in SETTINGS:
+        if setting.kind in ("number", "whole"):
+            number(setting.name)
