@@ -123,7 +123,8 @@ def _probe(model: Model) -> None:
     """Find the parts of the network with one small forward."""
     import torch
 
-    from backends.hooks import capture, probe
+    from backends.hooks import probe
+    from backends.hooks.recording import record
 
     if model.prepare():
         return
@@ -138,7 +139,7 @@ def _probe(model: Model) -> None:
         model.stacks = {name: probe.locate(model.module, run, **where) for name, where in places.items()}
         model.sites = model.stacks[next(iter(places))] if places else probe.locate(model.module, run)
         if model.sites.block:
-            with capture.record(model.module, model.sites, residual=True) as recording:
+            with record(model.module, model.sites, residual=True) as recording:
                 run()
             model.tokens_seen = recording.residual[0].shape[1]
             _check_replay(model)

@@ -87,7 +87,8 @@ def differences(folder: str) -> dict[str, float]:
     from transformer_lens import patching
 
     import backends
-    from backends.hooks import capture
+    from backends.hooks.recording import record
+    from backends.hooks.sites import unembed
 
     model = backends.open_model(folder)
     bridge = bridged(model, folder)
@@ -98,12 +99,12 @@ def differences(folder: str) -> dict[str, float]:
     raw = {"clean": {"text": clean}, "corrupted": {"text": wrong}}
     with torch.no_grad():
         logits, cache = bridge.run_with_cache(ids["clean"])
-        with capture.record(model.module, model.sites, residual=True) as recording:
+        with record(model.module, model.sites, residual=True) as recording:
             own = model.outputs(model.features(batches["clean"]), batches["clean"])
         found = {"logits": float((logits[:, -1] - own).abs().max())}
         states = torch.cat([cache["resid_pre", layer] for layer in range(len(model.sites.block))])
         found["states"] = float((states - torch.cat(recording.residual[:-1])).abs().max())
-        lens = capture.read(model.module, model.sites, torch.cat(recording.residual[:-1]))
+        lens = unembed(model.module, model.sites, torch.cat(recording.residual[:-1]))
         found["lens"] = float((bridge.unembed(bridge.ln_final(states)) - lens).abs().max())
 
     def metric(out: Any) -> Any:
@@ -222,13 +223,13 @@ def one_by_one(watch: Any, sides: Any, rows: Any) -> list[float]:
     """The number of each row by a whole forward."""
     import torch
 
-    from backends.hooks import capture
+    from backends.hooks.recording import record
 
     batch = sides.corrupted_batch
     features, numbers = watch.features(batch), []
     for row in rows:
         edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
-        with torch.no_grad(), capture.record(watch.model.module, watch.sites, edits=edits):
+        with torch.no_grad(), record(watch.model.module, watch.sites, edits=edits):
             numbers.append(float(watch.number(watch.model.outputs(features, batch))))
     return numbers
 

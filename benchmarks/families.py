@@ -85,12 +85,12 @@ def _forward(network: Any, batch: Any, **more: Any) -> Any:
 
 
 def _outputs(model: Any, batch: Any, **recorded: Any) -> tuple[Any, Any]:
-    """The model's answer and the recording of it; `recorded` are the arguments of `capture.record`."""
+    """The model's answer and the recording of it; `recorded` are the arguments of `record`."""
     import torch
 
-    from backends.hooks import capture
+    from backends.hooks.recording import record
 
-    with torch.no_grad(), capture.record(model.module, recorded.pop("sites", model.sites), **recorded) as recording:
+    with torch.no_grad(), record(model.module, recorded.pop("sites", model.sites), **recorded) as recording:
         return model.outputs(model.features(batch), batch), recording
 
 
@@ -167,10 +167,10 @@ def residual(model: Any, batch: Any, sites: Any) -> float:
 
 def lens(model: Any, batch: Any, sites: Any) -> float:
     """The last state read as logits against the network's own logits, at every position."""
-    from backends.hooks import capture
+    from backends.hooks.sites import unembed
 
     _, recording = _outputs(model, batch, sites=sites, residual=True)
-    return _gap(capture.read(model.module, sites, recording.residual[-1]), _forward(model.module, batch)["logits"])
+    return _gap(unembed(model.module, sites, recording.residual[-1]), _forward(model.module, batch)["logits"])
 
 
 def completeness(model: Any, raw: Any) -> float | None:
@@ -213,18 +213,18 @@ def stepwise(model: Any, raw: Any, stack: str, tokens: int = 10) -> tuple[float,
     """Each step of a drawn continuation, with a cache, against one full forward: logits (relative), attention rows."""
     import torch
 
-    from backends.hooks import capture
+    from backends.hooks.recording import record
     from backends.methods import generation
 
     sites, argument = model.stack(stack), model.written.argument
     batch = model.begin(raw)
     start = batch.inputs[argument].shape[1]
     whole = model.begin(endless(model, batch.raw, tokens=tokens, temperature=1.0, seed=1)["inputs"][-1])
-    with torch.no_grad(), capture.record(model.module, sites, patterns=sites.layers) as full:
+    with torch.no_grad(), record(model.module, sites, patterns=sites.layers) as full:
         logits = model.module(**whole.inputs, use_cache=False).logits[0].float()
     network, gaps, row_gaps = generation.Stepwise(model, batch), [], []
     for length in range(start, start + tokens + 1):
-        with capture.record(model.module, sites, patterns=sites.layers) as recording:
+        with record(model.module, sites, patterns=sites.layers) as recording:
             own = network(whole.inputs[argument][0, :length].tolist())
         gaps.append(_gap(own, logits[length - 1]))
         for layer, pattern in recording.patterns.items():

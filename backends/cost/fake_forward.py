@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from backends.hooks.capture import PREFIX, rename
+from backends.hooks.listeners import PREFIX, rename_attention
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -86,11 +86,11 @@ def _let_plain(module: nn.Module) -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    from backends.hooks.capture import _uses_interface
+    from backends.hooks.listeners import find_interface_configs
 
     AttentionInterface.register(PLAIN, sdpa_attention_forward)
     AttentionMaskInterface.register(PLAIN, lambda *args, **kwargs: None)
-    rename(module, {"sdpa": PLAIN}, only=_uses_interface(module))
+    rename_attention(module, {"sdpa": PLAIN}, only=find_interface_configs(module))
 
 
 def _formulas() -> dict[Any, Any]:

@@ -325,12 +325,12 @@ class Forecaster:
         """The model's own score of imagined features; of the whole output where the score looks at token numbers."""
         from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
-        from backends.hooks.capture import tensor_of
+        from backends.hooks.main_tensor import main_tensor
 
         try:
             return self.twin.score(features, batch, Target("index", (0,), ""))
         except (DataDependentOutputException, DynamicOutputShapeException):
-            return tensor_of(self.twin.module(**self.twin._arguments(features, batch)))
+            return main_tensor(self.twin.module(**self.twin._arguments(features, batch)))
 
     @property
     def speed(self) -> Speed:

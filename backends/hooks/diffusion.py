@@ -1,6 +1,6 @@
 """Record how strongly each place of a picture attends to each word while a diffusion network draws it.
 
-The companion of `capture.py`: the only file that touches diffusers' attention processors. A layer's own
+The companion of `recording.py`: the only file that touches diffusers' attention processors. A layer's own
 processor is wrapped for the time of one recording: it computes what it always does, so the picture stays bit
 for bit the same, and queries and keys are computed beside it. Sums are kept at each layer's own resolution, so
 memory does not grow with the number of steps. Wrapping outlives torch.compile, where hooks are silently lost.

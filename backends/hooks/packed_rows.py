@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Attention, Edit
+    from backends.hooks.attention_call import AttentionCall
     from backends.hooks.partial_forward import Base, Place, Row
+    from backends.hooks.recording import Edit
 
 SITES = ("residual", "attention", "mlp", "z")
 """Where a packed row may be changed; what changes scores, queries, keys or values needs all its tokens."""
@@ -71,7 +72,7 @@ class Pack:
         return tensor
 
     def edits(self) -> dict[Place, Edit]:
-        """The changes inside the blocks as edits of the packed sequence, for `capture.record`."""
+        """The changes inside the blocks as edits of the packed sequence, for `record`."""
         places = {at for row in self.rows for at in row.edits if at[0] != "residual"}
 
         def edit(at: Place) -> Edit:
@@ -92,7 +93,7 @@ class Pack:
             return value
         return value[self.which[:size] if shape[0] == len(self.rows) else 0, self.place[:size]][None]
 
-    def attend(self, layer: int, attention: Attention) -> tuple[Tensor, None]:
+    def attend(self, layer: int, attention: AttentionCall) -> tuple[Tensor, None]:
         """Heads (1, N, H, dh) of packed queries: each row looks at its own keys, and at the base's before them."""
         size, count = len(self.state), self.begun(layer)
         low = min(row.first for row in self.rows[:count])
@@ -107,7 +108,7 @@ class Pack:
             mask=self._mask(attention, low, count),
             options={name: self._rows(value, low, count) for name, value in attention.options.items()},
         )
-        return whole.plain()[0][which, place - low][None], None
+        return whole.run_kernel()[0][which, place - low][None], None
 
     def _all(self, name: str, layer: int, tensor: Tensor) -> Tensor:
         """Keys or values (row, H, T, dh) of every row: the base's with the packed ones (1, H, N, dh) put in."""
@@ -116,7 +117,7 @@ class Pack:
         found.transpose(1, 2)[self.which[:size], self.place[:size]] = tensor[0].transpose(0, 1)
         return found
 
-    def _mask(self, attention: Attention, low: int, count: int) -> Tensor | None:
+    def _mask(self, attention: AttentionCall, low: int, count: int) -> Tensor | None:
         """The mask of the places from `low` on; the silent causal one is spelled out where places are left out."""
         import torch
 

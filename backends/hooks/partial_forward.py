@@ -17,14 +17,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from backends.hooks import packed_rows
-from backends.hooks.capture import Edit, Recording, Sites, record, tensor_of
+from backends.hooks.main_tensor import main_tensor
 from backends.hooks.packed_rows import Pack
+from backends.hooks.recording import Edit, Recording, record
+from backends.hooks.sites import Sites
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Place = tuple[str, int]
-"""A site and its layer, as `capture.record` takes them."""
+"""A site and its layer, as `record` takes them."""
 
 LEAST = 1e-4
 """The gap to a whole forward that counts as rounding, relative to the largest logit."""
@@ -130,9 +132,9 @@ def _packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any],
         output = pack.known.shapes[layer]
         if len(pack.state):
             rest = {name: pack.given(value) for name, value in kwargs.items() if name != "hidden_states"}
-            recording.sees(1, *pack.state.shape)
+            recording.set_shape(1, *pack.state.shape)
             output = forward(pack.state[None], *pack.given(args[1:]), **rest)
-            pack.state = tensor_of(output)[0]
+            pack.state = main_tensor(output)[0]
         if layer + 1 < pack.depth:
             return _like(output, given)  # nobody looks at it: the states travel in the pack
         pack.enter(pack.depth)
@@ -141,7 +143,7 @@ def _packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any],
     def mlp(forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
         some, at = pack.last(args[0])
         output = forward(some, *args[1:], **kwargs)
-        own = tensor_of(output)
+        own = main_tensor(output)
         return _like(output, own.new_zeros(*args[0].shape[:-1], own.shape[-1]).index_copy_(-2, at, own))
 
     path = sites.mlp[-1] if last and sites.mlp else ""
@@ -182,11 +184,11 @@ def gap(
     try:
         known = base(module, sites, lambda: run(1), keys=trim)
         rows = _trials(known, sites, trim)
-        slow = [tensor_of(replay(module, sites, known, [row], lambda: run(1), exact=False)).float() for row in rows]
+        slow = [main_tensor(replay(module, sites, known, [row], lambda: run(1), exact=False)).float() for row in rows]
         fast = replay(module, sites, known, rows, lambda: run(len(rows)), last=last, columns=columns)
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):
         return float("inf")
-    return _apart(tensor_of(fast).float(), slow, columns)
+    return _apart(main_tensor(fast).float(), slow, columns)
 
 
 def _apart(fast: Tensor, slow: Sequence[Tensor], columns: Sequence[int]) -> float:
@@ -260,7 +262,7 @@ def _partly(forward: Callable[..., Any], args: tuple, kwargs: dict, active: int,
     if active == 0:
         return _like(shape, given)
     output = forward(*_first(args, active, total), **_first(kwargs, active, total))
-    return _like(output, torch.cat([tensor_of(output), given[active:]]))
+    return _like(output, torch.cat([main_tensor(output), given[active:]]))
 
 
 def _first(value: Any, active: int, total: int) -> Any:

@@ -12,23 +12,20 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from backends.hooks.capture import (
+from backends.hooks.attention_call import AttentionCall
+from backends.hooks.listeners import (
     KERNELS,
     PREFIX,
-    Attention,
-    Recording,
-    Sites,
-    entering,
-    hook,
+    add_hooks,
+    hook_module,
     install,
-    listening,
-    read,
-    record,
-    rename,
-    softmaxes,
-    tensor_of,
-    watch,
+    listen,
+    rename_attention,
+    watch_softmax,
 )
+from backends.hooks.main_tensor import input_tensor, main_tensor
+from backends.hooks.recording import Recording, record
+from backends.hooks.sites import Sites, unembed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,10 +78,10 @@ class Probe:
         """Listen to one `run()` with hooks on all modules, which are gone afterwards."""
         import torch
 
-        handles = [handle for sub in self.module.modules() for handle in hook(sub)]
+        handles = [handle for sub in self.module.modules() for handle in hook_module(sub)]
         try:
-            watching = softmaxes(self._soften) if softmax else nullcontext()
-            with listening(self.module.modules(), self), torch.no_grad(), watching:
+            watching = watch_softmax(self._soften) if softmax else nullcontext()
+            with listen(self.module.modules(), self), torch.no_grad(), watching:
                 run()
         finally:
             for handle in handles:
@@ -102,17 +99,17 @@ class Probe:
         return [inner for inner in self.calls if inner.start in call and inner.path]
 
     def enter(self, module: nn.Module, args: tuple, kwargs: dict) -> None:
-        before = entering(args, kwargs)
+        before = input_tensor(args, kwargs)
         self._open.append((self._tick(), self.paths[id(module)], None if before is None else before.detach().clone()))
 
     def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         start, path, before = self._open.pop()
-        after = tensor_of(output)
+        after = main_tensor(output)
         after = None if after is None else after.detach().clone()
         self.calls.append(Call(path, start, self._tick(), before, after, output))
 
-    def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
-        z, weights = attention.plain()
+    def attend(self, attention: AttentionCall) -> tuple[Tensor, Tensor | None]:
+        z, weights = attention.run_kernel()
         across = attention.query.shape[2] != attention.key.shape[2]
         self.attentions.append(Attended(self._tick(), self.paths[id(attention.module)], across, z=z.detach()))
         return z, weights
@@ -139,10 +136,10 @@ def locate(module: nn.Module, run: Callable[[], Any], within: str = "", cross: b
     install(module)
     probe = Probe(module).run(run)
     if not probe.attentions and (blocks := _blocks(probe, within)):
-        rename(module, {"sdpa": "eager"})  # this architecture has its own attention: watch its softmax
+        rename_attention(module, {"sdpa": "eager"})  # this architecture has its own attention: watch its softmax
         probe = Probe(module).run(run, softmax=True)
         probe.attentions = [a for a in probe.attentions if a.weights.shape[-2] == blocks[0].after.shape[1]]
-    gap = _gap(tensor_of(probe.output), tensor_of(before.output))
+    gap = _gap(main_tensor(probe.output), main_tensor(before.output))
     withdrawn = {}
     if not gap <= _tolerance(probe):
         _set_names(names)
@@ -151,7 +148,7 @@ def locate(module: nn.Module, run: Callable[[], Any], within: str = "", cross: b
     sites = _sites(probe, within, cross)
     sites = replace(sites, checks={"install_gap": gap, **sites.checks}, withdrawn=withdrawn)
     sites = sites if cross else _check_lens(_check_residual(sites, probe), probe)
-    watch(module, sites)
+    add_hooks(module, sites)
     return _check_patch(_check_heads(_check_attention(sites, probe, run, cross), probe, run), run, probe)
 
 
@@ -344,10 +341,13 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
     norm, scale = reaching[0] if reaching else (None, 1.0)
     found = replace(sites, final_norm=norm, unembedding=head, scale=scale)
     output = probe.output
-    logits = output["logits"] if isinstance(output, Mapping) and "logits" in output else tensor_of(output)
+    logits = output["logits"] if isinstance(output, Mapping) and "logits" in output else main_tensor(output)
     with torch.no_grad():
         gap, found = min(
-            ((_gap(read(probe.module, f, last.after[:, -length:]), logits), f) for f in (found, _capped(found, probe))),
+            (
+                (_gap(unembed(probe.module, f, last.after[:, -length:]), logits), f)
+                for f in (found, _capped(found, probe))
+            ),
             key=lambda pair: pair[0],
         )
     if gap <= _tolerance(probe):
@@ -427,13 +427,13 @@ def _check_heads(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Sites:
         z[:, :, head] = 0
         return z
 
-    handles = [handle for sub in modules for handle in hook(sub)]
+    handles = [handle for sub in modules for handle in hook_module(sub)]
     try:
         with torch.no_grad():
             with record(probe.module, sites, edits={("z", layer): silence for layer in sites.layers}):
-                edited = tensor_of(run())
-            with listening(modules, _Zeroed(slice(head * size, (head + 1) * size))):
-                wanted = tensor_of(run())
+                edited = main_tensor(run())
+            with listen(modules, _Zeroed(slice(head * size, (head + 1) * size))):
+                wanted = main_tensor(run())
     finally:
         for handle in handles:
             handle.remove()
@@ -458,8 +458,8 @@ class _Zeroed:
     def leave(self, module: nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         return None
 
-    def attend(self, attention: Attention) -> tuple[Tensor, Tensor | None]:
-        return attention.plain()
+    def attend(self, attention: AttentionCall) -> tuple[Tensor, Tensor | None]:
+        return attention.run_kernel()
 
 
 def _check_patch(sites: Sites, run: Callable[[], Any], probe: Probe) -> Sites:
@@ -469,10 +469,10 @@ def _check_patch(sites: Sites, run: Callable[[], Any], probe: Probe) -> Sites:
     if not sites.block or "residual" in sites.withdrawn:
         return sites
     with torch.no_grad():
-        plain = tensor_of(run())
+        plain = main_tensor(run())
         edits = {("residual", layer): lambda stream: stream for layer in range(len(sites.block) + 1)}
         with record(probe.module, sites, edits=edits):
-            gap = _gap(tensor_of(run()), plain)
+            gap = _gap(main_tensor(run()), plain)
     checks = {**sites.checks, "patch_gap": gap}
     if gap <= _tolerance(probe):
         return replace(sites, checks=checks)
@@ -490,7 +490,7 @@ def _eager_gap(sites: Sites, probe: Probe, recording: Recording, run: Callable[[
     """Largest difference to the weights that attention modules return in eager mode; None where they return none."""
     names = _names(probe.module)
     try:
-        rename(probe.module, {PREFIX + kernel: "eager" for kernel in KERNELS})
+        rename_attention(probe.module, {PREFIX + kernel: "eager" for kernel in KERNELS})
         calls = Probe(probe.module).run(run).calls
     finally:
         _set_names(names)

@@ -117,7 +117,7 @@ def preload() -> None:
     import torch  # noqa: F401
     import transformers.models.auto.modeling_auto  # noqa: F401
 
-    from backends.hooks import capture  # noqa: F401
+    from backends.hooks import recording  # noqa: F401
 
 
 def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -> Result | dict[str, Any]:

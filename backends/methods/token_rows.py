@@ -11,7 +11,7 @@ from backends.results import Result
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Recording
+    from backends.hooks.recording import Recording
     from backends.models.base import Batch, Model, Target
 
 
@@ -64,7 +64,7 @@ def start(model: Model, batch: Batch, length: int, causal: bool, target: Target 
 
 def sees_only_before(recording: Recording, layers: tuple[int, ...]) -> bool:
     """Whether the first token attends to nothing but itself in every layer, as in causal networks."""
-    return all(float(recording.rows(layer, [0])[..., 1:].abs().sum()) == 0 for layer in layers)
+    return all(float(recording.compute_rows(layer, [0])[..., 1:].abs().sum()) == 0 for layer in layers)
 
 
 def attribution(model: Model, batch: Batch, relevance: Tensor, **rest: Any) -> Result:

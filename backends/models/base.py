@@ -88,13 +88,13 @@ class Model:
     processor: Any
     device: str = "cpu"
     sites: Any = None
-    """`capture.Sites`: where its parts are; None until it was probed."""
+    """`Sites`: where its parts are; None until it was probed."""
     examples: tuple[Mapping[str, Any], ...] = ()
     """The inputs that ship with it."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
     stacks: dict[str, Any] = field(default_factory=dict)
-    """`capture.Sites` by name, of a network with several stacks of blocks; `sites` is one of them."""
+    """`Sites` by name, of a network with several stacks of blocks; `sites` is one of them."""
     warnings: list[str] = field(default_factory=list)
     tokens_seen: int = 0
     batch_sizes: dict[Any, int] = field(default_factory=dict, repr=False)

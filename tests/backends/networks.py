@@ -1,4 +1,4 @@
-"""Tiny seeded networks of many families, straight from their configs, for capture and probe."""
+"""Tiny seeded networks of many families, straight from their configs, for recording and probe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import torch
 import transformers as t
 
-from backends.hooks import capture, probe
+from backends.hooks import probe
+from backends.hooks.main_tensor import main_tensor
+from backends.hooks.sites import Sites
 
 SMALL = {
     "hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 24, "vocab_size": 40,
@@ -96,10 +98,10 @@ def network(name: str, attention: str | None = None) -> tuple[Any, dict]:
 
 @torch.no_grad()
 def forward(module: Any, inputs: dict) -> torch.Tensor:
-    return capture.tensor_of(module(**inputs, **({"use_cache": False} if hasattr(module.config, "use_cache") else {})))
+    return main_tensor(module(**inputs, **({"use_cache": False} if hasattr(module.config, "use_cache") else {})))
 
 
-def ready(name: str) -> tuple[Any, dict, capture.Sites]:
+def ready(name: str) -> tuple[Any, dict, Sites]:
     module, inputs = network(name)
     return module, inputs, probe.locate(module, lambda: forward(module, inputs))
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from backends import open_model
-from backends.hooks import capture, probe
+from backends.hooks import probe
+from backends.hooks.recording import Recording
+from backends.hooks.sites import Sites
 from benchmarks import families as bench
 from tests import families
 
@@ -64,14 +66,14 @@ def gpt2(tmp_path: Path) -> Any:
     return open_model(str(families.make("GPT-2", tmp_path)))
 
 
-def located(model: Any) -> capture.Sites:
+def located(model: Any) -> Sites:
     batch = model.encode(model.sample)
     return probe.locate(model.module, lambda: model.outputs(model.features(batch), batch))
 
 
 def test_a_state_that_cannot_be_put_back_withdraws_states(gpt2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    given = capture.Recording._pass
-    monkeypatch.setattr(capture.Recording, "_pass", lambda self, site, layer, x: given(self, site, layer, x) * 1.01)
+    given = Recording._edit_and_store
+    monkeypatch.setattr(Recording, "_edit_and_store", lambda self, site, layer, x: given(self, site, layer, x) * 1.01)
     sites = located(gpt2)
     assert "replaced by itself changes this network's answer by" in sites.withdrawn["residual"]
     assert "residual" not in sites.offers

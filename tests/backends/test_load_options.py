@@ -116,7 +116,8 @@ def test_inputs_of_a_spread_network_go_where_its_embedding_is(tiny_gpt2) -> None
 def test_states_of_a_spread_network_come_together_on_one_device() -> None:
     import torch
 
-    from backends.hooks.capture import Recording, Sites
+    from backends.hooks.recording import Recording
+    from backends.hooks.sites import Sites
 
     recording = Recording(sites=Sites(), residual=True)
     recording._residual.update({1: torch.zeros(1, 2, 3), 0: torch.zeros(1, 2, 3, device="meta")})

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import backends
-from backends.hooks import capture
+from backends.hooks.recording import record
 from tests import families
 
 TEXTS = (
@@ -45,7 +45,7 @@ def edited(model: Any) -> Ask:
         batch = model.encode(text)
         with (
             torch.no_grad(),
-            capture.record(model.module, model.sites, patterns=[1], residual=True, edits={("z", 0): silence}) as seen,
+            record(model.module, model.sites, patterns=[1], residual=True, edits={("z", 0): silence}) as seen,
         ):
             logits = model.outputs(model.features(batch), batch)
         return [part.numpy() for part in (logits, seen.patterns[1], *seen.residual)]
@@ -59,7 +59,7 @@ def recorded(model: Any) -> Ask:
     def ask(text: str) -> list[np.ndarray]:
         batch = model.encode(text)
         layers = model.sites.layers
-        with torch.no_grad(), capture.record(model.module, model.sites, patterns=layers, heads=True) as seen:
+        with torch.no_grad(), record(model.module, model.sites, patterns=layers, heads=True) as seen:
             logits = model.module(**batch.inputs).logits
         return [part.numpy() for part in (logits, *seen.patterns.values(), *seen.z.values())]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.attention_call import StoredAttention, iterate_rows
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.attention.qk_cache import recorded
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
@@ -95,7 +96,7 @@ class AttentionPattern(Method):
         if self.layers or self.heads or self.queries:
             pattern = np.zeros((len(layers), len(heads), len(rows), len(laid.keys)), np.float32)
 
-            def tell(layer: int, call: capture.Kept) -> None:
+            def tell(layer: int, call: StoredAttention) -> None:
                 pattern[layers.index(layer)] = _rows(call, rows, heads)
 
             recorded.each(model, batch, self.part, layers, tell)
@@ -112,7 +113,7 @@ def _whole(
     import torch
 
     sites: Any = model.stack(asked.part)
-    with model.lock, torch.no_grad(), capture.record(model.module, sites, patterns=sites.layers) as recording:
+    with model.lock, torch.no_grad(), record(model.module, sites, patterns=sites.layers) as recording:
         choices = model.predict(batch)
         if set(sites.layers) - set(recording.patterns):  # a model that predicts without its network
             model.outputs(model.features(batch), batch)
@@ -120,7 +121,7 @@ def _whole(
     statistics = []
     for index, layer in enumerate(sites.layers):
         if layer in layers:
-            pattern[layers.index(layer)] = recording.rows(layer, rows)[0, list(heads)].float().cpu().numpy()
+            pattern[layers.index(layer)] = recording.compute_rows(layer, rows)[0, list(heads)].float().cpu().numpy()
         every = torch.arange(len(laid.queries), device=recording.patterns[layer].device)
         statistics.append(_statistics([(every, recording.patterns[layer])], laid))
         step((index + 1) / len(sites.layers))
@@ -136,9 +137,9 @@ def _sampled(
     pattern = np.zeros((len(there), sites.heads, len(rows), len(laid.keys)), np.float32)
     statistics: dict[int, dict[str, np.ndarray]] = {}
 
-    def tell(layer: int, call: capture.Kept) -> None:
+    def tell(layer: int, call: StoredAttention) -> None:
         pattern[there.index(layer)] = _rows(call, rows, range(sites.heads))
-        statistics[layer] = _statistics(capture.pieces(call, some), laid)
+        statistics[layer] = _statistics(iterate_rows(call, some), laid)
         step(len(statistics) / len(there))
 
     choices = recorded.every(model, batch, part, there, tell)
@@ -151,9 +152,9 @@ def _plain(choices: Sequence[Any]) -> list[dict[str, Any]]:
     return [dataclasses.asdict(choice) for choice in choices]
 
 
-def _rows(call: capture.Kept, rows: Sequence[int], heads: Sequence[int]) -> np.ndarray:
+def _rows(call: StoredAttention, rows: Sequence[int], heads: Sequence[int]) -> np.ndarray:
     """Rows (head, row, key) of some heads."""
-    found = [part[0, list(heads)].float().cpu().numpy() for _, part in capture.pieces(call, rows)]
+    found = [part[0, list(heads)].float().cpu().numpy() for _, part in iterate_rows(call, rows)]
     return np.concatenate(found, 1)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.attention_call import StoredAttention, iterate_rows
 from backends.methods import token_rows
 from backends.methods.attention.attention import sample
 from backends.methods.attention.qk_cache import recorded
@@ -57,7 +57,7 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
     asked = _Asked.of(model, batch, options)
     with torch.no_grad():
         call = recorded.call(model, batch, asked.part, asked.layer)
-        narrow, at = (call, None) if asked.head == MEAN else call.only(int(asked.head))
+        narrow, at = (call, None) if asked.head == MEAN else call.select_head(int(asked.head))
         heads, length, width = narrow.shape
         most = MOST_SCORES // (heads * width)
         rows = asked.rows or ((0, length) if length <= most else (length - min(most, 1024), length))
@@ -160,14 +160,14 @@ def _specials(model: Model, batch: Batch, part: str) -> tuple[int, ...]:
     return () if spans is None else tuple(int(i) for i in np.flatnonzero(spans[:, 0] == spans[:, 1]))
 
 
-def _rows(call: capture.Kept, at: int | None, rows: Any) -> Iterator[tuple[Tensor, Tensor]]:
+def _rows(call: StoredAttention, at: int | None, rows: Any) -> Iterator[tuple[Tensor, Tensor]]:
     """(rows, weights (row, key)) of one head, or of the mean over them, in pieces."""
-    for some, part in capture.pieces(call, rows, PIECE):
+    for some, part in iterate_rows(call, rows, PIECE):
         yield some, (part[0].float().mean(0) if at is None else part[0, at].float())
 
 
 def _pooled(
-    call: capture.Kept, at: int | None, rows: tuple[int, int], asked: _Asked, seen: _Seen | None, step: Step
+    call: StoredAttention, at: int | None, rows: tuple[int, int], asked: _Asked, seen: _Seen | None, step: Step
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """The window's cells, each the largest weight of its block, and how many rows and keys a block has."""
     import torch

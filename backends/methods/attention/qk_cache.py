@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from backends import settings
-from backends.hooks import capture
+from backends.hooks.attention_call import StoredAttention
+from backends.hooks.recording import StopForward, record
 
 if TYPE_CHECKING:
     from backends.models.base import Batch, Model
 
-Tell = Callable[[int, capture.Kept], None]
+Tell = Callable[[int, StoredAttention], None]
 Key = tuple[str, str, int, str, str, int]
 """Model, revision, the network in memory, input, part, layer."""
 
@@ -44,7 +45,7 @@ class Recorded:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.forwards = 0
-        self._kept: OrderedDict[Key, capture.Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, StoredAttention] = OrderedDict()
         self._known: set[int] = set()
         self._lock = threading.RLock()  # a network may be collected, and `_gone` called, while it is held
 
@@ -70,9 +71,9 @@ class Recorded:
         self.each(model, batch, part, missing - heard, tell)  # a model that predicts without its network
         return choices
 
-    def call(self, model: Model, batch: Batch, part: str, layer: int) -> capture.Kept:
+    def call(self, model: Model, batch: Batch, part: str, layer: int) -> StoredAttention:
         """One layer's queries and keys."""
-        found: list[capture.Kept] = []
+        found: list[StoredAttention] = []
         self.each(model, batch, part, [layer], lambda _, kept: found.append(kept))
         return found[-1]
 
@@ -116,19 +117,19 @@ class Recorded:
         of, heard, sites = self._key(model, batch, part), set[int](), model.stack(part)
         self._watch(model.module)
 
-        def hear(layer: int, call: capture.Kept) -> None:
+        def hear(layer: int, call: StoredAttention) -> None:
             heard.add(layer)
             tell(layer, call)
-            if sum(call.held().values()) * len(layers) <= self.most_bytes:
+            if sum(call.storage_bytes().values()) * len(layers) <= self.most_bytes:
                 self._keep((*of, layer), call)
             if heard >= layers and not whole:
-                raise capture.Enough
+                raise StopForward
 
-        with torch.no_grad(), capture.record(model.module, sites, qk=layers, tell=hear):
+        with torch.no_grad(), record(model.module, sites, qk=layers, on_layer=hear):
             run()
         return heard
 
-    def _keep(self, key: Key, call: capture.Kept) -> None:
+    def _keep(self, key: Key, call: StoredAttention) -> None:
         with self._lock:
             self._kept[key] = call
             self._kept.move_to_end(key)
@@ -138,7 +139,7 @@ class Recorded:
     def _size(self) -> int:
         stores: dict[int, int] = {}
         for call in list(self._kept.values()):
-            stores |= call.held()
+            stores |= call.storage_bytes()
         return sum(stores.values())
 
     def _key(self, model: Model, batch: Batch, part: str) -> tuple[str, str, int, str, str]:

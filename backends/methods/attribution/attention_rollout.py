@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.base import Cost, Method, Size, Step, no_step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Recording
+    from backends.hooks.recording import Recording
     from backends.models.base import Batch, Model, Target
     from backends.results import Result
 
@@ -43,9 +43,9 @@ class AttentionRollout(Method):
 
         sites: Any = model.sites
         layers = sites.layers
-        with model.lock, torch.no_grad(), capture.record(model.module, sites, qk=layers) as recording:
+        with model.lock, torch.no_grad(), record(model.module, sites, qk=layers) as recording:
             model.outputs(model.features(batch), batch)
-        length = recording.rows(layers[0], [0]).shape[-1]
+        length = recording.compute_rows(layers[0], [0]).shape[-1]
         share = token_rows.start(model, batch, length, token_rows.sees_only_before(recording, layers))
         row = (
             token_rows.names(batch, length)[int(share.argmax())]
@@ -64,7 +64,7 @@ def _through(share: Tensor, recording: Recording, layer: int) -> Tensor:
     import torch
 
     back = torch.zeros_like(share)
-    for first, part in recording.parts(layer):
+    for first, part in recording.iterate_rows(layer):
         mean = 0.5 * part[0].float().mean(0)  # (rows, T)
         rows = torch.arange(len(mean), device=mean.device)
         mean[rows, first + rows] += 0.5

@@ -72,7 +72,7 @@ class GradCam(Attribution):
         """Ours: captum would take tokens for channels. The stream that enters block `layer`, tokens as places."""
         import torch
 
-        from backends.hooks import capture
+        from backends.hooks.recording import record
 
         model, batch, seen = scoring.model, scoring.batch, []
         paths = model.layers()["block"]
@@ -83,7 +83,7 @@ class GradCam(Attribution):
             seen.append(stream)
             return stream
 
-        with capture.record(model.module, model.sites, edits={("residual", layer): see}), torch.enable_grad():
+        with record(model.module, model.sites, edits={("residual", layer): see}), torch.enable_grad():
             score = scoring(scoring.features)
         gradient = torch.autograd.grad(score.sum(), seen[-1])[0][0]  # (T, d)
         places = slice(batch.first_patch, None) if batch.grid else slice(None)

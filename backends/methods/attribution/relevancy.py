@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.base import Cost, Method, Size, Step, no_step
 
@@ -39,7 +39,7 @@ class Relevancy(Method):
         sites: Any = model.sites
         features = model.features(batch).detach().requires_grad_(True)
         with model.lock, torch.enable_grad():
-            with capture.record(model.module, sites, patterns=sites.layers, keep_grad=True) as recording:
+            with record(model.module, sites, patterns=sites.layers, keep_grad=True) as recording:
                 score = model.score(features, batch, target)
             step(0.4)
             patterns = [recording.patterns[layer] for layer in sites.layers]

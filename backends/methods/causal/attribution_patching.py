@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
 from backends.methods.causal import base
 from backends.methods.causal.activation_patching import ActivationPatching
@@ -77,7 +77,7 @@ def gradients(watch: base.Watch, batch: Batch, site: str, layers: tuple[int, ...
     with (
         watch.model.lock,
         torch.enable_grad(),
-        capture.record(
+        record(
             watch.model.module, watch.sites, residual=site == "residual", keep_grad=True, **base.wanted(site)
         ) as recording,
     ):

@@ -115,7 +115,7 @@ class Watch:
         return values[:, ids[0]] - values[:, ids[1]] if self.target.kind == "pair" else values[:, ids[0]]
 
     def base(self, batch: Batch, features: Tensor | None = None, **wanted: Any) -> Base:
-        """The unchanged run of an input, every state kept, and what else `capture.record` is asked for."""
+        """The unchanged run of an input, every state kept, and what else `record` is asked for."""
         import torch
 
         given = self.features(batch) if features is None else features
@@ -261,7 +261,7 @@ def values(base: Base, site: str, layer: int) -> Tensor:
 
 
 def wanted(site: str) -> dict[str, Any]:
-    """What `capture.record` must be asked for to have `values` of a site."""
+    """What `record` must be asked for to have `values` of a site."""
     return {"components": site in ("attention", "mlp"), "heads": site == "heads"}
 
 
@@ -272,7 +272,7 @@ def layers(sites: Any, site: str) -> tuple[int, ...]:
 
 
 def place(site: str, layer: int) -> Place:
-    """The site of `capture.record` where a change goes."""
+    """The site of `record` where a change goes."""
     return ("z" if site == "heads" else site), layer
 
 

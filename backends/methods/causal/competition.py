@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.base import Method, Step, no_step, option
 from backends.methods.causal import direct_logit
@@ -18,7 +18,7 @@ from backends.results import Result
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Recording
+    from backends.hooks.recording import Recording
     from backends.models.base import Batch, Model, Target
 
 
@@ -49,7 +49,7 @@ class Competition(Method):
         sites: Any = model.stack(model.answers)
         added = "components" in sites.offers
         with model.lock, torch.no_grad():
-            with capture.record(
+            with record(
                 model.module, sites, residual=True, components=added, heads=added and "heads" in sites.offers
             ) as recording:
                 model.outputs(model.features(batch), batch)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.sites import unembed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from backends.hooks.capture import Recording
+    from backends.hooks.recording import Recording
     from backends.models.base import Model, Target
 
 MOST_GAP = 1e-3
@@ -137,7 +137,7 @@ def components(
 
 def logits(model: Model, sites: Any, states: Tensor, target: Target) -> Tensor:
     """The target's logit (…,) of states (…, d) before any soft cap, by the network's own norm and unembedding."""
-    all_ = capture.read(model.module, dataclasses.replace(sites, cap=None), states).double()
+    all_ = unembed(model.module, dataclasses.replace(sites, cap=None), states).double()
     first = all_[..., target.ids[0]]
     return first - all_[..., target.ids[1]] if target.kind == "pair" else first
 

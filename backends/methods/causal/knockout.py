@@ -21,7 +21,7 @@ from backends.results import Result
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Edit
+    from backends.hooks.recording import Edit
     from backends.models.base import Batch, Model, Target
 
 Edge = tuple[Any, Any, Any, Any]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.base import Method, Step, no_step, option
 from backends.methods.causal import direct_logit
@@ -45,7 +45,7 @@ class LogitAttribution(Method):
         direct_logit.require(model, sites, "residual", "components", "unembedding")
         heads = self.by == "head" and "heads" in sites.offers
         with model.lock, torch.no_grad():
-            with capture.record(model.module, sites, residual=True, components=True, heads=heads) as recording:
+            with record(model.module, sites, residual=True, components=True, heads=heads) as recording:
                 model.outputs(model.features(batch), batch)
             step(0.5)
             stream = recording.residual[-1][0]

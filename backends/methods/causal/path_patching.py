@@ -17,7 +17,7 @@ from backends.results import Result
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from backends.hooks.capture import Edit
+    from backends.hooks.recording import Edit
     from backends.models.base import Batch, Model, Target
 
 THROUGH = {"query": ("key", "value"), "key": ("query", "value"), "value": ("query", "key"), "all": ()}
@@ -121,7 +121,7 @@ class PathPatching(Method):
         """What of the receivers' layers must stay as it was: queries, keys or values of the corrupted run."""
         import torch
 
-        from backends.hooks import capture
+        from backends.hooks.recording import record
 
         found: dict[Place, Tensor] = {}
 
@@ -132,7 +132,7 @@ class PathPatching(Method):
         places = [(name, layer) for name in THROUGH[self.through] for layer in {at for at, _ in receivers}]
         edits = {place: partial(keep, place) for place in places}
         batch = contrast.corrupted_batch
-        with watch.model.lock, torch.no_grad(), capture.record(watch.model.module, watch.sites, edits=edits):
+        with watch.model.lock, torch.no_grad(), record(watch.model.module, watch.sites, edits=edits):
             watch.model.outputs(watch.features(batch), batch)
         return found
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from backends.hooks import capture
+from backends.hooks.recording import record
+from backends.hooks.sites import unembed
 from backends.methods import token_rows
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
@@ -57,14 +58,14 @@ class LogitLens(Method):
         sites: Any = model.stack(model.answers)
         followed = dict(zip(("target", "rather"), target.ids[: 2 if target.kind == "pair" else 1], strict=False))
         with model.lock, torch.no_grad():
-            with capture.record(model.module, sites, residual=True) as recording:
+            with record(model.module, sites, residual=True) as recording:
                 own = model.outputs(model.features(batch), batch)[0]  # (V,) after the last token
             stream = torch.cat(recording.residual)  # (L + 1, T, d)
             size = max(MOST // len(own), 1)
             parts, gap = [], 0.0
             for first in range(0, stream.shape[1], size):
                 some = stream[:, first : first + size]
-                logits = capture.read(model.module, sites, some[-1])
+                logits = unembed(model.module, sites, some[-1])
                 parts.append(self._read(model, some, logits, followed))
                 step((first + some.shape[1]) / stream.shape[1])
             gap = float((logits[-1] - own).abs().max())
@@ -105,7 +106,7 @@ class LogitLens(Method):
             is_last = index == len(stream) - 1
             log = final
             if not is_last:
-                log = capture.read(model.module, sites, states).float().log_softmax(-1).clamp_(min=LOWEST)
+                log = unembed(model.module, sites, states).float().log_softmax(-1).clamp_(min=LOWEST)
             share, top = sure if is_last else log.exp(), log.topk(k)
             found = {
                 "probability": top.values.exp(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.recording import record
 from backends.methods import token_rows
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
@@ -66,7 +66,7 @@ class ResidualTrajectory(Method):
                 f"{self.part or 'the stream'} of {model.name}: {sites.withdrawn.get('residual', 'not found')}"
             )
         with model.lock, torch.no_grad():
-            with capture.record(model.module, sites, residual=True) as recording:
+            with record(model.module, sites, residual=True) as recording:
                 model.outputs(model.features(batch), batch)
             stream = torch.cat([state[:1] for state in recording.residual]).float()  # (L + 1, T, d)
             step(0.3)

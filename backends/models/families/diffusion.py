@@ -14,7 +14,8 @@ import numpy as np
 
 from backends import catalog
 from backends.errors import Refused
-from backends.hooks import capture, diffusion
+from backends.hooks import diffusion
+from backends.hooks.sites import Sites
 from backends.models import load as _load
 from backends.models.base import Batch, Choice, Model
 from backends.models.batching import out_of_memory
@@ -200,7 +201,7 @@ class Diffusion(Model):
                 )
         paths = tuple(layer.path for layer in self.heard)
         heads = max((layer.heads for layer in self.heard), default=0)
-        self.sites = capture.Sites(cross=paths, heads=heads, checks=checks, withdrawn=withdrawn)
+        self.sites = Sites(cross=paths, heads=heads, checks=checks, withdrawn=withdrawn)
         return True
 
     def encode(self, raw: Any) -> Prompt:

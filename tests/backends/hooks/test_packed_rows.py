@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from backends.hooks import capture, packed_rows, partial_forward
+from backends.hooks import packed_rows, partial_forward
 from backends.hooks.packed_rows import Pack
 from backends.hooks.partial_forward import Row
+from backends.hooks.recording import record
+from backends.hooks.sites import Sites
 from tests.backends.networks import forward, ready
 
 CAUSAL = ("gpt2", "llama", "gemma2", "gpt_neox", "opt", "gpt_oss")
@@ -27,7 +29,7 @@ def silence(head: int, first: int, tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
-def changes(sites: capture.Sites) -> list[Row]:
+def changes(sites: Sites) -> list[Row]:
     """Rows of both samples that begin at every block and at every site, from different tokens on."""
     depth, width = len(sites.block), 16
     ones = torch.linspace(-1, 1, width)
@@ -41,9 +43,9 @@ def changes(sites: capture.Sites) -> list[Row]:
     return sorted(rows, key=lambda row: row.start)
 
 
-def whole(module: Any, sites: capture.Sites, row: Row) -> torch.Tensor:
+def whole(module: Any, sites: Sites, row: Row) -> torch.Tensor:
     edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
-    with capture.record(module, sites, edits=edits):
+    with record(module, sites, edits=edits):
         return forward(module, {"input_ids": IDS[[row.sample]]})[0]
 
 

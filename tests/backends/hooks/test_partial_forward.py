@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from backends.hooks import capture, partial_forward
+from backends.hooks import partial_forward
 from backends.hooks.partial_forward import Row
+from backends.hooks.recording import record
 from tests.backends.networks import FAMILIES, forward, ready
 
 RUNS = (
@@ -70,7 +71,7 @@ def test_each_row_has_its_own_changes_and_sample() -> None:
     fast = partial_forward.replay(module, sites, known, rows, lambda: forward(module, {"input_ids": ids}))
     for index, row in enumerate(rows):
         edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
-        with capture.record(module, sites, edits=edits):
+        with record(module, sites, edits=edits):
             slow = forward(module, {"input_ids": two[[row.sample]]})
         torch.testing.assert_close(fast[index], slow[0], rtol=1e-5, atol=1e-5)
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 import transformers as t
 
-from backends.hooks import capture, probe
+from backends.hooks import probe
+from backends.hooks.attention_call import AttentionCall
+from backends.hooks.recording import record
 from tests.backends.networks import FAMILIES, IMAGE, TEXT, forward, network, ready
 
 
@@ -32,7 +34,7 @@ def test_shared_blocks_are_layers_of_their_own() -> None:
     module, inputs, sites = ready("albert")
     assert len(set(sites.block)) == 1
     assert len(sites.block) == 3
-    with capture.record(module, sites, residual=True) as recording:
+    with record(module, sites, residual=True) as recording:
         forward(module, inputs)
     assert not torch.equal(recording.residual[1], recording.residual[2])
 
@@ -74,8 +76,8 @@ def test_an_error_while_locating_leaves_no_hook() -> None:
 
 def test_a_change_of_the_answer_withdraws_attention(monkeypatch: pytest.MonkeyPatch) -> None:
     """What forgetting the mask function would do: the network would see the future."""
-    monkeypatch.setattr(capture.Attention, "plain", lambda self: self.eager())
-    monkeypatch.setattr(capture.Attention, "additive", lambda self, rows: None)
+    monkeypatch.setattr(AttentionCall, "run_kernel", lambda self: self.run_eager())
+    monkeypatch.setattr(AttentionCall, "additive_mask", lambda self, rows: None)
     module, inputs = network("gpt2")
     before = forward(module, inputs)
     sites = probe.locate(module, lambda: forward(module, inputs))
@@ -95,7 +97,7 @@ def test_probing_leaves_hooks_on_the_parts_alone(name: str) -> None:
 @pytest.mark.parametrize("name", ["gpt2", "llama", "bert", "vit", "opt", "gemma2"])
 def test_the_projection_mixes_the_heads(name: str) -> None:
     module, inputs, sites = ready(name)
-    with capture.record(module, sites, heads=True) as recording:
+    with record(module, sites, heads=True) as recording:
         forward(module, inputs)
     given = []
     handle = module.get_submodule(sites.projection[1]).register_forward_pre_hook(lambda _, args: given.append(args[0]))

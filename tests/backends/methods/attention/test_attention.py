@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import backends
-from backends.hooks import capture
+from backends.hooks.attention_call import AttentionCall, iterate_rows
 from backends.methods.attention import attention
 from backends.methods.attention.qk_cache import recorded
 from tests import conftest
@@ -176,13 +176,13 @@ def test_a_prediction_of_the_recorded_forward_is_the_prediction(long_model: Any)
 
 def test_one_head_of_a_long_text_visits_one_layer(long_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     text, visited, statistics = long_text() + " a", [], []
-    plain = capture.Attention.plain
+    plain = AttentionCall.run_kernel
 
     def counted(call: Any) -> Any:
         visited.append(call.module.layer_idx)
         return plain(call)
 
-    monkeypatch.setattr(capture.Attention, "plain", counted)
+    monkeypatch.setattr(AttentionCall, "run_kernel", counted)
     monkeypatch.setattr(attention, "_statistics", lambda *a: statistics.append(a))
     batch = long_model.encode(text)
     result = attention.AttentionPattern(layers=(0,), heads=(2,))(long_model, batch)
@@ -197,7 +197,7 @@ def test_one_head_of_a_long_text_visits_one_layer(long_model: Any, monkeypatch: 
 def test_statistics_in_parts_equal_statistics_at_once(long_model: Any) -> None:
     batch = long_model.encode(long_text())
     call = recorded.call(long_model, batch, "", 1)
-    parts = list(capture.pieces(call, range(LONG), most=4 * LONG * 37))
+    parts = list(iterate_rows(call, range(LONG), most=4 * LONG * 37))
     assert [int(rows[0]) for rows, _ in parts][:3] == [0, 37, 74]
     assert max(part.numel() for _, part in parts) == 4 * LONG * 37
     laid = attention._Laid.out(long_model, batch, "")

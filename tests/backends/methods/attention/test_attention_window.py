@@ -11,7 +11,8 @@ import torch
 
 import backends
 from backends.errors import Refused
-from backends.hooks import capture
+from backends.hooks.attention_call import AttentionCall
+from backends.hooks.recording import record
 from backends.methods.attention import attention_window
 from backends.methods.attention.qk_cache import recorded
 from tests import families
@@ -36,7 +37,7 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def pattern(model: Any, batch: Any, layer: int, part: str = "") -> np.ndarray:
     """All heads of one layer (head, query, key), by the module's own formula at once."""
     sites = model.stack(part)
-    with torch.no_grad(), capture.record(model.module, sites, patterns=[layer]) as recording:
+    with torch.no_grad(), record(model.module, sites, patterns=[layer]) as recording:
         model.outputs(model.features(batch), batch)
     return recording.patterns[layer][0].float().numpy()
 
@@ -102,11 +103,11 @@ def test_a_head_is_summed_up(family: Any) -> None:
 
 def test_one_group_of_heads_is_computed_where_that_is_the_same(family: Any) -> None:
     llama, batch = family("Llama")
-    narrow, at = recorded.call(llama, batch, "", 0).only(3)
+    narrow, at = recorded.call(llama, batch, "", 0).select_head(3)
     assert (narrow.shape[0], at) == (2, 1)  # two heads share a key head
     sinks, batch = family("gpt-oss")
     call = recorded.call(sinks, batch, "", 0)
-    assert call.only(3) == (call, 3)  # its sinks are of all heads
+    assert call.select_head(3) == (call, 3)  # its sinks are of all heads
 
 
 def test_too_large_a_map_is_read_in_windows(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,14 +127,14 @@ def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.M
     model, batch = family("GPT-2")
     length = len(batch.tokens)
     seen: list[int] = []
-    rows = capture.Attention.rows
+    rows = AttentionCall.compute_rows
 
     def watched(call: Any, some: Any) -> Any:
         found = rows(call, some)
         seen.append(found.numel())
         return found
 
-    monkeypatch.setattr(capture.Attention, "rows", watched)
+    monkeypatch.setattr(AttentionCall, "compute_rows", watched)
     monkeypatch.setattr(attention_window, "PIECE", 2 * length)
     whole = attention_window.window(model, batch, {"layer": 1, "head": 0})
     assert max(seen[2:]) <= 2 * length  # after the two rows that show whether a head can stand alone

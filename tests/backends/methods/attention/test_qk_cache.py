@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from backends.hooks import capture
+from backends.hooks.attention_call import StoredAttention
 from backends.methods.attention.qk_cache import Recorded, digest, limit
 from tests import conftest
 
 ROOM = 2**20
 
 
-def call(keeper: Recorded, model: Any, layer: int = 0, text: str = conftest.TEXT) -> capture.Kept:
+def call(keeper: Recorded, model: Any, layer: int = 0, text: str = conftest.TEXT) -> StoredAttention:
     return keeper.call(model, model.encode(text), "", layer)
 
 

@@ -218,12 +218,12 @@ def test_a_replayed_sweep_equals_one_whole_forward_a_cell(name: str, opened: Any
     fast = watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch)
     import torch
 
-    from backends.hooks import capture
+    from backends.hooks.recording import record
 
     slow = []
     for row in rows:
         edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
-        with torch.no_grad(), capture.record(model.module, model.sites, edits=edits):
+        with torch.no_grad(), record(model.module, model.sites, edits=edits):
             features = model.features(contrast.corrupted_batch)
             slow.append(float(watch.number(model.outputs(features, contrast.corrupted_batch))))
     np.testing.assert_allclose(fast, slow, rtol=1e-5, atol=1e-5)
@@ -347,11 +347,11 @@ def test_alpha_one_changes_nothing_and_zero_cuts(opened: Any) -> None:
     for alpha in (0.0, 1.0, 3.0):
         import torch
 
-        from backends.hooks import capture
+        from backends.hooks.recording import record
 
         edits = {at: (lambda x, own=edit: own(x[0])[None])
                  for at, edit in changes(watch.sites, [(1, 0, 6, 4)], (), alpha).items()}  # fmt: skip
-        with torch.no_grad(), capture.record(model.module, model.sites, patterns=[1], edits=edits) as recording:
+        with torch.no_grad(), record(model.module, model.sites, patterns=[1], edits=edits) as recording:
             model.outputs(model.features(watch.batch), watch.batch)
         patterns[alpha] = recording.patterns[1][0]
     plain = patterns[1.0][0, 6]

@@ -44,7 +44,7 @@ def test_every_check_has_its_figure_tolerance_and_verdict_in_words() -> None:
 
 
 def test_every_check_of_the_probe_has_words() -> None:
-    from backends.hooks.capture import Sites
+    from backends.hooks.sites import Sites
 
     known = {word.strip("`") for word in (Sites.__doc__ or "").split() if word.strip("`").endswith("_gap")}
     assert known | {"replay_gap", "trim_gap"} == set(model.CHECKS) == set(model.BASIS)
