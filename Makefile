@@ -17,6 +17,8 @@ test-slow: .venv/ready-dev chromium
 check: .venv/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/oxlint --deny-warnings assets
 	$(BIN)/mypy
 
 format: .venv/ready-dev

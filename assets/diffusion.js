@@ -641,7 +641,7 @@
   }
 
   /* A small map was picked: its word, and its step or layer, go to the picture. */
-  function pick(...cells) {
+  function pick() {
     const same = window.dash_clientside.no_update;
     const trigger = (window.dash_clientside.callback_context.triggered[0] || {}).prop_id || "";
     const axis = trigger.includes("-by-step-") ? "step" : "layer";

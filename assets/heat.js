@@ -25,7 +25,7 @@
     let answer;
     try {
       answer = await fetch(url, { credentials: "same-origin" });
-    } catch (error) {
+    } catch {
       throw new Error("the map could not be fetched; is Vitrine still running?");
     }
     if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300) || `error ${answer.status}`);
@@ -734,7 +734,7 @@
           this.show(cell);
           if (fromKeys) this.live.textContent = `${this.words(cell)} ${this.readout(cell)}`;
         }
-      } catch (error) {
+      } catch {
         if (turn === this.turn) this.exact.set(String(cell), this.valueAt(cell)); // the quantised value stays
       }
     }

@@ -357,7 +357,7 @@
           this.show(cell);
           if (fromKeys) this.live.textContent = `${this.words(cell)} ${this.readout(cell)}`;
         }
-      } catch (error) {
+      } catch {
         // the quantised value stays
       }
     }

@@ -24,7 +24,7 @@
       if (!keep) return;
       try {
         window.localStorage.setItem("shell-theme", JSON.stringify(theme));
-      } catch (error) { /* a private window may not keep it */ }
+      } catch { /* a private window may not keep it */ }
       vitrine.data().then(({ templates }) => {
         for (const graph of document.querySelectorAll(".js-plotly-plot")) {
           if (window.Plotly && graph._fullLayout) window.Plotly.relayout(graph, { template: templates[theme] });

@@ -42,7 +42,7 @@
     try {
       await navigator.clipboard.writeText(text);
       return true;
-    } catch (error) {
+    } catch {
       const area = document.createElement("textarea"); // pages served over plain http have no clipboard
       area.value = text;
       area.className = "visually-hidden";

@@ -135,7 +135,7 @@ def fetched(result: Any, address: str) -> int:
 def payload(glance: Any, look: Callable[..., dict[str, Any]]) -> dict[str, int]:
     """Bytes of what the browser receives: the grid and one head; `look` computes a window of it."""
     from viz.pages.attention import attention_view as shown
-    from viz.pages.attention.long_text import LongHead, tokens
+    from viz.pages.attention.long_text import LongHead
     from viz.server import tiles
 
     data = shown.grid_data(KEY, glance)
@@ -148,7 +148,7 @@ def payload(glance: Any, look: Callable[..., dict[str, Any]]) -> dict[str, int]:
     else:
         window = look()
         long = LongHead.over(KEY, glance, window, 3, 2)
-        names = json.dumps({"keys": tokens(glance)[1]})
+        names = json.dumps({"keys": tiles.tokens(glance)[1]})
         found |= {"names": len(names), "head": len(json.dumps([long.view(), long.map()[1], long.sentence()]))}
         found["head_map"] = len(tiles.packed(window))
     found["page"] = sum(found.values())

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
+from backends.results import VERSION
 from backends.store import key_of
 from viz.figures.words import visible
-from viz.pages.attention.long_text import head_options, request_for, tokens
 from viz.server import maps
 from viz.server.downloads import cell
 
@@ -202,3 +202,29 @@ def _refusal(error: Refused) -> Response:
         told.status_code = 503
         told.headers["Retry-After"] = "2"
     return told
+
+
+def request_for(result: Result, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The job for one window of the network and input that `result` is about."""
+    asked = result.request
+    part = {"part": asked["options"].get("part", "")} if asked.get("options") else {"part": ""}
+    about = {name: asked.get(name) for name in ("model", "revision", "input")}
+    return {"job": "window", **about, "options": {**part, **options}, "version": VERSION}
+
+
+def head_options(layer: int, head: int | str, sink: bool = True, special: bool = True) -> dict[str, Any]:
+    """The options of the whole map of one head; `sink` and `special` say whether these tokens take part."""
+    return {
+        "layer": layer, "head": head, "rows": None, "keys": None, "size": None, "sink": sink, "special": special
+    }  # fmt: skip
+
+
+def address(key: str, layer: int, head: int | str, sink: bool = True, special: bool = True) -> str:
+    """Where the windows of one head are; `rows`, `keys` and `size` follow."""
+    return f"/maps/{key}/tile?layer={layer}&head={head}&sink={int(sink)}&special={int(special)}"
+
+
+def tokens(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of all queries and keys of an attention result, also where it holds some rows only."""
+    keys = result.labels["key"]
+    return result.labels.get("all_query", keys), keys

@@ -15,8 +15,8 @@ from flask import Flask
 from backends.jobs.engine import State
 from backends.store import key_of
 from tests.viz.pages.attention.test_page import KEY, attention
-from viz.pages.attention.long_text import head_options, request_for
 from viz.server import tiles
+from viz.server.tiles import head_options, request_for
 
 DIGEST = "d" * 64
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from dash import html
 
-from backends.results import VERSION, Result
+from backends.results import Result
 from viz.components import heat_canvas
 from viz.components.exports import exports
 from viz.figures.words import visible
 from viz.pages.attention import attention_view, heads
 from viz.pages.attention.attention_view import LARGE, THRESHOLD, Head
+from viz.server.tiles import address, tokens
 
 LINES = 2048
 """Up to this many tokens the lines between them are drawn."""
@@ -152,29 +153,3 @@ class LongHead(Head):
         row = html.Div([html.Span("Save this head as", className="hint"), *attention_view.pictures(), window])
         row.className = "exports"
         return [row, exports(self.key, what="this result")]
-
-
-def request_for(result: Result, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The job for one window of the network and input that `result` is about."""
-    asked = result.request
-    part = {"part": asked["options"].get("part", "")} if asked.get("options") else {"part": ""}
-    about = {name: asked.get(name) for name in ("model", "revision", "input")}
-    return {"job": "window", **about, "options": {**part, **options}, "version": VERSION}
-
-
-def head_options(layer: int, head: int | str, sink: bool = True, special: bool = True) -> dict[str, Any]:
-    """The options of the whole map of one head; `sink` and `special` say whether these tokens take part."""
-    return {
-        "layer": layer, "head": head, "rows": None, "keys": None, "size": None, "sink": sink, "special": special
-    }  # fmt: skip
-
-
-def address(key: str, layer: int, head: int | str, sink: bool = True, special: bool = True) -> str:
-    """Where the windows of one head are; `rows`, `keys` and `size` follow."""
-    return f"/maps/{key}/tile?layer={layer}&head={head}&sink={int(sink)}&special={int(special)}"
-
-
-def tokens(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of all queries and keys of an attention result, also where it holds some rows only."""
-    keys = result.labels["key"]
-    return result.labels.get("all_query", keys), keys

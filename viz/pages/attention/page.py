@@ -29,7 +29,7 @@ from viz.pages.attention.attention_link import (
     unknown_head,
     window_in,
 )
-from viz.pages.attention.long_text import WINDOW, LongHead, head_options, request_for
+from viz.pages.attention.long_text import WINDOW, LongHead
 from viz.server import tiles
 
 if TYPE_CHECKING:
@@ -460,7 +460,7 @@ def window_request(result: Result, place: tuple[int, int | str], sink: Any, spec
     """The job that reads one head of a long text; `sink` and `special` are the switches."""
     layer, head = int(result.labels["all_layer"][place[0]]), place[1]
     head = head if head == heads.MEAN else int(result.labels["all_head"][int(head)])
-    return request_for(result, head_options(layer, head, sink=not sink, special=bool(special)))
+    return tiles.request_for(result, tiles.head_options(layer, head, sink=not sink, special=bool(special)))
 
 
 def looked_at(
