@@ -92,11 +92,14 @@ def serve(args: argparse.Namespace) -> int:
 
     import waitress
 
+    from backends import folders, settings
     from backends.jobs.engine import Engine
     from backends.store import Store
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if args.host not in LOOPBACK:
+        settings.set_default("VITRINE_ROOTS", folders.NOWHERE)
     engine = Engine(Store())
     try:
         _reach(args.host, args.port)

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from backends import settings
+from backends import folders
 from backends.errors import Refused, Unsettled
 from backends.load_options import DEFAULT, Settings, split
 
@@ -19,7 +19,6 @@ BUNDLED = Path(__file__).parent / "bundled" / "models"
 HUB_ID = re.compile(r"[\w.-]{1,96}(/[\w.-]{1,96})?\Z", re.ASCII)
 ORDER = ("text-classification", "causal-lm", "image-classification", "text-to-image")
 """The order of the gallery."""
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors", "*.jinja")
 PIPELINE = "model_index.json"
 """What a diffusers pipeline has in place of a config.json; its networks lie in folders of their own."""
@@ -105,12 +104,20 @@ def _find(name: str) -> Source:
             raise Refused(f"no bundled model {name[:80]!r}; there are: {', '.join(there)}")
         folder = shipped(name)
         return Source(name, "bundled", folder, _fingerprint(folder))
-    if name.startswith(("/", "./", "../", "~")) or Path(name).is_dir():
+    if name.startswith(("/", "./", "../", "~")) or _is_folder(name):
         folder = _folder(name)
         return Source(name, "folder", folder, _fingerprint(folder))
     if not HUB_ID.match(name) or ".." in name:
         raise Refused(f"{name[:80]!r} is neither a folder here nor a hub id such as gpt2 or org/name")
     return Source(name, "hub", None, "hub")
+
+
+def _is_folder(name: str) -> bool:
+    """Whether a folder of this name is here; a name that no system takes is none."""
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):
+        return False
 
 
 def configured(name: str) -> Source:
@@ -119,8 +126,7 @@ def configured(name: str) -> Source:
     Of a hub id only config.json is downloaded. Raises `Refused`.
     """
     bare, settings = split(str(name).strip())
-    path = Path(bare).expanduser()
-    if not bare.startswith("bundled/") and path.is_dir():
+    if not bare.startswith("bundled/") and _is_folder(bare):
         found = Source(bare, "folder", _folder(bare, weights=False), "config")
     else:
         found = _find(bare)
@@ -175,25 +181,23 @@ def _patterns(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _folder(name: str, weights: bool = True) -> Path:
-    folder = Path(name).expanduser()
+    folder = folders.find_path(name, "folder")
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise Refused(f"{name[:200]!r} {what}; give the folder that holds config.json and *.safetensors")
-    roots = settings.folders("VITRINE_ROOTS")
-    if roots and not any(folder.resolve().is_relative_to(root) for root in roots):
-        raise Refused(f"folders are opened only below {', '.join(map(str, roots))}, and {name[:200]!r} is not")
-    return _checked(folder.resolve(), name, weights)
+    return _checked(folder, name, weights)
 
 
 def _checked(folder: Path, name: str, weights: bool = True) -> Path:
     """`folder`, if it can be opened without running anybody's code; with `weights` False its config is enough."""
-    inner = "*/" if (folder / PIPELINE).is_file() else ""
-    if not inner and not (folder / "config.json").is_file():
+    inner = "*/" if (folder / PIPELINE).exists() else ""
+    if not inner and not (folder / "config.json").exists():
         raise Refused(f"{name[:200]!r} has no config.json; a model saved with save_pretrained() has one")
     if weights and not any(folder.glob(f"{inner}*.safetensors")):
-        pickles = sorted(p.name for p in folder.glob(f"{inner}*") if p.suffix in PICKLES)
+        pickles = sorted(p.name for p in folder.glob(f"{inner}*") if p.suffix in folders.PICKLES)
         found = f"it has {pickles[0]}, a format that can run code when opened" if pickles else "it has no weights"
         raise Refused(f"{name[:200]!r} has no *.safetensors: {found}; save it with save_pretrained() first")
+    folders.check_model(folder, name, weights)
     return folder
 
 

@@ -106,6 +106,7 @@ def open_source(source: catalog.Source) -> Model:
             forecast.check(source, where)
             model = family.load(source, auto, where)
             model.examples = catalog.examples(source.name)
+            model.warnings += _find_broken_weights(model)
             try:
                 _probe(model)
             except Refused:
@@ -117,6 +118,20 @@ def open_source(source: catalog.Source) -> Model:
             return model
     kinds = ", ".join(f.task for f in registry.entries("models.families").values())
     raise Refused(f"{source.name!r} is a {', '.join(named) or 'model of no named kind'}; Vitrine opens: {kinds}")
+
+
+def _find_broken_weights(model: Model) -> list[str]:
+    """Return a sentence on weights that are no numbers (NaN, infinite), which make every answer meaningless."""
+    import torch
+
+    named = [(name, p) for name, p in model.module.named_parameters() if p.is_floating_point()]
+    broken = [name for name, p in named if not p.is_meta and not bool(p.detach().sum(dtype=torch.float64).isfinite())]
+    if not broken:
+        return []
+    return [
+        f"{len(broken)} of {len(named)} weight tensors hold values that are no numbers ({broken[0]} …): "
+        "what this network answers means nothing"
+    ]
 
 
 def _probe(model: Model) -> None:

@@ -38,8 +38,8 @@ SETTINGS = (
         "VITRINE_ROOTS",
         "",
         "folders",
-        "folders below which models and data may be opened, separated by `:`",
-        unset="anywhere",
+        "folders below which models and data may be opened, separated by `:`; `none` opens nothing from this disk",
+        unset="anywhere; `none` where the pages are served beyond this machine",
     ),
     Setting(
         "VITRINE_DEVICE", "", "text", "`cpu`, `cuda`, `cuda:1`, `mps` or `auto`", unset="the GPU when there is one"
@@ -60,6 +60,11 @@ _BY_NAME = {setting.name: setting for setting in SETTINGS}
 def value(name: str) -> str:
     """Return the text of the setting `name`; one that is set to nothing has its default."""
     return os.environ.get(name, "").strip() or _BY_NAME[name].default
+
+
+def set_default(name: str, default: str) -> None:
+    """Let the setting `name` be `default` in this process and those that it starts, unless it was set."""
+    os.environ.setdefault(name, default)
 
 
 def number(name: str) -> float:

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from backends import settings
+from backends import folders
 from backends.errors import Refused
 from backends.inputs.csv_table import Sheet, read_sheet
 from backends.store import Store
@@ -73,19 +73,15 @@ class _Labels:
 
 def open_path(path: str) -> Dataset:
     """The data at `path` on this machine: a folder of images, a CSV or TSV file, or a zip. Raises `Refused`."""
-    where = Path(str(path).strip()).expanduser()
     if not str(path).strip():
         raise Refused(f"no path given; give that of a folder of images, or of {READS}")
-    within = _roots(where, str(path))
+    where = folders.find_path(str(path).strip(), "data")
     if where.is_dir():
-        return _folder(where.resolve(), within)
-    if not where.is_file():
+        return _folder(where, folders.list_roots())
+    if not where.exists():
         raise Refused(f"there is nothing at {str(path)[:200]!r}; give a folder of images, or {READS}")
     suffix = where.suffix.lower()
-    if suffix in SHEETS and where.stat().st_size > ONE_BYTES:
-        raise Refused(
-            f"{where.name!r} has {where.stat().st_size >> 20} MB; a table of texts may have {ONE_BYTES >> 20}"
-        )
+    folders.check_file(where, None if suffix == ".zip" else ONE_BYTES)
     if suffix == ".zip":
         with where.open("rb") as file:
             return _zip(file, where.name)
@@ -171,29 +167,17 @@ def spread(rows: list[Row], most: int) -> tuple[list[Row], list[str]]:
     return kept, [f"of {len(rows):,} rows {most:,} were taken, spread evenly over all: more is not shown at a time"]
 
 
-def _roots(path: Path, given: str) -> list[Path]:
-    """The folders below which data may be read. Raises `Refused` when `path` is in none of them."""
-    roots = settings.folders("VITRINE_ROOTS")
-    if roots and not _below(path.resolve(), roots):
-        raise Refused(f"data is read only below {', '.join(map(str, roots))}, and {given[:200]!r} is not")
-    return roots
-
-
-def _below(path: Path, roots: list[Path]) -> bool:
-    return not roots or any(path.is_relative_to(root) for root in roots)
-
-
-def _folder(folder: Path, roots: list[Path]) -> Dataset:
+def _folder(folder: Path, roots: list[Path] | None) -> Dataset:
     images, sheets, others, seen = [], [], 0, 0
     for file in _files(folder):
         seen += 1
         if seen > MOST_FILES:
             raise Refused(f"{folder.name!r} holds more than {MOST_FILES:,} files; give a smaller folder of it")
         inside = PurePosixPath(file.relative_to(folder).as_posix())
-        outside = file.is_symlink() and not _below(file.resolve(), roots)
-        if file.suffix.lower() in IMAGES and not outside:
+        if file.suffix.lower() in IMAGES and _is_readable(file, roots):
             images.append((inside, file))
-        elif _is_labels(inside) and len(inside.parts) == 1 and not outside:
+        elif _is_labels(inside) and len(inside.parts) == 1:
+            folders.check_file(file, ONE_BYTES, roots)
             sheets.append((inside, file.read_bytes()))
         else:
             others += 1
@@ -205,9 +189,18 @@ def _folder(folder: Path, roots: list[Path]) -> Dataset:
     return of_images(folder.name, images, _labels(sheets), others)
 
 
+def _is_readable(file: Path, roots: list[Path] | None) -> bool:
+    """Whether it is a file of a size that an image may have, and no pipe, no device and no link that leads out."""
+    try:
+        folders.check_file(file, None, roots)
+    except Refused:
+        return False
+    return True
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for here, folders, names in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+    for here, inner, names in os.walk(folder):
+        inner[:] = sorted(f for f in inner if not f.startswith((".", "__MACOSX")))
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
 
 
@@ -218,7 +211,7 @@ def _zip(file: Any, name: str) -> Dataset:
             return _members(archive, name)
     except Refused:
         raise
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError) as error:
+    except Exception as error:  # a damaged zip raises zlib.error, struct.error, LZMAError, KeyError and more
         raise Refused(f"{name!r} cannot be opened as a zip ({str(error)[:80]}); pack it again") from None
 
 
