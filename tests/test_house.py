@@ -62,10 +62,14 @@ def test_entries_are_found_by_file_name() -> None:
 
 def test_every_method_says_what_it_needs_and_where_it_comes_from() -> None:
     from backends import registry
+    from backends.methods.base import VIEWS
 
     for name, entry in registry.entries("methods").items():
         assert entry.needs, name
         assert entry.question in ("attention", "attribution", "trajectory", "causal", "diffusion"), name
+        assert entry.view in VIEWS, f"{name} is seen as {entry.view}, which backends/methods/base.py does not list"
+        assert entry.view != "figure", f"{name} does not say as what it is seen"
+        assert not entry.preview or entry.preview in registry.entries("methods"), name
         assert len(entry.source) > 10, name
         assert len(entry.__doc__ or "") > 60, name
         entry.build({})

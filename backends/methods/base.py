@@ -90,22 +90,49 @@ def option(
     return dataclasses.field(default=default, metadata=about)
 
 
+VIEWS = {
+    "patterns": "every head's attention: `pattern` (layer, head, query, key), with `overview` and statistics",
+    "map": "a number for each part of the input: `attribution` (token) or (height, width)",
+    "words": "the best words of each layer and position: `token`, `probability` (layer, position, k)",
+    "states": "the states of all layers: `path` (layer, position, component), `similarity` and `norm`",
+    "grid": "one change after another: `effect` (layer, position), (layer, head) or (layer, strength)",
+    "contributions": "what each part writes: `contribution` (component, position)",
+    "rivals": "two answers through the layers: `logit` (depth, answer), `difference` (depth)",
+    "circuit": "chosen heads and their criteria: `effect` (layer, head), labels `member`, perhaps `edge`",
+    "heads": "how each head looks and what it does: `deviation`, `salience` (layer, head)",
+    "word_maps": "where each word of a prompt went: `heat` (word, height, width), `image`",
+    "figure": "anything else: the figure builder that accepts the result, else a plain figure of its axes",
+}
+"""As what a method is seen, and the arrays that this takes; tabs of the pages draw these."""
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to look inside a model. Subclasses are frozen dataclasses; their docstring is the help text.
 
-    `needs` is what a model must offer; `question` is the page that offers it (`attention`,
-    `attribution`, `trajectory` or `causal`); `source` is paper and equation. `one_pass` says that it costs a
-    few forwards at most, `exact` that `completeness_gap` must be small for the map to be valid.
+    `needs` is what a model must offer; `question` is the page that offers it (`attention`, `attribution`,
+    `trajectory`, `causal` or `diffusion`), `view` as what it is seen there (one of `VIEWS`): a view that no tab of the
+    page draws stands under *Other methods*. `source` is paper and equation.
     """
 
     needs: ClassVar[frozenset[str]]
     question: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
+    view: ClassVar[str] = "figure"
+    order: ClassVar[int] = 100
+    """Of several methods of one view the page proposes the lowest; equal ones go by name."""
+    order_on_images: ClassVar[int | None] = None
+    """The same on images, where another method suits them best; None is as elsewhere."""
     needs_target: ClassVar[bool] = True
     needs_pair: ClassVar[bool] = False
     """Whether it compares a clean input with a corrupted one."""
+    uses_pair: ClassVar[bool] = False
+    """Whether it needs no corrupted input, and heeds one where it is given."""
+    repeats: ClassVar[bool] = False
+    """Whether its grid is tested by the same sweep with another corruption."""
+    preview: ClassVar[str] = ""
+    """The name of a method that approximates it at once, shown until it is there."""
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         """Compute the result; `step(fraction)` reports progress and raises when cancelled."""

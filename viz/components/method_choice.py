@@ -10,13 +10,14 @@ from dash import dcc, html
 
 from backends import registry
 from viz.components import links as query
+from viz.components.offers import by_order
 from viz.components.workbench import offered
 
 QUESTION = "attribution"
 MOST = 4
 """Methods that stand side by side."""
-FIRST = ("integrated_gradients", "occlusion", "grad_cam", "relevancy", "feature_ablation", "saliency")
-"""What is shown when nobody chose: the first two of these that the model can have."""
+UNASKED = 2
+"""Methods that are shown when nobody chose."""
 
 
 def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
@@ -25,10 +26,7 @@ def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
     kept = [m for m in wanted or [] if m in there][:MOST]
     if kept:
         return kept
-    first = [m for m in FIRST if m in there] or list(there)
-    return (first if "tokens" in card["offers"] else sorted(first, key=lambda m: m not in ("occlusion", "grad_cam")))[
-        :2
-    ]
+    return by_order(list(there), images="tokens" not in card["offers"])[:UNASKED]
 
 
 def other_methods(card: Mapping[str, Any], wanted: Any) -> str:

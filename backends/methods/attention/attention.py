@@ -52,6 +52,8 @@ class AttentionPattern(Method):
 
     needs: ClassVar = frozenset({"attention"})
     question: ClassVar = "attention"
+    view: ClassVar = "patterns"
+    order: ClassVar = 10
     title: ClassVar = "Attention"
     source: ClassVar = "Vaswani et al. 2017, eq. 1; induction: Olsson et al. 2022"
     needs_target: ClassVar = False

@@ -28,6 +28,7 @@ class AttentionRollout(Method):
 
     needs: ClassVar = frozenset({"attention", "one_stack"})
     question: ClassVar = "attribution"
+    view: ClassVar = "map"
     title: ClassVar = "Attention rollout"
     source: ClassVar = "Abnar & Zuidema 2020, eq. 1"
     needs_target: ClassVar = False

@@ -64,6 +64,7 @@ class Attribution(Method):
 
     needs: ClassVar[frozenset[str]] = frozenset({"gradient"})
     question: ClassVar[str] = "attribution"
+    view: ClassVar[str] = "map"
     cheap: ClassVar[Mapping[str, Any]] = {}
     claims: ClassVar[float | None] = None
     guided: ClassVar[bool] = False

@@ -24,6 +24,7 @@ class FeatureAblation(OverParts):
 
     title: ClassVar = "Feature ablation"
     source: ClassVar = "Li et al. 2016, Understanding Neural Networks through Representation Erasure, eq. 1"
+    order: ClassVar = 50
 
     square: int = square_option()
     baseline: str = baseline_option()

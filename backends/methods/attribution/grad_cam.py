@@ -28,6 +28,8 @@ class GradCam(Attribution):
 
     title: ClassVar = "Grad-CAM"
     source: ClassVar = "Selvaraju et al. 2017, Grad-CAM, eq. 1 and 2; by place: Draelos & Carin 2020, HiResCAM, eq. 3"
+    order: ClassVar = 30
+    order_on_images: ClassVar = 2
     per: ClassVar = "per place"
 
     layer: int = option(-1, "which stage or block; -1 takes the last that is fine enough", low=-1, high=1000)

@@ -35,6 +35,7 @@ class IntegratedGradients(Attribution):
 
     title: ClassVar = "Integrated gradients"
     source: ClassVar = "Sundararajan et al. 2017, Axiomatic Attribution for Deep Networks, eq. 1"
+    order: ClassVar = 10
     claims: ClassVar = MOST_GAP
 
     baseline: str = baseline_option()

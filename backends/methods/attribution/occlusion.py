@@ -29,6 +29,8 @@ class Occlusion(Attribution):
 
     title: ClassVar = "Occlusion"
     source: ClassVar = "Zeiler & Fergus 2014, Visualizing and Understanding Convolutional Networks, section 4.2"
+    order: ClassVar = 20
+    order_on_images: ClassVar = 1
     needs: ClassVar = frozenset({"answer"})
     per: ClassVar = "per window"
 

@@ -25,8 +25,10 @@ class Relevancy(Method):
 
     needs: ClassVar = frozenset({"attention", "gradient", "one_stack"})
     question: ClassVar = "attribution"
+    view: ClassVar = "map"
     title: ClassVar = "Relevancy (gradient × attention)"
     source: ClassVar = "Chefer et al. 2021 (generic attention explainability), eq. 5 and 6"
+    order: ClassVar = 40
 
     def cost(self, size: Size) -> Cost:
         """A gradient that keeps every pattern, what made it and its gradient."""

@@ -23,6 +23,7 @@ class Saliency(Attribution):
     """
 
     title: ClassVar = "Saliency"
+    order: ClassVar = 60
     source: ClassVar = (
         "Simonyan et al. 2014, Deep Inside Convolutional Networks, eq. 3; SmoothGrad: Smilkov et al. 2017"
     )

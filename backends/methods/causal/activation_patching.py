@@ -28,6 +28,10 @@ class ActivationPatching(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 10
+    preview: ClassVar = "attribution_patching"
+    repeats: ClassVar = True
     title: ClassVar = "Activation patching"
     source: ClassVar = "Vig et al. 2020, Causal mediation analysis; Wang et al. 2022, IOI circuit, section 3"
     needs_pair: ClassVar = True
@@ -52,9 +56,9 @@ class ActivationPatching(Method):
         same = set(np.ndindex(effect.shape)) - set(places)
         for cell in same:
             effect[cell] = 0.0
-        tell = base.announce(step, 0.0, 1.0, effect, places, contrast.share)
-        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
         across = "head" if self.site == "heads" else "position"
+        tell = base.announce(step, 0.0, 1.0, effect, places, contrast.share, across)
+        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
         names = range(length) if self.site == "heads" else base.positions(watch, length)
         return base.result(
             watch, "activation_patching", {"effect": effect}, {"effect": ("layer", across)},

@@ -31,6 +31,8 @@ class AttributionPatching(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 50
     title: ClassVar = "Attribution patching (approximate)"
     source: ClassVar = "Nanda 2023, Attribution patching; Syed et al. 2023, eq. 1"
     needs_pair: ClassVar = True

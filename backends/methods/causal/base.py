@@ -407,16 +407,20 @@ def cost(size: Size, across: float, places: bool = False, inputs: int = 2) -> Co
 
 def announce(
     step: Step, low: float, high: float, grid: np.ndarray, places: Sequence[tuple[int, int]],
-    scale: Callable[[float], float] = float,
+    scale: Callable[[float], float] = float, across: str = "position", unit: str = "share restored",
 ) -> Callable[[float, Mapping[int, float]], None]:  # fmt: skip
-    """A `tell` for `Watch.sweep` that fills `grid` and shows it while it fills; cells not yet known are None."""
+    """A `tell` for `Watch.sweep` that fills `grid` and shows it while it fills; cells not yet known are None.
+
+    `across` is the axis of its columns, `unit` that of its cells.
+    """
 
     def tell(fraction: float, found: Mapping[int, float]) -> None:
         for row, number in found.items():
             grid[places[row]] = scale(number)
 
         def preview() -> dict[str, Any]:
-            return {"effect": [[None if v != v else round(float(v), 6) for v in line] for line in grid]}
+            cells = [[None if v != v else round(float(v), 6) for v in line] for line in grid]
+            return {"effect": cells, "across": across, "unit": unit}
 
         show(step, low + (high - low) * fraction, preview)
 

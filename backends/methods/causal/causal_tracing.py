@@ -37,6 +37,9 @@ class CausalTracing(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 20
+    uses_pair: ClassVar = True
     title: ClassVar = "Causal tracing"
     source: ClassVar = "Meng et al. 2022, Locating and editing factual associations in GPT, section 2.1"
     cheap: ClassVar = {"samples": 2}

@@ -44,6 +44,9 @@ class Circuit(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "circuit"
+    order: ClassVar = 10
+    uses_pair: ClassVar = True
     title: ClassVar = "Circuit of heads"
     source: ClassVar = "Wang et al. 2022, Interpretability in the wild, section 4, eq. 1 to 3"
     cheap: ClassVar = {"subsets": 2}

@@ -35,6 +35,8 @@ class Competition(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "unembedding"})
     question: ClassVar = "causal"
+    view: ClassVar = "rivals"
+    order: ClassVar = 10
     title: ClassVar = "Competition of two answers"
     source: ClassVar = "Ortu et al. 2024, Competition of mechanisms, section 4"
 

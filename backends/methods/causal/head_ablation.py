@@ -28,6 +28,9 @@ class HeadAblation(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 30
+    uses_pair: ClassVar = True
     title: ClassVar = "Head ablation"
     source: ClassVar = "Michel et al. 2019, Are sixteen heads really better than one?, section 2.3"
 
@@ -47,7 +50,8 @@ class HeadAblation(Method):
         other = watch.base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
         clean = watch.value(known)
         rows, places, effect = ablations(watch, known, other, self.ablation)
-        watch.sweep(rows, known, batch, tell=base.announce(step, 0, 1, effect, places, lambda m: m - clean))
+        tell = base.announce(step, 0, 1, effect, places, lambda m: m - clean, "head", watch.unit)
+        watch.sweep(rows, known, batch, tell=tell)
         return base.result(
             watch, "head_ablation", {"effect": effect}, {"effect": ("layer", "head")},
             {"layer": watch.sites.layers, "head": range(watch.sites.heads)}, watch.unit,

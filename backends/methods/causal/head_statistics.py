@@ -32,6 +32,9 @@ class HeadStatistics(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "attention", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "heads"
+    order: ClassVar = 10
+    uses_pair: ClassVar = True
     title: ClassVar = "Head statistics"
     source: ClassVar = "Chakraborty & Minary 2025, DARTS-GT (arXiv 2510.14336): head deviation, specialization, focus"
 

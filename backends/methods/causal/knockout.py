@@ -42,6 +42,8 @@ class Knockout(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "attention", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 60
     title: ClassVar = "Attention knockout"
     source: ClassVar = "Geva et al. 2023, Dissecting recall of factual associations, section 4"
 
@@ -82,7 +84,8 @@ class Knockout(Method):
                 rows.append(Row({("scores", layer): partial(_bias, edges, self.alpha) for layer in window}))
                 places.append((index, length if position is None else position))
         grid = np.full((len(layers), length + 1), np.nan, np.float32)
-        watch.sweep(rows, known, watch.batch, tell=base.announce(watch.step, 0, 1, grid, places))
+        tell = base.announce(watch.step, 0, 1, grid, places, unit="so far; in its unit when whole")
+        watch.sweep(rows, known, watch.batch, tell=tell)
         effect = grid[:, :length] - grid[:, length:]
         names = base.positions(watch, length)
         return self._result(watch, known, {"effect": effect}, {"effect": ("layer", "position")},

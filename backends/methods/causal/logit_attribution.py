@@ -31,6 +31,8 @@ class LogitAttribution(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "components", "unembedding"})
     question: ClassVar = "causal"
+    view: ClassVar = "contributions"
+    order: ClassVar = 10
     title: ClassVar = "Logit attribution"
     source: ClassVar = "Lieberum et al. 2023, Chinchilla circuits, section 2; Elhage et al. 2021"
 

@@ -37,6 +37,9 @@ class PathPatching(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "heads", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 40
+    repeats: ClassVar = True
     title: ClassVar = "Path patching"
     source: ClassVar = "Wang et al. 2022, Interpretability in the wild, section 3.1; Goldowsky-Dill et al. 2023"
     needs_pair: ClassVar = True
@@ -66,11 +69,11 @@ class PathPatching(Method):
             effect[cell] = 0.0
         first, last = (0.0, 1.0) if not receivers else (0.0, 0.5)
         direct = np.full_like(effect, np.nan) if receivers else effect
-        tell = base.announce(step, first, last, direct, places, contrast.share)
+        tell = base.announce(step, first, last, direct, places, contrast.share, "head")
         watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
         if receivers:
             rows = [receiving(own) for own in heard]
-            tell = base.announce(step, last, 1.0, effect, places, contrast.share)
+            tell = base.announce(step, last, 1.0, effect, places, contrast.share, "head")
             watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
         return base.result(
             watch, "path_patching", {"effect": effect}, {"effect": ("layer", "head")},

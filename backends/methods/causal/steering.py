@@ -32,6 +32,8 @@ class Steering(Method):
 
     needs: ClassVar = frozenset({"answer", "residual", "gradient"})
     question: ClassVar = "causal"
+    view: ClassVar = "grid"
+    order: ClassVar = 70
     title: ClassVar = "Steering"
     source: ClassVar = "Turner et al. 2023, Activation addition, section 3"
     needs_pair: ClassVar = True
@@ -58,7 +60,7 @@ class Steering(Method):
             for number, strength in enumerate(strengths):
                 rows.append(Row({("residual", layer): partial(_add, push * strength)}))
                 places.append((index, number))
-        tell = base.announce(step, 0, 1, effect, places, lambda number: number - contrast.low)
+        tell = base.announce(step, 0, 1, effect, places, lambda number: number - contrast.low, "strength", watch.unit)
         watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
         return base.result(
             watch, "steering", {"effect": effect}, {"effect": ("layer", "strength")},

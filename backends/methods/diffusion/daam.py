@@ -41,6 +41,8 @@ class Daam(Method):
 
     needs: ClassVar = frozenset({"denoising", "cross_attention"})
     question: ClassVar = "diffusion"
+    view: ClassVar = "word_maps"
+    order: ClassVar = 10
     title: ClassVar = "Where each word landed"
     source: ClassVar = "Tang et al. 2022, What the DAAM, section 3, eq. 3 to 5"
     needs_target: ClassVar = False

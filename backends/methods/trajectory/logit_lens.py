@@ -37,6 +37,8 @@ class LogitLens(Method):
 
     needs: ClassVar = frozenset({"residual", "unembedding", "next_token"})
     question: ClassVar = "trajectory"
+    view: ClassVar = "words"
+    order: ClassVar = 10
     title: ClassVar = "Logit lens"
     source: ClassVar = "nostalgebraist 2020; U · LN_f(R_l) → top-k"
 

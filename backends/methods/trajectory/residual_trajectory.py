@@ -37,6 +37,8 @@ class ResidualTrajectory(Method):
 
     needs: ClassVar = frozenset({"residual"})
     question: ClassVar = "trajectory"
+    view: ClassVar = "states"
+    order: ClassVar = 20
     title: ClassVar = "Residual trajectory"
     source: ClassVar = "CKA: Kornblith et al. 2019, eq. 3; TwoNN: Facco et al. 2017"
     needs_target: ClassVar = False

@@ -140,11 +140,11 @@ def filling(engine: Engine, requests: Any, beside: Any, given: Any) -> dict[str,
         return None
     key = key_of(request)
     state = engine.state(key)
-    effect = state.preview.get("effect") if isinstance(state.preview, Mapping) else None
-    if not effect:
+    preview = state.preview if isinstance(state.preview, Mapping) else {}
+    if not preview.get("effect"):
         return None
     image = f"/inputs/{given['digest']}" if given and given.get("image") else ""
-    grid = partial(effect, request, beside, image)
+    grid = partial(preview, beside, image)
     done, cells = effect_grid.computed(grid)
     return {**grid, "asked": key, "said": [f"Filling: {done} of {cells} cells."]}
 
@@ -156,19 +156,13 @@ def nothing(beside: Any) -> str:
     return "Nothing is computed yet: give an input, and a corrupted one where the method compares two."
 
 
-def partial(effect: Any, request: Mapping[str, Any], beside: Any, image: str) -> dict[str, Any]:
-    """The grid of a job that still runs."""
-    method, options = request["method"], request["options"]
-    across = "position"
-    if options.get("site") == "heads" or method in ("head_ablation", "path_patching"):
-        across = "head"
-    if method == "steering":
-        across = "strength"
+def partial(preview: Mapping[str, Any], beside: Any, image: str) -> dict[str, Any]:
+    """The grid of a job that still runs; its preview says what the columns are, and in which unit the cells."""
     known = beside or {}
-    unit = "so far; in its unit when whole" if method in ("head_ablation", "knockout", "steering") else "share restored"
     return effect_grid.of_preview(
-        effect, across, known.get("tokens") or [], unit, known.get("other"), image, known.get("patches")
-    )
+        preview["effect"], str(preview.get("across", "position")), known.get("tokens") or [],
+        str(preview.get("unit", "so far")), known.get("other"), image, known.get("patches"),
+    )  # fmt: skip
 
 
 def badge(result: Result) -> list[str]:

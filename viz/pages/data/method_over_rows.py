@@ -17,6 +17,7 @@ from viz import theme
 from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
 from viz.components.exports import exports
 from viz.components.job_panel import Slot
+from viz.components.offers import by_order
 from viz.figures import mean_words
 from viz.pages.data import table_view
 
@@ -24,8 +25,6 @@ PAGE = "data"
 Rows = Sequence[Mapping[str, Any]]
 SWEEP = Slot(PAGE, "sweep", "Computing row by row")
 OVER = {"all": "all rows", "wrong": "only wrong answers", "shown": "the rows that the filters show"}
-FIRST = ("integrated_gradients", "grad_cam", "occlusion", "feature_ablation", "saliency")
-"""The method that is proposed: the first of these that the model can have."""
 
 
 def part(name: str) -> str:
@@ -110,7 +109,7 @@ def _register_form(app: Dash) -> None:
             return [no_update] * 4
         there = workbench.offered(card, "attribution")
         methods = [{"label": entry.title, "value": name} for name, entry in there.items()]
-        chosen = method if method in there else next((m for m in FIRST if m in there), next(iter(there), None))
+        chosen = method if method in there else next(iter(by_order(list(there))), None)
         aims = aim_options(card, table)
         return methods, chosen, aims, aim if aim in [a["value"] for a in aims] else "own"
 
