@@ -17,6 +17,7 @@ from backends.jobs.engine import Engine
 from backends.results import VERSION
 from viz import theme
 from viz.components import inputs
+from viz.components.alerts import alert
 from viz.components.job_panel import Slot
 from viz.figures.words import percent, visible
 
@@ -221,7 +222,7 @@ def shown(engine: Engine, card: Any, given: Any, before: Any) -> tuple[Any, ...]
     try:
         told = continuation(engine, card, given)
     except Refused:
-        return "d-none", [], 1, 0, None, dbc.Alert(GONE, color="light", class_name="told")
+        return "d-none", [], 1, 0, None, alert(GONE, "light")
     if told is None:
         return "d-none", [], 1, 0, None, []
     if (before or {}).get("key") == given["generated"]:  # the slider may be on its way already

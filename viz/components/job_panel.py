@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends.errors import Refused, Unsettled
 from backends.jobs.engine import Engine
 from backends.store import key_of
+from viz.components.alerts import alert
 
 TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
@@ -206,7 +206,5 @@ def in_words(sentence: str) -> str:
 def sentences(why: Mapping[str, str]) -> list[Any]:
     """One line for each job that gave no answer, as text."""
     told = [text for text in dict.fromkeys(why.values()) if text != CANCELLED]
-    gave_up = [dbc.Alert(in_words(CANCELLED), color="light", class_name="told")]
-    return [dbc.Alert(text, color="warning", class_name="told") for text in told] + (
-        gave_up if CANCELLED in why.values() else []
-    )
+    gave_up = [alert(in_words(CANCELLED), "light")]
+    return [alert(text) for text in told] + (gave_up if CANCELLED in why.values() else [])

@@ -13,6 +13,7 @@ from dash import ClientsideFunction, Dash, Input, Output, dcc, html, set_props
 
 from backends.errors import Refused
 from viz import theme
+from viz.components.alerts import alert
 from viz.components.job_panel import BUTTON, TAB
 
 EARLY = (
@@ -134,7 +135,9 @@ def guarded(layout: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if not isinstance(error, Refused):
                 log.exception("the layout of a page failed")
-            return html.Div(told(str(error) if isinstance(error, Refused) else FAILED), className="page-lost")
+            return html.Div(
+                alert(str(error) if isinstance(error, Refused) else FAILED, dismissable=True), className="page-lost"
+            )
 
     return page
 
@@ -154,9 +157,4 @@ def on_error(error: Exception) -> None:
     """A callback failed: its sentence, or that the log says more, appears above the page; nothing else changes."""
     if not isinstance(error, Refused):
         log.error("a callback failed", exc_info=error)
-    set_props(ALERT, {"children": told(str(error) if isinstance(error, Refused) else FAILED)})
-
-
-def told(sentence: str, color: str = "warning") -> dbc.Alert:
-    """A sentence to the person, as text, which can be put away."""
-    return dbc.Alert(sentence, color=color, dismissable=True, class_name="told")
+    set_props(ALERT, {"children": alert(str(error) if isinstance(error, Refused) else FAILED, dismissable=True)})

@@ -12,21 +12,20 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from backends import catalog, registry
+from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.results import VERSION
 from viz.components import inputs
 from viz.components import links as link
+from viz.components.alerts import alert
 from viz.components.generation import Generation
 from viz.components.inputs import example_image, fits
 from viz.components.job_panel import Slot, in_words
+from viz.components.model_picker import ModelPicker
 from viz.figures.words import percent, visible
 
-OTHER = "…"
-"""The model picker's entry that asks for a hub id or a folder."""
-FITTING = 34
-"""Characters of a title that the picker shows whole."""
 AIMS = (
     ("own", "the model's own answer"),
     ("one", "an answer I choose"),
@@ -40,10 +39,10 @@ class Workbench:
 
     def __init__(self, page: str, targets: bool = True) -> None:
         self.page, self.targets = page, targets
-        self.opening = Slot(page, "open", "Opening the model")
+        self.picker = ModelPicker(page)
         self.predicting = Slot(page, "predict", "Asking the model", tell=False)  # told at the input, see `answered`
         self.generation = Generation(page)
-        self.card, self.input, self.aim = f"{page}-card", f"{page}-input", f"{page}-aim"
+        self.card, self.input, self.aim = self.picker.card, f"{page}-input", f"{page}-aim"
         self.prediction = f"{page}-prediction"
 
     def id(self, part: str) -> str:
@@ -59,7 +58,11 @@ class Workbench:
             [
                 *stores,
                 dcc.Store(id=self.id("linked"), data=linked),
-                html.Section([html.H2("Model"), *self._model_parts(query)], className="panel", **_named("Model")),
+                html.Section(
+                    [html.H2("Model"), *self.picker.parts(self.picker.wanted(query))],
+                    className="panel",
+                    **_named("Model"),
+                ),
                 html.Section([html.H2("Input"), *self._input_parts()], className="panel", **_named("Input")),
                 html.Section(
                     [
@@ -74,32 +77,6 @@ class Workbench:
             ],
             className="workbench",
         )
-
-    def _model_parts(self, query: Mapping[str, Any]) -> list[Any]:
-        cards = [c for c in catalog.bundled() if c["task"] != "text-to-image"]  # those are at /diffusion
-        names = [c["name"] for c in cards]
-        model = link.text(query, "model", names[0] if names else OTHER, most=300)
-        options = [{"label": short_title(c), "value": c["name"], "title": c.get("title", "")} for c in cards]
-        options.append({"label": "Another model …", "value": OTHER})
-        known = model in names
-        return [
-            html.Label("Which model", htmlFor=self.id("model"), className="form-label"),
-            dbc.Select(id=self.id("model"), value=model if known else OTHER, options=options),
-            html.Div(
-                [
-                    html.Label("Hub id or folder", htmlFor=self.id("other"), className="form-label"),
-                    dbc.Input(
-                        id=self.id("other"), value="" if known or model == OTHER else model, debounce=True,
-                        placeholder="gpt2 · google/vit-base-patch16-224 · ~/my-model", maxlength=300,
-                    ),
-                    html.Div("Enter opens it. Only safetensors are read; no code of it is run.", className="hint"),
-                ],
-                id=self.id("other-area"),
-                className="d-none" if known else "mt-2",
-            ),
-            self.opening.parts(),
-            html.Div(id=self.id("about"), className="about"),
-        ]  # fmt: skip
 
     def _input_parts(self) -> list[Any]:
         return [
@@ -172,7 +149,6 @@ class Workbench:
 
     def register(self, app: Dash, engine: Engine) -> None:
         """Connect the parts: model → card → input → prediction → target."""
-        self.opening.register(app, engine)
         self.predicting.register(app, engine)
         self._register_model(app, engine)
         self._register_input(app, engine)
@@ -180,27 +156,7 @@ class Workbench:
         self.generation.register(app, engine, self)
 
     def _register_model(self, app: Dash, engine: Engine) -> None:
-        @app.callback(
-            Output(self.opening.requests, "data"),
-            Output(self.id("about"), "children"),
-            Output(self.id("other-area"), "className"),
-            Input(self.id("model"), "value"),
-            Input(self.id("other"), "value"),
-        )
-        def choose(model, other):  # type: ignore[no-untyped-def]
-            shown = "mt-2" if model == OTHER else "d-none"
-            name = (other or "") if model == OTHER else model
-            if model == OTHER and not name.strip():
-                return no_update, no_update, shown
-            try:
-                source = catalog.resolve(name or "")
-            except Refused as refused:
-                return {}, alert(str(refused)), shown
-            return {"model": open_request(source)}, [], shown
-
-        @app.callback(
-            Output(self.card, "data"),
-            Output(self.id("about"), "children", allow_duplicate=True),
+        outputs = [
             Output(self.id("examples"), "children"),
             *[Output(self.id(f"{area}-area"), "className") for area in ("text", "image", "second")],
             Output(self.id("text-label"), "children"),
@@ -209,17 +165,16 @@ class Workbench:
             Output(self.id("swap"), "class_name"),
             Output(self.id("kind"), "options"),
             Output(self.id("aims"), "className"),
-            Input(self.opening.answers, "data"),
-            prevent_initial_call=True,
-        )
-        def opened(answers):  # type: ignore[no-untyped-def]
-            key = (answers or {}).get("keys", {}).get("model")
-            if not key:
-                return None, *[no_update] * 11
-            card = engine.store.get_document(key)
+        ]
+
+        def suit(card: Card | None) -> list[Any]:
+            if card is None:
+                return [no_update] * len(outputs)
             kinds = _kinds("next_token" in card["offers"])
             aims = "" if self.targets and takes_target(card) else "d-none"
-            return card, about(card), self.examples(card), *fields(card), kinds, aims
+            return [self.examples(card), *fields(card), kinds, aims]
+
+        self.picker.register(app, engine, outputs, suit)
 
     def examples(self, card: Mapping[str, Any]) -> list[Any]:
         """One button an example: a thumbnail, or its short name."""
@@ -472,11 +427,6 @@ def _kinds(sequences: bool) -> list[dict[str, str]]:
     return [{"label": words, "value": kind} for kind, words in AIMS if sequences or kind != "sequence"]
 
 
-def open_request(source: catalog.Source) -> dict[str, Any]:
-    """The job that opens `source`."""
-    return {"job": "open", "model": source.name, "revision": source.revision, "version": VERSION}
-
-
 def predict_request(card: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The job that asks the model what it answers."""
     named = {"model": card["name"], "revision": card["revision"], "input": given["digest"]}
@@ -527,40 +477,6 @@ def withheld(card: Mapping[str, Any], question: str) -> dict[str, str]:
             told = "; ".join(why.get(m) or UNGIVEN[m] for m in missing if m in why or m in UNGIVEN)
             found[name] = told or f"needs {', '.join(missing).replace('_', ' ')}, which this model does not give"
     return found
-
-
-def about(card: Mapping[str, Any]) -> list[Any]:
-    """What is to be known of the opened model: its purpose, its size, its limits and its warnings."""
-    size = card["parameters"]
-    parts = [f"{size / 1e6:.3g} M parameters" if size >= 1e5 else f"{size:,} parameters"]
-    stacks = [f"{p['layers']} in its {name}" for name, p in card.get("parts", {}).items() if name != "cross"]
-    layers = f"layers: {', '.join(stacks)}" if stacks else f"{card.get('layers')} layers"
-    parts += [layers] if card.get("layers") else []
-    parts += [f"{card['heads']} heads"] if card.get("heads") else []
-    lines = [html.Div(card["summary"])] if card.get("summary") else []
-    lines.append(html.Div(" · ".join([card["name"], *parts, f"on {card['device']}"]), className="hint"))
-    inside = dcc.Link("What is inside it, and what was checked", href=link.link("/model", model=card["name"]))
-    lines.append(html.Div(inside, className="hint"))
-    if "denoising" in card["offers"]:
-        lines.append(dcc.Link("It draws pictures from words: see where each word went", href=drawing_link(card)))
-    lines += [html.Div(text, className="hint") for text in card.get("limits", [])[:1]]
-    return lines + [alert(w) for w in card.get("warnings", [])]
-
-
-def drawing_link(card: Mapping[str, Any]) -> str:
-    """The page of a model that draws."""
-    return link.link("/diffusion", model=card["name"])
-
-
-def short_title(card: Mapping[str, Any]) -> str:
-    """A title that fits the picker: the part before its colon where all of it is too long."""
-    title = str(card.get("title", card["name"]))
-    return title if len(title) <= FITTING else title.partition(":")[0]
-
-
-def alert(sentence: str) -> dbc.Alert:
-    """A sentence to the person, as text."""
-    return dbc.Alert(sentence, color="warning", class_name="told")
 
 
 def _named(name: str) -> dict[str, str]:

@@ -12,9 +12,12 @@ from dash import Dash, Input, Output, State, dcc, html
 from backends import catalog, registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
+from viz.components.alerts import alert
+from viz.components.inputs import example_image
 from viz.components.job_panel import Slot
 from viz.components.links import link, text
-from viz.components.workbench import example_image, open_request
+from viz.components.model_picker import open_jobs, opened_card
 
 PATH = "/"
 TITLE = "Gallery"
@@ -38,7 +41,7 @@ DOORS = (
     ("/trajectory", "Trajectory", "residual"),
     ("/diffusion", "Diffusion", "denoising"),
 )
-OPENING = Slot("gallery", "open")
+OPENING = Slot("gallery", "open", "Opening the model")
 
 
 def layout(**query: Any) -> html.Div:
@@ -95,17 +98,17 @@ def register(app: Dash, engine: Engine) -> None:
     )
     def go(_clicks, _enter, name):  # type: ignore[no-untyped-def]
         try:
-            return {"model": open_request(catalog.resolve(name or ""))}, ""
+            return open_jobs(name or ""), ""
         except Refused as refused:
-            return {}, dbc.Alert(str(refused), color="warning", className="py-2 mt-2 mb-0")
+            return {}, alert(str(refused))
 
     @app.callback(Output("gallery-opened", "children"), Input(OPENING.answers, "data"), prevent_initial_call=True)
     def opened(answers):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("model")
-        return opened_model(engine.store.get_document(key)) if key else ""
+        card = opened_card(engine, answers)
+        return opened_model(card) if card else ""
 
 
-def opened_model(card: Mapping[str, Any]) -> html.Div:
+def opened_model(card: Card) -> html.Div:
     """What was found in an opened model, and the doors that lead to it."""
     found = f"{card['name']}: {TASKS.get(card['task'], card['task'])}, {card['parameters'] / 1e6:.3g} M parameters"
     if card["layers"]:
@@ -115,7 +118,7 @@ def opened_model(card: Mapping[str, Any]) -> html.Div:
     return html.Div(
         [
             html.P(found, className="mb-2"),
-            *[dbc.Alert(warning, color="warning", className="py-2") for warning in card["warnings"]],
+            *[alert(warning) for warning in card["warnings"]],
             html.Div([*_doors(card["name"], set(card["offers"])), inside], className="doors"),
             html.Ul(why, className="small mt-2 mb-0") if why else "",
         ],

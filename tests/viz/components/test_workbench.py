@@ -10,7 +10,7 @@ import pytest
 from backends.errors import Refused
 from tests.viz.components.test_inputs import CLIP, PAIR, SEQ2SEQ
 from tests.viz.fakes import FILM, TRIAGE
-from viz.components import links, workbench
+from viz.components import links, model_picker, workbench
 
 
 def props(component: Any, id: str) -> Any:
@@ -32,7 +32,7 @@ def test_the_layout_restores_a_link(shipped: Path) -> None:
         "aim": True,
     }
     other = bench.layout({"model": "gpt2", "sequence": "a b"})
-    assert props(other, "page-model").value == workbench.OTHER
+    assert props(other, "page-model").value == model_picker.OTHER
     assert props(other, "page-other").value == "gpt2"
     assert [props(other, f"page-{p}").value for p in ("target", "kind")] == ["a b", "sequence"]
 
@@ -106,19 +106,6 @@ def test_what_is_offered_and_why_the_rest_is_not() -> None:
     assert not set(there) & set(workbench.withheld(TRIAGE, "attribution"))
 
 
-def test_about_says_what_a_person_must_know() -> None:
-    told = str(workbench.about({**TRIAGE, "warnings": ["weights were missing"]}))
-    for words in (
-        "Reads a note.",
-        "0.12 M parameters",
-        "2 layers",
-        "2 heads",
-        "not for clinical use",
-        "weights were missing",
-    ):
-        assert words in told
-
-
 @pytest.mark.parametrize(
     ("probability", "words"), [(0.99999, "> 99.9 %"), (1.0, "100.0 %"), (0.5, "50.0 %"), (0.0001, "< 0.1 %")]
 )
@@ -159,16 +146,3 @@ def test_a_similarity_is_a_number_and_no_class() -> None:
     assert "width': '0.0%'" in str(shown)
     assert workbench.similarity({"prediction": [], "output": None}) == []
     assert workbench.similarity({"prediction": []}) == []
-
-
-def test_titles_fit_the_picker() -> None:
-    assert workbench.short_title({"name": "a", "title": "Names: who gets the gift?"}) == "Names: who gets the gift?"
-    long = "Radiograph, misled: right for the wrong reason"
-    assert workbench.short_title({"name": "a", "title": long}) == "Radiograph, misled"
-
-
-def test_about_links_to_what_is_inside() -> None:
-    parts = {"encoder": {"layers": 3}, "decoder": {"layers": 2}, "cross": {"layers": 2}}
-    told = str(workbench.about({**SEQ2SEQ, "summary": "", "parts": parts}))
-    assert "layers: 3 in its encoder, 2 in its decoder" in told
-    assert "href='/model?model=someone%2Ft5'" in told

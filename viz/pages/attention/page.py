@@ -13,6 +13,7 @@ from backends.jobs.engine import Engine
 from backends.store import key_of
 from viz.components import links as query
 from viz.components import shell
+from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
 from viz.components.job_panel import Slot
@@ -321,9 +322,9 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         there = heads.offered(result)
         kept = statistic if statistic in (heads.MAPS, *there) else heads.MAPS
         data = shown.grid_data(key, result)
-        told = [sentence_of(linked, data["part"]), unknown_head(result, pick)]
-        alert = [dbc.Alert(" ".join(filter(None, told)), color="warning", class_name="told")] if any(told) else ""
-        return data, picked(result, pick), statistic_options(there), kept, shown.ranking(result), "", alert
+        why = " ".join(filter(None, [sentence_of(linked, data["part"]), unknown_head(result, pick)]))
+        told = [alert(why)] if why else ""
+        return data, picked(result, pick), statistic_options(there), kept, shown.ranking(result), "", told
 
     @app.callback(
         Output("attention-help", "children"),
@@ -517,4 +518,4 @@ def no_image() -> dbc.Alert:
         for c in found
         for part in (dcc.Link(c["title"], href=query.link(PATH, model=c["name"], view="image")), " ")
     ]
-    return dbc.Alert(["This model reads text, so there is no image to lay its attention over. ", *links], color="light")
+    return alert(["This model reads text, so there is no image to lay its attention over. ", *links], "light")

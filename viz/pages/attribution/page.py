@@ -14,6 +14,7 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.results import GROUPINGS, Result, regroup
 from viz.components import attribution_summary, heat_canvas, inputs, links, option_form, receipt, shell, workbench
+from viz.components.alerts import alert
 from viz.components.exports import copy_link, exports
 from viz.components.job_panel import Slot, in_words
 from viz.components.method_choice import MOST, choices, chosen_for, help_for, nothing, other_methods
@@ -56,7 +57,7 @@ def layout(**link: Any) -> html.Div:
             dcc.Store(id=part("refused")),
             dcc.Store(id=part("arranged")),
             dcc.Store(id=part("linked-mask"), data=links.text(link, "mask", most=40)),
-            html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
+            html.Div([alert(told) for told in unknown(link)], id=part("unknown")),
             html.Div(id=part("instead"), role="status"),
             html.Div(id=part("no-mask"), role="status"),
             html.Div(id=part("nothing")),
@@ -196,7 +197,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         there = workbench.offered(card, PAGE)
         told = other_methods(card, wanted or chosen) if there else ""
         classes = ("panel", "panel view-row") if there else ("d-none", "d-none")
-        return chosen_for(card, wanted or chosen), None, workbench.alert(told) if told else "", nothing(card), *classes
+        return chosen_for(card, wanted or chosen), None, alert(told) if told else "", nothing(card), *classes
 
     @app.callback(
         Output(part("methods"), "options"),
@@ -341,7 +342,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         kept = mask if mask in there else (there[0] if there else "")
         instead = f"the {kept} is outlined instead" if kept else "nothing is outlined"
         told = f"The link asks to outline {linked!r}, which is not known of this input; {instead}."
-        told = workbench.alert(told) if linked and linked not in there else ""
+        told = alert(told) if linked and linked not in there else ""
         by = "d-none" if "pixels" in card["offers"] else ""
         return by, "" if there else "d-none", options, kept, told, ""
 
@@ -386,7 +387,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
                 keys(answers).get(method, ""), card, given, by, mask, view or {},
             )  # fmt: skip
         if common:
-            return [] if common in elsewhere or not chosen else workbench.alert(in_words(common)), note, *rows
+            return [] if common in elsewhere or not chosen else alert(in_words(common)), note, *rows
         return headline(found, card) if card else [], note, *rows
 
 
@@ -402,7 +403,7 @@ def shown(
         why = f"Withdrawn for this model: {check['sentence']}"
         result = None
     if result is None:
-        told = workbench.alert(in_words(why)) if why else html.Div("…", className="waiting")
+        told = alert(in_words(why)) if why else html.Div("…", className="waiting")
         return [*head, told, [], "d-none", None, [], [], []]
     example = inputs.example_of(card, given or {})
     truth = attribution_summary.verdict(result, card["name"], example, mask)

@@ -18,9 +18,10 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.results import VERSION
 from viz.components import inputs, links
+from viz.components.alerts import alert
 from viz.components.inputs import fits
 from viz.components.job_panel import Slot
-from viz.components.workbench import Workbench, alert, predict_request
+from viz.components.workbench import Workbench, predict_request
 from viz.figures.words import percent, visible
 
 PAGE = "causal"

@@ -11,6 +11,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from backends.errors import Refused
 from viz.components import links
+from viz.components.alerts import alert
 from viz.figures.words import percent, visible
 from viz.pages.causal import effect_grid
 
@@ -109,7 +110,7 @@ def register(app: Dash, card: str, prediction: str) -> None:
         try:
             return with_edge(edges or [], f"{layer}.{head}.{token}.{key}"), no_update, ""
         except Refused as refused:
-            return no_update, no_update, dbc.Alert(str(refused), color="warning", class_name="told")
+            return no_update, no_update, alert(str(refused))
 
     @app.callback(
         Output("causal-changes", "children"), Input(OFF, "data"), Input(EDGES, "data"), Input(prediction, "data")

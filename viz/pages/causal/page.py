@@ -12,12 +12,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links, option_form, shell
+from viz.components.alerts import alert
 from viz.components.inputs import fits
 from viz.components.job_panel import Slot
 from viz.components.method_choice import help_for
 from viz.components.on_demand_receipt import Retest
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, alert, link_params, offered, run_request, withheld
+from viz.components.workbench import Workbench, link_params, offered, run_request, withheld
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
 from viz.pages.causal import results as views
 from viz.pages.causal.corrupted_input import BESIDE, PAIR, SPAN, Opposite
@@ -212,7 +213,7 @@ def _register_choices(app: Dash) -> None:
             return "", "d-none", [], no_update, *[""] * (2 * len(TABS))
         there = [name for name in SWEEPS if name in offered(card, PAGE)]
         why = missing(card)
-        told = [dbc.Alert(why[name], color="light", class_name="told") if name in why else "" for name in TABS]
+        told = [alert(why[name], "light") if name in why else "" for name in TABS]
         hidden = ["d-none" if name in why else "" for name in TABS]
         kept = method if method in there else (there or [method])[0]
         absent = views.absent(card) if not there else ""

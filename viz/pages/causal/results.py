@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import dash_bootstrap_components as dbc
 import numpy as np
 from dash import dcc, html, no_update
 
@@ -16,6 +15,7 @@ from backends.store import key_of
 from viz import figures
 from viz.components import links as query
 from viz.components import method_choice, option_form
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.job_panel import CANCELLED
@@ -321,5 +321,5 @@ def tried(engine: Engine, answers: Any, requests: Mapping[str, Any], card: Any) 
 def graph(result: Result, threshold: float, dark: bool) -> list[Any]:
     """The circuit as a graph; a sentence where there are no edges to draw."""
     if "edge" not in result.arrays:
-        return [dbc.Alert("With a corrupted input the edges between the heads are measured too.", color="light")]
+        return [alert("With a corrupted input the edges between the heads are measured too.", "light")]
     return drawn(result, "causal-graph-circuit", dark, "circuit_graph", threshold=threshold)

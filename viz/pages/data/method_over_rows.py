@@ -15,6 +15,7 @@ from backends.jobs.table import MOST_SWEPT
 from backends.results import VERSION, Result
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.job_panel import Slot
 from viz.components.offers import by_order
@@ -155,7 +156,7 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
             wanted, cut = over_rows(rows, over, label, predicted, outcome, find or "")
             request = sweep_request(card, table, method, (options or {}).get(method, {}), aim, wanted)
         except Refused as refused:
-            return {}, workbench.alert(str(refused)), no_update
+            return {}, alert(str(refused)), no_update
         return {"sweep": request}, html.Div(cut, className="hint") if cut else [], {**(linked or {}), "run": False}
 
     @app.callback(
@@ -229,7 +230,7 @@ def said_of(result: Result, key: str, count: int) -> list[Any]:
     lost = [f"Row {int(i) + 1}: {why}" for i, why in list(facts["problems"].items())[:5]]
     among = ", among them" if len(facts["problems"]) > len(lost) else ""
     more = f"{table_view.counted(len(facts['problems']))} could not be computed{among}: "
-    told = workbench.alert(more + "; ".join(lost)) if lost else ""
+    told = alert(more + "; ".join(lost)) if lost else ""
     return [html.P(said, className="mb-1 mt-2"), told, *table_view.sweep_downloads(key)]
 
 

@@ -11,15 +11,16 @@ import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash_ag_grid import AgGrid
 
-from backends import catalog
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import Engine
 from backends.results import VERSION
 from viz import theme
 from viz.components import inputs, links, option_form, shell, workbench
+from viz.components.alerts import alert
 from viz.components.exports import copy_link
 from viz.components.job_panel import Slot
+from viz.components.model_picker import ModelPicker
 from viz.figures import confusion
 from viz.pages.data import method_over_rows, table_view
 from viz.pages.data.method_over_rows import PAGE, SWEEP, part, select
@@ -28,7 +29,7 @@ from viz.pages.data.table_view import ANY, OUTCOMES
 PATH, TITLE, ORDER = "/data", "Data", 7
 QUESTION = "How does it do on my own data?"
 
-OPENING = Slot(PAGE, "open", "Opening the model")
+PICKER = ModelPicker(PAGE)
 TABLE = Slot(PAGE, "answer", "Asking the model row by row")
 NEWCOMER = {"bundled/triage": "triage", "bundled/names": "names"}
 """The example table that suits a shipped model; the films suit all that read pictures."""
@@ -75,30 +76,11 @@ def linked_options(link: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_panel(link: Mapping[str, Any]) -> html.Section:
-    cards = [c for c in catalog.bundled() if c["task"] != "text-to-image"]
-    name = links.text(link, "model", cards[0]["name"] if cards else "", most=300)
+    name = PICKER.wanted(link)
     if name == "bundled/names" and "model" not in link:
-        name = next((c["name"] for c in cards if c["task"] == "text-classification"), name)
-    known = name in [c["name"] for c in cards]
-    options = [{"label": workbench.short_title(c), "value": c["name"]} for c in cards]
-    options.append({"label": "Another model …", "value": workbench.OTHER})
+        name = next((c["name"] for c in PICKER.cards() if c["task"] == "text-classification"), name)
     return html.Section(
-        [
-            html.H2("Model"),
-            html.Label("Which model", htmlFor=part("model"), className="form-label"),
-            dbc.Select(id=part("model"), value=name if known else workbench.OTHER, options=options),
-            html.Div(
-                [
-                    html.Label("Hub id or folder", htmlFor=part("other"), className="form-label"),
-                    dbc.Input(id=part("other"), value="" if known else name, debounce=True, maxlength=300),
-                    html.Div("Enter opens it.", className="hint"),
-                ],
-                id=part("other-area"),
-                className="d-none" if known else "mt-2",
-            ),
-            OPENING.parts(),
-            html.Div(id=part("about"), className="about"),
-        ],
+        [html.H2("Model"), *PICKER.parts(name)],
         className="panel",
         **{"aria-label": "Model"},
     )
@@ -237,49 +219,14 @@ def linked_filter(link: Mapping[str, Any]) -> dict[str, Any]:
 
 def register(app: Dash, engine: Engine) -> None:
     """Connect model → data → answers → table and matrix → rows, and the method over them."""
-    OPENING.register(app, engine)
+    PICKER.register(app, engine)
     TABLE.register(app, engine)
-    _register_model(app, engine)
+    app.clientside_callback(ClientsideFunction("data", "opened"), Input(PICKER.card, "data"))
     _register_data(app, engine)
     _register_answers(app, engine)
     _register_rows(app, engine)
     method_over_rows.register(app, engine, TABLE.answers, lambda answers: rows_of(engine, answers))
     _register_link(app)
-
-
-def _register_model(app: Dash, engine: Engine) -> None:
-    @app.callback(
-        Output(OPENING.requests, "data"),
-        Output(part("about"), "children"),
-        Output(part("other-area"), "className"),
-        Input(part("model"), "value"),
-        Input(part("other"), "value"),
-    )
-    def choose(model, other):  # type: ignore[no-untyped-def]
-        elsewhere = model == workbench.OTHER
-        name = (other or "").strip() if elsewhere else model
-        shown = "mt-2" if elsewhere else "d-none"
-        if elsewhere and not name:
-            return no_update, no_update, shown
-        try:
-            return {"model": workbench.open_request(catalog.resolve(name or ""))}, [], shown
-        except Refused as refused:
-            return {}, workbench.alert(str(refused)), shown
-
-    @app.callback(
-        Output(part("card"), "data"),
-        Output(part("about"), "children", allow_duplicate=True),
-        Input(OPENING.answers, "data"),
-        prevent_initial_call=True,
-    )
-    def opened(answers):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("model")
-        if not key:
-            return None, no_update
-        card = engine.store.get_document(key)
-        return card, workbench.about(card)
-
-    app.clientside_callback(ClientsideFunction("data", "opened"), Input(part("card"), "data"))
 
 
 def _register_data(app: Dash, engine: Engine) -> None:
@@ -325,7 +272,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
             else:
                 found = first_table(engine, card, table, (linked or {}).get("data", ""))
         except Refused as refused:
-            return no_update, no_update, no_update, workbench.alert(str(refused)), *[no_update] * 5, None
+            return no_update, no_update, no_update, alert(str(refused)), *[no_update] * 5, None
         if found is None:
             return [no_update] * 10
         return found, {**(linked or {}), "data": ""}, noted(found), [], *column_fields(found), None
@@ -340,7 +287,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
     )
     def ask(table, card, before):  # type: ignore[no-untyped-def]
         requests, why = asked(card, table)
-        return no_update if requests == before else requests, workbench.alert(why) if why else []
+        return no_update if requests == before else requests, alert(why) if why else []
 
 
 def uploaded(engine: Engine, contents: Any, names: Any) -> str:

@@ -8,19 +8,19 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from backends import catalog
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.results import Result
 from backends.store import key_of
 from viz import theme
 from viz.components import heat_canvas, shell
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.tabs import tabs
-from viz.components.workbench import OTHER, about, alert, open_request
 from viz.figures import word_maps
 from viz.pages.diffusion import prompt_form, word_map_view
-from viz.pages.diffusion.prompt_form import OPEN, RUN, TEST, part
+from viz.pages.diffusion.prompt_form import PICKER, RUN, TEST, part
 from viz.server import diffusion_files
 
 PATH = "/diffusion"
@@ -101,7 +101,6 @@ def _panels() -> dict[str, Any]:
 def register(app: Dash, engine: Engine) -> None:
     """Connect model → prompt → drawing → maps."""
     app.server.register_blueprint(diffusion_files.blueprint(engine.store))
-    OPEN.register(app, engine)
     RUN.register(app, engine)
     TEST.register(app, engine, RUN, lambda answers, requests: prompt_form.tests(engine, answers, requests))
     for id in word_map_view.heat_ids():
@@ -113,41 +112,12 @@ def register(app: Dash, engine: Engine) -> None:
 
 
 def _register_model(app: Dash, engine: Engine) -> None:
-    @app.callback(
-        Output(OPEN.requests, "data"),
-        Output(part("about"), "children"),
-        Output(part("other-area"), "className"),
-        Input(part("model"), "value"),
-        Input(part("other"), "value"),
-    )
-    def choose(model, other):  # type: ignore[no-untyped-def]
-        shown = "mt-2" if model == OTHER else "d-none"
-        name = (other or "") if model == OTHER else model
-        if not (name or "").strip():
-            return {}, [], shown
-        try:
-            return {"model": open_request(catalog.resolve(name))}, [], shown
-        except Refused as refused:
-            return {}, alert(str(refused)), shown
+    fields = [Output(part(name), "placeholder") for name in ("guidance", "height", "width")]
 
-    @app.callback(
-        Output(part("card"), "data"),
-        Output(part("about"), "children", allow_duplicate=True),
-        Output(part("examples"), "children"),
-        *[Output(part(name), "placeholder") for name in ("guidance", "height", "width")],
-        Input(OPEN.answers, "data"),
-        prevent_initial_call=True,
-    )
-    def opened(answers):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("model")
-        if not key:
-            return None, no_update, [], "", "", ""
-        card = engine.store.get_document(key)
-        why = prompt_form.unfit(card)
-        if why:
-            return None, alert(why), [], "", "", ""
-        lines = [line for line in about(card) if not isinstance(line, dcc.Link)]  # the link leads here
-        return card, lines, prompt_form.examples(card), *prompt_form.placeholders(card)
+    def suit(card: Card | None) -> Sequence[Any]:
+        return [prompt_form.examples(card), *prompt_form.placeholders(card)] if card else [[], "", "", ""]
+
+    PICKER.register(app, engine, [Output(part("examples"), "children"), *fields], suit, prompt_form.unfit)
 
     @app.callback(
         Output(part("seed2-area"), "className"),

@@ -14,12 +14,13 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links as link
 from viz.components.job_panel import Slot
+from viz.components.model_picker import DRAWS, ModelPicker
 from viz.components.on_demand_receipt import Retest
-from viz.components.workbench import OTHER, run_request, short_title
+from viz.components.workbench import run_request
 from viz.figures import word_maps
 
 PAGE = "diffusion"
-TASK = "text-to-image"
+TASK = DRAWS
 METHOD = "daam"
 STEPS = 20
 STAGES = 20
@@ -32,7 +33,14 @@ BESIDE = {"none": "nothing", "seed": "the same prompt, another seed", "prompt": 
 PROMPTS = ("a red circle above a blue square", "a green triangle left of a red circle")
 LINKED = ("prompt", "negative", "seed", "steps", "guidance", "height", "width", "heads", "beside", "prompt2", "seed2")
 """What of the form travels in the link."""
-OPEN = Slot(PAGE, "open", "Opening the pipeline")
+PICKER = ModelPicker(
+    PAGE,
+    kind="pipeline",
+    task=TASK,
+    without="",
+    placeholder="stable-diffusion-v1-5/stable-diffusion-v1-5 · ~/my-pipeline",
+    hint="Enter opens it: Stable Diffusion 1, 2, XL or 3, FLUX.",
+)
 RUN = Slot(PAGE, "run", "Drawing")
 TEST = Retest(
     PAGE, "should you believe this map?", "Test it: draw without the word", "Drawing without the word", "Is it true of"
@@ -49,55 +57,22 @@ def field_id(name: str) -> str:
     return part("text" if name == "prompt" else name)
 
 
-def pipelines() -> list[Mapping[str, Any]]:
-    """The shipped models that draw."""
-    return [card for card in catalog.bundled() if card["task"] == TASK]
-
-
 def wanted(query: Mapping[str, Any]) -> str:
     """The model of the link; a shipped one that does not draw, which other pages' links carry, is passed over."""
     name = link.text(query, "model", most=300)
     shipped = {c["name"]: c["task"] for c in catalog.bundled()}
     if name and shipped.get(name.partition("?")[0], TASK) == TASK:
         return name
-    return next((c["name"] for c in pipelines()), OTHER)
+    return PICKER.wanted({})
 
 
 def side(query: Mapping[str, Any]) -> html.Div:
     """The panels as the link `query` left them."""
-    panels = [("Model", _model(query)), ("Prompt", _prompt(query)), ("Drawing", _settings(query))]
+    panels = [("Model", PICKER.parts(wanted(query))), ("Prompt", _prompt(query)), ("Drawing", _settings(query))]
     return html.Div(
         [html.Section([html.H2(title), *parts], className="panel", **{"aria-label": title}) for title, parts in panels],
         className="workbench easel",
     )
-
-
-def _model(query: Mapping[str, Any]) -> list[Any]:
-    name, cards = wanted(query), pipelines()
-    options = [{"label": short_title(c), "value": c["name"], "title": c.get("title", "")} for c in cards]
-    known = name in [c["name"] for c in cards]
-    typed = "" if known or name == OTHER else name
-    return [
-        html.Label("Which pipeline", htmlFor=part("model"), className="form-label"),
-        dbc.Select(
-            id=part("model"), value=name if known else OTHER,
-            options=[*options, {"label": "Another pipeline …", "value": OTHER}],
-        ),
-        html.Div(
-            [
-                html.Label("Hub id or folder", htmlFor=part("other"), className="form-label"),
-                dbc.Input(
-                    id=part("other"), value=typed, debounce=True, maxlength=300,
-                    placeholder="stable-diffusion-v1-5/stable-diffusion-v1-5 · ~/my-pipeline",
-                ),
-                html.Div("Enter opens it: Stable Diffusion 1, 2, XL or 3, FLUX.", className="hint"),
-            ],
-            id=part("other-area"),
-            className="d-none" if known else "mt-2",
-        ),
-        OPEN.parts(),
-        html.Div(id=part("about"), className="about"),
-    ]  # fmt: skip
 
 
 def _prompt(query: Mapping[str, Any]) -> list[Any]:

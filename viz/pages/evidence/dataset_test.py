@@ -18,6 +18,7 @@ from backends.results import VERSION
 from backends.store import key_of
 from viz import theme
 from viz.components import links, option_form, receipt, workbench
+from viz.components.alerts import alert
 from viz.components.job_panel import CANCELLED, Slot, in_words
 from viz.figures import verdicts
 from viz.pages.data import method_over_rows
@@ -132,7 +133,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
             [{"label": words, "value": id} for id, words in there.items()], kept,
             [{"label": registry.method(m).title, "value": m} for m in methods],
             wanted or [m for m in methods if registry.method(m).usual_runs() <= QUICK], card["name"],
-            workbench.alert(lost(card)) if data and data != kept and data not in TITLES else [],
+            alert(lost(card)) if data and data != kept and data not in TITLES else [],
             no_update if data in (None, "", kept) else False,
         )  # fmt: skip
 
@@ -241,7 +242,7 @@ def _register_job(app: Dash, engine: Engine, bench: workbench.Workbench) -> None
             options = receipt_options.options(card, standin, effort)
             request = survey_request(card, table, labelled, many, aim, tests or [], options)
         except Refused as refused:
-            return {}, workbench.alert(str(refused)), False
+            return {}, alert(str(refused)), False
         return {"survey": request}, [], False
 
 
@@ -328,7 +329,7 @@ def _register_found(app: Dash, engine: Engine) -> None:
     def show(answers, so_far, dark, asked):  # type: ignore[no-untyped-def]
         found, key, why = read(engine, answers, so_far, asked)
         if not found or not any(row["rows"] for row in found["table"]):
-            return no_update, no_update, "d-none", workbench.alert(in_words(why)) if why else [], [], []
+            return no_update, no_update, "d-none", alert(in_words(why)) if why else [], [], []
         figure = verdicts.bars(found["table"], titles(found["table"]), bool(dark))
         style = {"height": f"{figure.layout.height}px"}
         told = [*said(found, why, bool(key)), html.P(tested_how(asked), className="hint")]

@@ -14,6 +14,7 @@ from backends.jobs.engine import Engine
 from backends.results import VERSION, Result
 from viz import theme
 from viz.components import heat_canvas, links, receipt, workbench
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.job_panel import Slot, in_words
 from viz.figures import part_effects
@@ -107,7 +108,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     def show(answers, asked, card, given):  # type: ignore[no-untyped-def]
         result, key, why = read(engine, answers)
         if result is None:
-            told = workbench.alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
+            told = alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
             return told, [], [], []
         return said(result), sets(result, key), shown(result, key), ending(result, key)
 
@@ -284,7 +285,7 @@ def first(result: Result) -> str:
 def sets(result: Result, key: str) -> list[Any]:
     """Both minimal sets, each as a sentence and on the input."""
     if "no_sets" in result.facts:
-        return [html.H2("Which few decide?"), workbench.alert(result.facts["no_sets"])]
+        return [html.H2("Which few decide?"), alert(result.facts["no_sets"])]
     cards = [_set_card(result, key, flip_sentence(result), "flips")]
     cards.append(_set_card(result, key, suffice_sentence(result), "suffices"))
     hint = (

@@ -15,6 +15,7 @@ from backends.jobs.engine import Engine
 from backends.results import VERSION, Result, regroup
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
+from viz.components.alerts import alert
 from viz.components.graph import picture
 from viz.components.job_panel import CANCELLED, Slot, in_words
 from viz.components.side_by_side import headline
@@ -250,7 +251,7 @@ def summary(
     shared = set(why.values())
     if not found and len(why) == len(asked) and why:
         sentence = max(shared, key=list(why.values()).count)
-        return [] if sentence in told else [workbench.alert(in_words(sentence))]
+        return [] if sentence in told else [alert(in_words(sentence))]
     if not found:
         return []
     counts = {name: sum(a["receipt"]["verdict"] == name for a in found.values()) for name in receipt.MARKS}
@@ -416,7 +417,7 @@ def ending(found: Mapping[str, Any], comparison: Mapping[str, Any] | None, key: 
     runs = "The first method tested pays for the trials with hidden parts; the others use the same ones."
     return [
         html.P(f"{SCALES} {runs}", className="hint mt-2"),
-        workbench.alert(problem) if problem else "",
+        alert(problem) if problem else "",
         receipt_options.downloads(key, "all methods' receipts") if key else "",
     ]
 

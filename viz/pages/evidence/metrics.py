@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links, workbench
+from viz.components.alerts import alert
 from viz.components.job_panel import Slot
 from viz.components.receipt import number
 from viz.pages.evidence import receipt_options
@@ -82,7 +83,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         try:
             return shown(engine.store.get_document(key), key) if key else []
         except Refused as refused:
-            return workbench.alert(str(refused))
+            return alert(str(refused))
 
 
 def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from backends import registry
 from backends.jobs.engine import Engine
 from viz.components import links, receipt, shell, workbench
+from viz.components.alerts import alert
 from viz.components.tabs import tabs
 from viz.pages.evidence import (
     dataset_test,
@@ -53,7 +54,7 @@ def layout(**link: Any) -> html.Div:
         [
             *[dcc.Store(id=part(name)) for name in names],
             dcc.Store(id=part("survey-linked"), data=links.text(link, "run") == "1"),
-            html.Div([workbench.alert(told) for told in unknown(link)], id=part("unknown")),
+            html.Div([alert(told) for told in unknown(link)], id=part("unknown")),
             html.Div(receipt_options.parts(link), className="panel view-row"),
             html.Div(tabs(PAGE, "Ways to test", TABS, panels, tab), className="panel"),
         ],

@@ -14,6 +14,7 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.results import Result, regroup
 from viz.components import heat_canvas, links, receipt, workbench
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.job_panel import Slot, in_words
 from viz.components.method_choice import chosen_for
@@ -136,7 +137,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     def show(answers, same, asked, card, given):  # type: ignore[no-untyped-def]
         document, maps, why = read(engine, answers)
         if document is None:
-            told = workbench.alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
+            told = alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
             return (
                 told,
                 "",

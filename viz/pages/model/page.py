@@ -12,19 +12,24 @@ from backends import catalog, load_options
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import shell
+from viz.components.alerts import alert
 from viz.components.job_panel import Slot
 from viz.components.links import link, text
-from viz.components.workbench import alert, open_request
+from viz.components.model_picker import ModelPicker, named, open_request, opened_card, other_class
 from viz.pages.model import forecast
 
 PATH, TITLE, ORDER = "/model", "Model", 8
 QUESTION = "What is inside this model?"
 
-OTHER = "…"
-"""The picker's entry that asks for a hub id or a folder."""
 OWN = "own"
 """The value of a select that says nothing: a select shows no option whose value is empty."""
-OPENING = Slot("model", "open", "Opening the model")
+PICKER = ModelPicker(
+    "model",
+    name="name",
+    without="",
+    placeholder="gpt2 · ~/my-model",
+    hint="Enter opens it. A folder with config.json alone gets a forecast.",
+)
 FORECAST = Slot("model", "forecast", "Finding out what it takes")
 DOORS = (
     ("/attention", "Attention", "attention"),
@@ -139,7 +144,7 @@ def layout(**query: Any) -> html.Div:
         [
             html.Div(_strange(query), role="alert"),
             html.Div(id="model-problem", role="alert"),
-            OPENING.parts(),
+            PICKER.job.parts(),
             html.Div(id="model-card", role="status"),
             html.Div(id="model-checks"),
             html.Div(id="model-parts"),
@@ -151,31 +156,10 @@ def layout(**query: Any) -> html.Div:
 
 
 def _picker(query: Mapping[str, Any]) -> list[Any]:
-    cards = catalog.bundled()
-    names = [c["name"] for c in cards]
-    bare, found = _split(text(query, "model", names[0] if names else "", most=300))
-    options = [{"label": c.get("title", c["name"]), "value": c["name"]} for c in cards]
-    known = bare in names
+    bare, found = _split(PICKER.wanted(query))
     devices = {name or OWN: name or "the machine's choice" for name in (*DEVICES, found.device)}
     return [
-        html.Label("Which model", htmlFor="model-name", className="form-label"),
-        dbc.Select(
-            id="model-name",
-            value=bare if known else OTHER,
-            options=[*options, {"label": "Another model: hub id or folder …", "value": OTHER}],
-        ),
-        html.Div(
-            [
-                html.Label("Hub id or folder", htmlFor="model-other", className="form-label"),
-                dbc.Input(
-                    id="model-other", value="" if known else bare, debounce=True, placeholder="gpt2 · ~/my-model",
-                    maxlength=300,
-                ),
-                html.Div("A folder with config.json alone gets a forecast.", className="hint"),
-            ],
-            id="model-other-area",
-            className="d-none" if known else "mt-2",
-        ),
+        *PICKER.fields(bare),
         _select("dtype", "Numbers in", {name: name for name in load_options.BYTES}, found.dtype),
         _select("device", "Computed on", devices, found.device),
         _select("load", "Weights kept", {OWN: "as they are", "8bit": "in 8 bits (bitsandbytes)"}, found.load),
@@ -216,12 +200,12 @@ def _strange(query: Mapping[str, Any]) -> list[Any]:
 
 def register(app: Dash, engine: Engine) -> None:
     """Connect name and settings → forecast and card → report."""
-    OPENING.register(app, engine)
+    PICKER.job.register(app, engine)
     FORECAST.register(app, engine)
 
     @app.callback(
         Output(FORECAST.requests, "data"),
-        Output(OPENING.requests, "data"),
+        Output(PICKER.job.requests, "data"),
         Output("model-problem", "children"),
         Output("model-other-area", "className"),
         Output(shell.LINK, "data", allow_duplicate=True),
@@ -233,8 +217,7 @@ def register(app: Dash, engine: Engine) -> None:
         prevent_initial_call="initial_duplicate",
     )
     def choose(name, other, dtype, device, load):  # type: ignore[no-untyped-def]
-        shown = "mt-2" if name == OTHER else "d-none"
-        wanted = (other or "").strip() if name == OTHER else name or ""
+        shown, wanted = other_class(name), named(name, other)
         if not wanted:
             return {}, {}, [], shown, no_update
         try:
@@ -248,15 +231,14 @@ def register(app: Dash, engine: Engine) -> None:
         Output("model-checks", "children"),
         Output("model-parts", "children"),
         Output(FORECAST.requests, "data", allow_duplicate=True),
-        Input(OPENING.answers, "data"),
+        Input(PICKER.job.answers, "data"),
         State(FORECAST.requests, "data"),
         prevent_initial_call=True,
     )
     def opened(answers, before):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("model")
-        if not key:
+        card = opened_card(engine, answers)
+        if card is None:
             return [], [], [], no_update
-        card = engine.store.get_document(key)
         measured = {"model": {**forecast.model_request(card["name"], card["revision"]), "open": True}}
         return about(card), checks(card), parts(card), no_update if measured == before else measured
 

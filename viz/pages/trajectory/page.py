@@ -11,11 +11,12 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import inputs, links, shell
+from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.job_panel import Slot
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, alert, fits, link_params, offered, run_request
+from viz.components.workbench import Workbench, fits, link_params, offered, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
 from viz.pages.trajectory import summary as formed
 from viz.pages.trajectory.position_picker import AUTO, no_position, place, position_options
@@ -226,7 +227,7 @@ def _register_requests(app: Dash) -> None:
     )
     def explain(card, part):  # type: ignore[no-untyped-def]
         why = missing(card, part) if card else {}
-        told = [dbc.Alert(why[name], color="light") if name in why else "" for name in TABS]
+        told = [alert(why[name], "light") if name in why else "" for name in TABS]
         shown = ["d-none" if name in why else "" for name in TABS]
         return *told, *shown, "d-none" if len(why) == len(TABS) else "panel"
 
@@ -560,7 +561,7 @@ def state_picture(result: Result, tab: str, at: int, kind: str, spread: str, cau
     """The picture of one tab over the states."""
     figure = figures.states(result, tab, at, kind, spread == "one", causal, dark)
     if isinstance(figure, str):
-        return [dbc.Alert(figure, color="light")]
+        return [alert(figure, "light")]
     return [picture(f"trajectory-graph-{tab}", figure, f"{TABS[tab]} of the states, layer by layer", f"vitrine-{tab}")]
 
 

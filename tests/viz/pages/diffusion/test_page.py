@@ -16,6 +16,7 @@ from tests.viz.fakes import FakeEngine
 from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import CARD, WORDS, drawing
 from viz import figures
+from viz.components.model_picker import OTHER
 from viz.pages.diffusion import page as diffusion
 from viz.pages.diffusion import prompt_form, word_map_view
 
@@ -124,8 +125,8 @@ def test_without_a_pipeline_nothing_is_drawn(engine: FakeEngine) -> None:
 
 
 def test_only_models_that_draw_are_listed(shipped: Any) -> None:
-    assert prompt_form.pipelines() == []
-    assert prompt_form.wanted({"model": "bundled/triage"}) == prompt_form.OTHER
+    assert prompt_form.PICKER.cards() == []
+    assert prompt_form.wanted({"model": "bundled/triage"}) == OTHER
     assert prompt_form.wanted({"model": "~/my-pipeline"}) == "~/my-pipeline"
 
 

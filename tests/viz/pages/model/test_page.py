@@ -8,6 +8,7 @@ import pytest
 from backends.errors import Refused
 from backends.store import key_of
 from tests.viz.pages.test_gallery import links_of, text_of
+from viz.components.model_picker import OTHER
 from viz.pages.model import forecast
 from viz.pages.model import page as model
 
@@ -145,7 +146,7 @@ def test_the_link_restores_model_and_settings() -> None:
     assert found["model-name"] == "bundled/triage"
     assert (found["model-dtype"], found["model-device"], found["model-load"]) == ("bfloat16", "cuda:7", model.OWN)
     found = values(model.layout(model="org/big?load=8bit"))
-    assert (found["model-name"], found["model-other"], found["model-load"]) == (model.OTHER, "org/big", "8bit")
+    assert (found["model-name"], found["model-other"], found["model-load"]) == (OTHER, "org/big", "8bit")
     found = values(model.layout(model="gpt2?dtype=<script>"))
     assert (found["model-other"], found["model-dtype"]) == ("gpt2", "float32")
     assert values(model.layout())["model-name"].startswith("bundled/")
