@@ -8,11 +8,14 @@ export OMP_NUM_THREADS ?= 2
 run: .venv/ready
 	@exec $(BIN)/python app.py serve
 
+# One process a core, each with one thread: with two threads each, two processes wait for one another most of the time.
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup
+
 test: .venv/ready-dev chromium
-	$(BIN)/python -m pytest
+	$(PARALLEL)
 
 test-slow: .venv/ready-dev chromium
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(PARALLEL) -m "slow or not slow"
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .

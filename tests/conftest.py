@@ -5,6 +5,7 @@ Biases and norm weights are random too: with zeros and ones many wrong formulas 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,19 @@ WORDS = VOCABULARY.split()
 TEXT = "no fever but severe chest pain ."
 TEXTS = ("tiny_gpt2", "tiny_llama", "tiny_bert", "tiny_bert_mlm")
 IMAGES = ("tiny_resnet", "tiny_vit")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C, also in the programs that tests start: what a shell runs in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel, the tests of one file run in one process, and all that drive the browser in one, with one app."""
+    for item in items:
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("tests/browser/") else file))
 
 
 def tokenizer(framed: bool) -> Any:

@@ -59,7 +59,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env=os.environ | wanted,
             stdout=log,
             stderr=log,
-            preexec_fn=_heed_ctrl_c,
         )
         try:
             address = f"http://127.0.0.1:{port}"
@@ -70,10 +69,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             server.kill()
             server.wait()
-
-
-def _heed_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it
 
 
 def _ends_whole(server: subprocess.Popen[bytes]) -> None:
