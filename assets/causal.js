@@ -245,10 +245,10 @@
   window.dash_clientside.causal = {
     draw,
     opened() { tell(); return dash_clientside.no_update; },
-    noise(clicks) {
-      if (!clicks) return dash_clientside.no_update;
+    noise(clicks, method) {
+      if (!clicks || !method) return dash_clientside.no_update;
       dash_clientside.tabs.open("causal", "places");
-      return "causal_tracing";
+      return method;
     },
     pressed(span) {
       for (const button of document.querySelectorAll(".opposite [data-token]")) {

@@ -13,6 +13,7 @@ from dash import dcc, html
 
 from backends import registry
 from backends.errors import Refused
+from viz.components import offers
 from viz.pages.causal import effect_grid
 from viz.pages.causal.edit_heads import HEAD, heads_of
 
@@ -102,15 +103,15 @@ def command(result: Result) -> list[Any]:
         "--target": words,
     }
     shown = " ".join(f"{name} {shlex.quote(str(value))}" for name, value in given.items() if value)
-    line = f"python app.py run circuit --circuit circuit.json {shown}"
+    line = f"python app.py run {result.method} --circuit circuit.json {shown}"
     clean, corrupted = (facts.get(name) for name in ("text", "corrupted_text"))
     raw = {"clean": clean or "FILE", **({"corrupted": corrupted or "FILE"} if "corrupted_tokens" in facts else {})}
     script = "\n".join([
         "import json, backends",
-        "from backends.methods import circuit",
+        "from backends.methods.causal import circuit",
         f"model = backends.open_model({str(request.get('model', ''))!r})",
         "options = circuit.options(json.load(open('circuit.json')))",
-        f"backends.run(model, 'circuit', {raw!r}, target={target!r}, **options)",
+        f"backends.run(model, {result.method!r}, {raw!r}, target={target!r}, **options)",
     ])  # fmt: skip
     parts = [html.P("With the saved JSON beside it:", className="hint mb-1"), html.Pre(line), html.Pre(script)]
     return [html.Details([html.Summary("Replay it on the command line, or in a script"), *parts])]
@@ -118,7 +119,7 @@ def command(result: Result) -> list[Any]:
 
 def opened(contents: Any, card: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]]:
     """Heads and options of an uploaded JSON. Raises `Refused` on what is no circuit of this model."""
-    entry: Any = registry.method("circuit")
+    entry: Any = registry.method(offers.needing("causal", "circuit"))
     try:
         data = base64.b64decode(str(contents).split(",", 1)[1], validate=True)
         given = json.loads(data.decode("utf-8")) if len(data) <= LARGEST else None

@@ -14,10 +14,11 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
+from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.results import VERSION
-from viz.components import inputs, links
+from viz.components import inputs, links, offers
 from viz.components.alerts import alert
 from viz.components.inputs import fits
 from viz.components.job_panel import Slot
@@ -84,6 +85,7 @@ class Opposite:
                 dcc.Store(id=SPAN, data=span_of(link)),
                 dcc.Store(id=BESIDE),
                 dcc.Store(id="causal-pair-linked", data=linked(link)),
+                dcc.Store(id="causal-noise-method", data=noise_method()),
                 html.Div([*buttons, noise, html.Div(word, id="causal-pair-word-area")], className="opposite-buttons"),
                 html.Div(typed, id="causal-pair-typed"),
                 html.Div(pictures, id="causal-pair-pictures", className="d-none"),
@@ -210,8 +212,15 @@ class Opposite:
             ClientsideFunction("causal", "noise"),
             Output("causal-method", "value", allow_duplicate=True),
             Input("causal-noise", "n_clicks"),
+            State("causal-noise-method", "data"),
             prevent_initial_call=True,
         )
+
+
+def noise_method() -> str:
+    """The sweep that puts noise on chosen tokens: the first one that has them as an option."""
+    sweeps = offers.every(PAGE, "grid")
+    return next((name for name in sweeps if "subject" in registry.method(name).build({}).options()), "")
 
 
 def ways(card: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from backends.results import Result
 
 PAGE = "causal"
+CHANGES, EACH_HEAD = "knockout", "head_ablation"
+"""The methods behind this tab: its controls are the options of the one, its grid of heads is the other's."""
 OFF, EDGES, ALPHA = "causal-off", "causal-edges", "causal-alpha"
 ENDS = {"layer": "in layer", "head": "head", "query": "token", "key": "looks at"}
 """The four ends of an edge, with the words before each choice."""

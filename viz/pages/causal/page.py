@@ -9,9 +9,10 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 
+from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from viz.components import links, option_form, shell
+from viz.components import links, offers, option_form, shell
 from viz.components.alerts import alert
 from viz.components.inputs import fits
 from viz.components.job_panel import Slot
@@ -66,16 +67,13 @@ READING = {
         "and low down look important and are not."
     ),
 }
-METHODS = {"parts": "logit_attribution", "rivals": "competition", "circuit": "circuit", "looks": "head_statistics"}
-SWEEPS = ("activation_patching", "causal_tracing", "head_ablation", "path_patching", "attribution_patching", "knockout",
-          "steering")  # fmt: skip
+SWEEPS = "grid"
+"""The view whose methods the first tab draws: one after another is chosen there."""
+VIEWS = {"parts": "contributions", "rivals": "rivals", "circuit": "circuit", "looks": "heads"}
+"""The view of the one method that each of these tabs draws."""
 METRICS = {"logit": "logit (of a pair: difference)", "probability": "probability", "loss": "loss"}
 ELSEWHERE = ("metric", "heads", "edges", "alpha", "tokens", "subject")
 """Options that the page sets by other means than the method's form."""
-REPEATED = ("activation_patching", "path_patching")
-"""Sweeps that are tested by another corruption."""
-ALONE = ("logit_attribution", "competition", "knockout")
-"""Methods of the clean input only."""
 
 
 def layout(**link: Any) -> html.Div:
@@ -123,7 +121,8 @@ def _watched(link: Mapping[str, Any]) -> html.Fieldset:
 
 
 def _panels(link: Mapping[str, Any]) -> dict[str, list[Any]]:
-    method = links.choice(link, "method", SWEEPS, "activation_patching")
+    sweeps = offers.every(PAGE, SWEEPS)
+    method = links.choice(link, "method", tuple(sweeps), sweeps[0])
     body: dict[str, list[Any]] = {
         "places": [*_sweep_parts(method), TEST.parts(link)],
         "try": [TRY.parts(), *edit_heads.parts(link)],
@@ -211,7 +210,7 @@ def _register_choices(app: Dash) -> None:
     def offer(card, method):  # type: ignore[no-untyped-def]
         if not card:
             return "", "d-none", [], no_update, *[""] * (2 * len(TABS))
-        there = [name for name in SWEEPS if name in offered(card, PAGE)]
+        there = offers.seen_as(card, PAGE, SWEEPS)
         why = missing(card)
         told = [alert(why[name], "light") if name in why else "" for name in TABS]
         hidden = ["d-none" if name in why else "" for name in TABS]
@@ -220,7 +219,7 @@ def _register_choices(app: Dash) -> None:
         return absent, "" if there else "d-none", views.method_options(card, there), kept, *told, *hidden
 
     @app.callback(
-        *[Output(f"causal-form-{name}", "children") for name in ("places", *METHODS)],
+        *[Output(f"causal-form-{name}", "children") for name in ("places", *VIEWS)],
         Output("causal-help", "children"),
         Input(BENCH.card, "data"),
         Input("causal-method", "value"),
@@ -229,11 +228,11 @@ def _register_choices(app: Dash) -> None:
     )
     def forms(card, method, options):  # type: ignore[no-untyped-def]
         if not card:
-            return [no_update] * (len(METHODS) + 2)
-        shown = {"places": method, **METHODS}
-        made = [views.form(PAGE, name, card, (options or {}).get(name), ELSEWHERE) for name in shown.values()]
+            return [no_update] * (len(VIEWS) + 2)
+        shown = [method, *(offers.first(card, PAGE, view) for view in VIEWS.values())]
+        made = [views.form(PAGE, name, card, (options or {}).get(name), ELSEWHERE) for name in shown]
         if ctx.triggered_id == "causal-method":
-            made[1:] = [no_update] * len(METHODS)
+            made[1:] = [no_update] * len(VIEWS)
         return *made, help_for(method)
 
     option_form.register(app, PAGE, "causal-options")
@@ -270,7 +269,7 @@ def _register_requests(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def rest(card, given, aim, pair, beside, span, options, metric, tab, heads, before):  # type: ignore[no-untyped-def]
-        if tab not in METHODS:
+        if tab not in VIEWS:
             return no_update
         asked = view_requests(card, given, aim, usable(given, pair, beside), options, metric, tab, heads)
         return no_update if same(asked, before) else asked
@@ -344,7 +343,7 @@ def _register_sweep(app: Dash, engine: Engine) -> None:
 def _register_views(app: Dash, engine: Engine) -> None:
     @app.callback(
         *[Output(f"causal-show-{name}", "children") for name in ("parts", "rivals", "looks")],
-        *[Output(f"causal-save-{name}", "children") for name in METHODS],
+        *[Output(f"causal-save-{name}", "children") for name in VIEWS],
         Output("causal-position", "options"),
         Output("causal-position", "value"),
         Input(REST.answers, "data"),
@@ -354,7 +353,7 @@ def _register_views(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def show(answers, tab, position, dark):  # type: ignore[no-untyped-def]
-        return views.rest(engine, answers, tab, position, bool(dark), tuple(METHODS))
+        return views.rest(engine, answers, tab, position, bool(dark), tuple(VIEWS))
 
 
 def _register_try(app: Dash, engine: Engine) -> None:
@@ -434,12 +433,13 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
             result = views.answer(engine, answers, "circuit")
             return (list(result.labels["member"]) if result else no_update), "", *stay
         try:
+            method = offers.first(card or {"offers": ()}, PAGE, VIEWS["circuit"])
             heads, found = circuits.opened(contents, card)
         except Refused as refused:
             return no_update, alert(str(refused)), *stay
         metric = found.pop("metric", no_update)
-        own = {**(options or {}), "circuit": {**(options or {}).get("circuit", {}), **found}}
-        return heads, "", metric, own, views.form(PAGE, "circuit", card, own["circuit"], ELSEWHERE)
+        own = {**(options or {}), method: {**(options or {}).get(method, {}), **found}}
+        return heads, "", metric, own, views.form(PAGE, method, card, own[method], ELSEWHERE)
 
 
 def _register_link(app: Dash) -> None:
@@ -481,21 +481,22 @@ def _register_link(app: Dash) -> None:
             "edges": ",".join(edges or []), "heads": ",".join(heads or []), "alpha": str(alpha),
             "tested": ",".join(tested or []),
         }  # fmt: skip
-        kept = {name: value for name, value in view.items() if value != USUAL[name]}
+        usual = {**USUAL, "method": offers.needing(PAGE, SWEEPS)}
+        kept = {name: value for name, value in view.items() if value != usual[name]}
         more = corrupted_input.link_params(pair, span) | {"options": views.differing(options)}
         return {"path": PATH, "params": link_params(card, given, aim) | kept | more}
 
 
 USUAL = {
-    "tab": "places", "metric": "logit", "method": "activation_patching", "position": "auto", "threshold": "5",
-    "off": "", "edges": "", "heads": "", "alpha": "0", "tested": "",
+    "tab": "places", "metric": "logit", "position": "auto", "threshold": "5", "off": "", "edges": "", "heads": "",
+    "alpha": "0", "tested": "",
 }  # fmt: skip
 
 
 def repeatable(answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     """The grid that stands there, where another corruption can test it: see `retest`."""
     asked = (requests or {}).get("exact") or {}
-    there = "exact" in (answers or {}).get("keys", {}) and asked.get("method") in REPEATED
+    there = "exact" in (answers or {}).get("keys", {}) and asked and registry.method(asked["method"]).repeats
     return {"exact": ("This grid", asked, {})} if there else {}
 
 
@@ -525,54 +526,60 @@ def _filled(card: Any, method: str, options: Any, metric: Any) -> dict[str, Any]
 def sweep_requests(
     card: Any, given: Any, aim: Any, both: Any, span: Any, options: Any, metric: Any, method: str
 ) -> dict[str, Any]:
-    """The grid's job (`exact`) and, before it, the preview that goes with activation patching."""
+    """The grid's job (`exact`) and, before it, the preview of a method that has one."""
     there = offered(card, PAGE) if card else {}
     if not fits(card, given) or method not in there or (both or {}).get("pending"):
         return {}
     if there[method].needs_pair and not both:
         return {}
     filled = _filled(card, method, options, metric)
-    if method == "causal_tracing":
+    if "subject" in filled:
         filled["subject"] = tuple(span or ())
-    given = given if method in ALONE or not both else {**given, "digest": both["digest"]}
+    given = heeded(given, both, there[method])
     asked = {"exact": run_request(card, given, method, filled, aim)}
-    if method == "activation_patching" and "attribution_patching" in there:
+    if preview := there[method].preview:
         same: dict[str, Any] = {name: filled[name] for name in ("site", "metric", "part") if name in filled}
-        asked = {"preview": run_request(card, given, "attribution_patching", same, aim), **asked}
+        asked = {"preview": run_request(card, given, preview, same, aim), **asked} if preview in there else asked
     return asked
+
+
+def heeded(given: Mapping[str, Any], both: Any, entry: Any) -> Mapping[str, Any]:
+    """The input that a method is given: the pair where there is one that it heeds, else the clean input alone."""
+    return {**given, "digest": both["digest"]} if both and (entry.needs_pair or entry.uses_pair) else given
 
 
 def view_requests(
     card: Any, given: Any, aim: Any, both: Any, options: Any, metric: Any, tab: str, heads: Any
 ) -> dict[str, Any]:
     """The job of one of the other tabs."""
-    method = METHODS[tab]
-    if not fits(card, given) or method not in offered(card, PAGE) or (both or {}).get("pending"):
+    method = offers.first(card, PAGE, VIEWS[tab]) if card else ""
+    if not fits(card, given) or not method or (both or {}).get("pending"):
         return {}
     filled = _filled(card, method, options, metric)
-    if method == "circuit":
+    if tab == "circuit":
         filled["heads"] = circuits.chosen(heads or ())
-    given = given if method in ALONE or not both else {**given, "digest": both["digest"]}
+    given = heeded(given, both, registry.method(method))
     return {tab: run_request(card, given, method, filled, aim)}
 
 
 def try_requests(card: Any, given: Any, aim: Any, metric: Any, off: Any, edges: Any, alpha: Any) -> dict[str, Any]:
     """Every head switched off alone, for the grid, and all that was changed together. Raises `Refused`."""
     there = offered(card, PAGE) if card else {}
-    if not fits(card, given) or "knockout" not in there:
+    if not fits(card, given) or edit_heads.CHANGES not in there:
         return {}
     filled = {"ablation": "zero", "metric": metric}
-    asked = {"heads": run_request(card, given, "head_ablation", filled, aim)}
+    asked = {"heads": run_request(card, given, edit_heads.EACH_HEAD, filled, aim)}
     if off or edges:
         changed = edit_heads.options(off, edges, alpha, "generation" in card["offers"]) | {"metric": metric}
-        asked = {"changed": run_request(card, given, "knockout", changed, aim), **asked}
+        asked = {"changed": run_request(card, given, edit_heads.CHANGES, changed, aim), **asked}
     return asked
 
 
 def missing(card: Mapping[str, Any]) -> dict[str, str]:
     """For each tab that this model cannot fill, the sentence that says why."""
     there, why = offered(card, PAGE), withheld(card, PAGE)
-    needed = {**METHODS, "try": "knockout"}
+    needed = {"try": edit_heads.CHANGES}
+    needed |= {tab: offers.first(card, PAGE, view) or offers.needing(PAGE, view) for tab, view in VIEWS.items()}
     return {
         tab: f"Not for this model: {why.get(m, 'it has no such parts')}." for tab, m in needed.items() if m not in there
     }

@@ -30,15 +30,8 @@ if TYPE_CHECKING:
     from backends.results import Result
 
 QUESTION = "causal"
-USUAL: dict[str, dict[str, Any]] = {"circuit": {"ablation": "resample"}}
-"""Options that this page begins with instead of the method's own: here there mostly is a corrupted input."""
 MOST_HEADS = 200
 """Heads that a table lists; of more, the numbers are saved."""
-TOLD = {
-    "competition": ("depth_race", "rival_parts"),
-    "logit_attribution": ("contributions",),
-    "head_statistics": ("head_scatter",),
-}
 
 
 def answer(engine: Engine, answers: Any, name: str) -> Result | None:
@@ -55,7 +48,8 @@ def options_of(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     there = registry.entries("methods")
     own = {m: o for m, o in given.items() if m in there and isinstance(o, dict)} if isinstance(given, dict) else {}
-    return {**own, **{method: usual | own.get(method, {}) for method, usual in USUAL.items()}}
+    begun = {method: dict(entry.paired) for method, entry in there.items() if entry.question == QUESTION}
+    return {**own, **{method: usual | own.get(method, {}) for method, usual in begun.items() if usual}}
 
 
 def differing(options: Any) -> dict[str, dict[str, Any]]:
@@ -64,7 +58,7 @@ def differing(options: Any) -> dict[str, dict[str, Any]]:
     for method, own in (options or {}).items():
         try:
             there = option_form.checked(method, own)
-            usual = option_form.checked(method, {}) | USUAL.get(method, {})
+            usual = option_form.checked(method, {}) | dict(registry.method(method).paired)
             found[method] = {name: value for name, value in there.items() if value != usual[name]}
         except Refused:
             continue
@@ -221,8 +215,7 @@ def rest(engine: Engine, answers: Any, tab: str, position: Any, dark: bool, tabs
         view: dict[str, Any] = {}
         if tab == "parts":
             options, value, view = _positions(result, position)
-        builders = [b for b in TOLD[result.method] if b in figures.available(result)]
-        made = [drawn(result, f"causal-graph-{tab}-{b}", dark, b, **view) for b in builders]
+        made = [drawn(result, f"causal-graph-{tab}-{b}", dark, b, **view) for b in figures.available(result)]
         shown[drawn_here.index(tab)] = [*_words(result), *[p for pictures in made for p in pictures]]
     return *shown, *saves, options, value
 
@@ -239,18 +232,18 @@ def _positions(result: Result, position: Any) -> tuple[Any, Any, dict[str, Any]]
 def _words(result: Result) -> list[Any]:
     """What a view says in a sentence."""
     facts, told = result.facts, ""
-    if result.method == "competition":
+    if "answer" in result.labels and "difference" in result.arrays:
         crossing = facts.get("crossing") or []
         a, b = result.labels["answer"]
         last = result.arrays["difference"][-1]
         ahead, behind = (a, b) if last > 0 else (b, a)
         told = f"“{visible(ahead)}” ends ahead of “{visible(behind)}” by {abs(last):.2f} logits"
         told += f"; it took the lead after {after(crossing[-1])}." if crossing else " and led all the way."
-    if result.method == "logit_attribution":
+    if "sum_gap" in facts:
         told = f"The bars sum to the logit; the largest miss at any token is {facts['sum_gap']:.1e} of it."
         if not facts.get("heads_apart", True):
             told += " This model's heads cannot be told apart in what attention adds."
-    if result.method == "head_statistics":
+    if "specialization" in facts:
         return [statistics(result), *by_head(result)]
     return [html.P(told)] if told else []
 

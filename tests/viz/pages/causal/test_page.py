@@ -233,10 +233,10 @@ def test_views_are_drawn(engine: FakeEngine, tab: str) -> None:
               "looks": causal_samples.statistics}[tab]()  # fmt: skip
     key = "c" * 64
     engine.store.put_result(key, sample)
-    shown = views.rest(engine, {"keys": {tab: key}}, tab, "2", False, tuple(page.METHODS))
+    shown = views.rest(engine, {"keys": {tab: key}}, tab, "2", False, tuple(page.VIEWS))
     drawn = dict(zip(("parts", "rivals", "looks"), shown[:3], strict=True))[tab]
     assert "Graph" in str(drawn)
-    assert key in str(shown[3 + list(page.METHODS).index(tab)])
+    assert key in str(shown[3 + list(page.VIEWS).index(tab)])
     if tab == "parts":
         assert shown[-1] == "2"
         assert shown[-2][1]["label"] == "0 “When”"
@@ -345,6 +345,10 @@ def test_a_circuit_is_replayed_by_lines_that_can_be_pasted() -> None:
     assert "--input 'It'\"'\"'s Mary'" in said.replace("\\'", "'")
     assert "--target 'Mary|John'" in said.replace("\\'", "'")
     assert "circuit.options(json.load" in said
+    assert "from backends.methods.causal import circuit" in said
+    from backends.methods.causal import circuit
+
+    assert callable(circuit.options)
 
 
 @pytest.fixture
