@@ -29,6 +29,10 @@ TEXT = (
 LABEL = ("label", "labels", "class", "target", "category", "gold", "answer", "truth", "sentiment", "diagnosis", "y")
 SEPARATORS = (",", ";", "\t", "|")
 MOST_COLUMNS = 200
+WIDEST = 10_000
+"""Separators in an unquoted first line beyond which it is no table, whichever the separator."""
+SNIFFED = 2**20
+"""Characters at the start of a file by which its separator is told."""
 MOST_RECORDS = 200_000
 
 
@@ -96,6 +100,7 @@ def read_sheet(data: bytes, name: str) -> Sheet:
     text, notes = decode(data, name)
     if not text.strip():
         raise Refused(f"{name} is empty; give a table with a heading and one text a line")
+    _check_width(text, name)
     said = re.match(r"sep=(.)\n", text)  # as Excel writes it
     records, lines = _records(text[said.end() :] if said else text, said[1] if said else separator(text, name), name)
     width = max(map(len, records))
@@ -124,6 +129,16 @@ def read_sheet(data: bytes, name: str) -> Sheet:
         raise Refused(f"{name} has a heading and only empty lines below it")
     filled = tuple(tuple(body[i]) + ("",) * (width - len(body[i])) for i in kept)
     return Sheet(name, columns, filled, tuple(lines[i] for i in kept), tuple(notes))
+
+
+def _check_width(text: str, name: str) -> None:
+    """Refuse a first line of more cells than any table has, before anything cuts it: that alone took seconds."""
+    first = text.lstrip("\n").partition("\n")[0]
+    most = max(first.count(mark) for mark in SEPARATORS)
+    if most > WIDEST and '"' not in first:
+        raise Refused(
+            f"{name} has {most + 1:,} columns; at most {MOST_COLUMNS} are read: is its separator another one?"
+        )
 
 
 def decode(data: bytes, name: str) -> tuple[str, list[str]]:
@@ -166,7 +181,7 @@ def separator(text: str, name: str) -> str:
 def _some(text: str, mark: str, most: int = 50) -> list[list[str]]:
     found = []
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=mark):
+        for record in csv.reader(io.StringIO(text[:SNIFFED], newline=""), delimiter=mark):
             found.append(record)
             if len(found) >= most:
                 break

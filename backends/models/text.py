@@ -143,7 +143,12 @@ class TextModel(Model):
 
     def _tokenize(self, text: str) -> dict[str, Any]:
         fast = getattr(self.processor, "is_fast", False)
-        coded = self.processor(text, return_tensors="pt", return_offsets_mapping=fast)
+        try:
+            coded = self.processor(text, return_tensors="pt", return_offsets_mapping=fast)
+        except BaseException as error:  # a panic of the tokenizer's library is no Exception
+            if type(error).__name__ != "PanicException":
+                raise
+            raise Refused(f"the tokenizer of {self.name} fails on this text ({str(error)[:80]})") from None
         return {**coded}
 
     @property

@@ -210,3 +210,17 @@ def test_a_damaged_zip_is_a_sentence(seed) -> None:
     data[start : start + 20] = chance.randbytes(20)
     with contextlib.suppress(Refused):  # anything else that it raises fails this test
         datasets.open_files([("a.zip", bytes(data))])
+
+
+def test_a_pattern_that_explodes_is_a_sentence(copy) -> None:
+    import backends
+
+    made = copy()
+    about = json.loads((made / "tokenizer.json").read_text())
+    about["pre_tokenizer"] = {
+        "type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False,
+    }  # fmt: skip
+    (made / "tokenizer.json").write_text(json.dumps(about))
+    model = backends.open_model(str(made))
+    with pytest.raises(Refused, match="fails on this text"):
+        model.encode({"text": "a" * 60 + "!"})

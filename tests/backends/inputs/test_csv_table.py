@@ -74,3 +74,14 @@ def test_a_sheet_survives_the_store() -> None:
     sheet = read_sheet(b"text,label\na,b\n\nc,d\n", "x.csv")
     assert Sheet.of(sheet.document()) == sheet
     assert sheet.lines == (2, 4)
+
+
+def test_thirty_megabytes_of_commas_are_refused_before_they_are_cut() -> None:
+    import tracemalloc
+
+    data = b"," * (2 * 2**20) + b"\n" + b"a,b\n" * 10
+    tracemalloc.start()
+    with pytest.raises(Refused, match=r"x\.csv has 2,097,153 columns; at most 200 are read"):
+        read_sheet(data, "x.csv")
+    assert tracemalloc.get_traced_memory()[1] < 12 * len(data)  # cut into cells, they take some hundred bytes each
+    tracemalloc.stop()
