@@ -12,7 +12,8 @@ from backends.errors import Refused
 from backends.methods.base import Step, no_step
 from backends.models import input_pair
 from backends.models.base import Batch, Model
-from backends.results import VERSION, Result
+from backends.requests import Run
+from backends.results import Result
 
 
 def open_model(name: str) -> Model:
@@ -64,17 +65,10 @@ def run(
         result = built(model, batch, aim, step)
         known = "prediction" in result.facts  # of the method's own forward
         facts = result.facts if known else {**result.facts, "prediction": prediction(model, batch)}
-    asked = request or {
-        "job": "run",
-        "model": model.name,
-        "revision": model.revision,
-        "method": method,
-        "options": built.options(),
-        "input": None,
-        "target": target,
-        "version": VERSION,
-    }
-    return dataclasses.replace(result, facts=facts, request=dict(asked))
+    own = Run(
+        model=model.name, revision=model.revision, method=method, options=built.options(), input=None, target=target
+    )
+    return dataclasses.replace(result, facts=facts, request=dict(request or own.plain()))
 
 
 def device(asked: str = "") -> str:

@@ -45,17 +45,6 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _GONE = "is no longer kept here; ask for it again"
 
 
-def key_of(request: Mapping[str, Any]) -> str:
-    """The key of a job: sha256 of its request as JSON with sorted keys, 64 hex characters.
-
-    Raises `Refused` when a value is not plain JSON, NaN included.
-    """
-    try:
-        return _sha(_json(dict(request)).encode())
-    except (TypeError, ValueError, RecursionError) as error:
-        raise Refused(f"a request holds plain JSON values only: {error}") from error
-
-
 class _Entry(NamedTuple):
     """One thing that may be evicted. They sort by last use; of equals, an input goes after its results."""
 
@@ -63,11 +52,6 @@ class _Entry(NamedTuple):
     rank: int
     size: int
     path: Path
-
-
-def receipt_key(result_key: str) -> str:
-    """Under which key the last receipt of a result is kept, so that it goes where the result goes."""
-    return key_of({"job": "receipt", "of": result_key})
 
 
 class Store:

@@ -12,7 +12,7 @@ import psutil
 
 from backends import catalog
 from backends.jobs.engine import Engine
-from backends.results import VERSION
+from backends.requests import Run
 from backends.store import Store
 
 IMAGE = "bundled/radiograph"
@@ -23,8 +23,8 @@ def request(engine: Engine, method: str, **options: object) -> dict[str, object]
     source = catalog.resolve(IMAGE)
     example = source.path / catalog.card(IMAGE)["examples"][0]["input"]  # type: ignore[operator]
     digest = engine.store.put_input({"image": example})
-    named = {"model": source.name, "revision": source.revision, "input": digest, "version": VERSION}
-    return {"job": "run", "method": method, "options": options, "target": None, **named}
+    named = {"model": source.name, "revision": source.revision, "input": digest}
+    return Run(method=method, options=options, target=None, **named).plain()
 
 
 def finished(engine: Engine, asked: dict[str, object], owner: str) -> tuple[str, float]:

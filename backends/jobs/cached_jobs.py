@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from backends.errors import Refused
 from backends.methods.base import Step
+from backends.requests import key_of, receipt_key
 from backends.results import Result
-from backends.store import Store, key_of, receipt_key
+from backends.store import Store
 
 if TYPE_CHECKING:
     from backends.models.base import Model

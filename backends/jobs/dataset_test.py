@@ -18,8 +18,9 @@ from backends.inputs import datasets
 from backends.jobs import cached_jobs
 from backends.jobs import table as tables
 from backends.methods.base import Step, no_step, show
+from backends.requests import key_of
 from backends.results import VERSION, Result
-from backends.store import Store, key_of
+from backends.store import Store
 
 if TYPE_CHECKING:
     from backends.models.base import Model

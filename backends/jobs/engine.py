@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 from backends import settings
 from backends.errors import Cancelled, Refused, Unsettled
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import Store, key_of
+from backends.store import Store
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster, Worker

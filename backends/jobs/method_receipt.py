@@ -12,8 +12,9 @@ from backends.evidence.measures import curves
 from backends.evidence.replacement_values import Hiding, replacements
 from backends.jobs import cached_jobs
 from backends.methods.base import Step, no_step
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import Store, key_of
+from backends.store import Store
 
 if TYPE_CHECKING:
     from backends.models.base import Model

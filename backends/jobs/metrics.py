@@ -9,7 +9,8 @@ from backends.errors import Refused
 from backends.evidence import metrics
 from backends.jobs import cached_jobs
 from backends.methods.base import Step, no_step
-from backends.store import Store, key_of
+from backends.requests import key_of
+from backends.store import Store
 
 if TYPE_CHECKING:
     from backends.models.base import Model

@@ -15,8 +15,9 @@ from backends.evidence.measures.agreement import similarity
 from backends.evidence.receipt import receipt
 from backends.jobs import cached_jobs, dataset_test
 from backends.methods.base import Step, no_step
+from backends.requests import key_of, receipt_key
 from backends.results import Result
-from backends.store import Store, key_of, receipt_key
+from backends.store import Store
 
 if TYPE_CHECKING:
     from backends.models.base import Batch, Model

@@ -13,8 +13,9 @@ from backends import registry
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.methods.base import Step, no_step
+from backends.requests import key_of
 from backends.results import VERSION, Result, regroup
-from backends.store import Store, key_of
+from backends.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,8 +16,9 @@ from backends.methods.base import Step, no_step
 from backends.models import input_pair
 from backends.models.base import Batch, Model
 from backends.models.batching import WOULD_FIT, out_of_memory, release
+from backends.requests import key_of, receipt_key
 from backends.results import Result
-from backends.store import Store, key_of, receipt_key
+from backends.store import Store
 
 log = logging.getLogger("vitrine")
 

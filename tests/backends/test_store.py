@@ -17,7 +17,7 @@ from PIL import Image
 from backends import store as module
 from backends.errors import Refused
 from backends.results import Result
-from backends.store import Store, key_of
+from backends.store import Store
 
 KEY, OTHER = "a" * 64, "b" * 64
 
@@ -44,18 +44,6 @@ def age(store: Store, seconds: float) -> None:
     for path in store.root.rglob("*"):
         about = path.stat()
         os.utime(path, (about.st_atime, about.st_mtime - seconds))
-
-
-def test_key_does_not_depend_on_order() -> None:
-    assert key_of({"a": 1, "b": [1, {"c": None, "d": "é"}]}) == key_of({"b": [1, {"d": "é", "c": None}], "a": 1})
-    assert key_of({"a": 1}) != key_of({"a": 2})
-    assert len(key_of({})) == 64
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, b"x", np.float32(1)])
-def test_key_of_what_is_not_json(value: object) -> None:
-    with pytest.raises(Refused, match="a request holds plain JSON values only"):
-        key_of({"x": value})
 
 
 def test_result_round_trip(store: Store) -> None:

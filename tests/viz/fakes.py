@@ -10,7 +10,8 @@ from PIL import Image
 
 from backends.errors import Refused
 from backends.jobs.engine import State
-from backends.store import Store, key_of
+from backends.requests import key_of
+from backends.store import Store
 
 TRIAGE: dict[str, Any] = {
     "name": "bundled/triage", "title": "Triage", "task": "text-classification", "revision": "r1",

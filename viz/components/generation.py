@@ -14,7 +14,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from backends.results import VERSION
+from backends.requests import Generate
 from viz import theme
 from viz.components import inputs
 from viz.components.alerts import alert
@@ -196,8 +196,8 @@ def request(
     drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     options = {"tokens": tokens, **(drawing if kind == "drawn" else {})}
     options = {name: "empty or out of range" if value is None else value for name, value in options.items()}
-    named = {"model": card["name"], "revision": card["revision"], "input": given["digest"]}
-    return {"text": {"job": "generate", **named, "options": options, "version": VERSION}}
+    asked = Generate(model=card["name"], revision=card["revision"], input=given["digest"], options=options)
+    return {"text": asked.plain()}
 
 
 def standing(engine: Engine, told: Mapping[str, Any], key: str, step: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends.errors import Refused, Unsettled
 from backends.jobs.engine import Engine
-from backends.store import key_of
+from backends.requests import key_of
 from viz.components.alerts import alert
 
 TAB = "shell-tab"

@@ -16,7 +16,7 @@ from backends import catalog
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
-from backends.results import VERSION
+from backends.requests import OpenModel
 from viz.components import links
 from viz.components.alerts import alert
 from viz.components.job_panel import Slot
@@ -163,7 +163,7 @@ def open_jobs(name: str) -> dict[str, dict[str, Any]]:
 
 def open_request(source: catalog.Source) -> dict[str, Any]:
     """The job that opens `source`."""
-    return {"job": "open", "model": source.name, "revision": source.revision, "version": VERSION}
+    return OpenModel(model=source.name, revision=source.revision).plain()
 
 
 def opened_card(engine: Engine, answers: Mapping[str, Any] | None) -> Card | None:

@@ -16,6 +16,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.requests import Receipt
 from viz.components import links
 from viz.components.job_panel import Slot, in_words
 
@@ -153,7 +154,7 @@ class Receipts:
 
 def request(run: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """The job for the receipt of the map that the job `run` makes."""
-    return {**run, "job": "receipt", "receipt": dict(options)}
+    return Receipt.of_run(run, options).plain()
 
 
 def asked(

@@ -16,7 +16,7 @@ from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
-from backends.results import VERSION
+from backends.requests import Check, Predict, Run
 from viz.components import inputs
 from viz.components import links as link
 from viz.components.alerts import alert
@@ -429,8 +429,7 @@ def _kinds(sequences: bool) -> list[dict[str, str]]:
 
 def predict_request(card: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The job that asks the model what it answers."""
-    named = {"model": card["name"], "revision": card["revision"], "input": given["digest"]}
-    return {"job": "predict", **named, "version": VERSION}
+    return Predict(model=card["name"], revision=card["revision"], input=given["digest"]).plain()
 
 
 def run_request(
@@ -438,21 +437,19 @@ def run_request(
 ) -> dict[str, Any]:
     """The job that computes `method`, its options checked and completed. Raises `Refused`."""
     entry = registry.method(method)
-    return {
-        "job": "run",
-        "model": card["name"],
-        "revision": card["revision"],
-        "method": method,
-        "options": entry.build(options).options(),
-        "input": given["digest"],
-        "target": target if entry.needs_target else None,
-        "version": VERSION,
-    }
+    return Run(
+        model=card["name"],
+        revision=card["revision"],
+        method=method,
+        options=entry.build(options).options(),
+        input=given["digest"],
+        target=target if entry.needs_target else None,
+    ).plain()
 
 
 def check_request(card: Mapping[str, Any], method: str) -> dict[str, Any]:
     """The job that finds out whether `method` is valid on the model."""
-    return {"job": "check", "model": card["name"], "revision": card["revision"], "method": method, "version": VERSION}
+    return Check(model=card["name"], revision=card["revision"], method=method).plain()
 
 
 def offered(card: Mapping[str, Any], question: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.store import receipt_key
+from backends.requests import receipt_key
 from viz import figures, theme
 from viz.figures import token_strip
 from viz.figures.words import visible

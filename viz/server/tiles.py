@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.results import VERSION
-from backends.store import key_of
+from backends.requests import AttentionWindow, key_of
 from viz.figures.words import visible
 from viz.server import maps
 from viz.server.downloads import cell
@@ -208,8 +207,8 @@ def request_for(result: Result, options: Mapping[str, Any]) -> dict[str, Any]:
     """The job for one window of the network and input that `result` is about."""
     asked = result.request
     part = {"part": asked["options"].get("part", "")} if asked.get("options") else {"part": ""}
-    about = {name: asked.get(name) for name in ("model", "revision", "input")}
-    return {"job": "window", **about, "options": {**part, **options}, "version": VERSION}
+    about = {name: asked.get(name, "") for name in ("model", "revision", "input")}
+    return AttentionWindow(**about, options={**part, **options}).plain()
 
 
 def head_options(layer: int, head: int | str, sink: bool = True, special: bool = True) -> dict[str, Any]:

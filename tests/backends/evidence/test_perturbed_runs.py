@@ -14,8 +14,9 @@ from backends import catalog
 from backends.evidence import perturbed_runs
 from backends.evidence.measures import randomisation, stability
 from backends.jobs import worker
+from backends.requests import key_of, receipt_key
 from backends.results import VERSION
-from backends.store import Store, key_of, receipt_key
+from backends.store import Store
 
 TEXT = {"text": "no fever but severe chest pain"}
 

@@ -8,8 +8,9 @@ from typing import Any
 from backends import catalog, registry
 from backends.jobs import worker
 from backends.methods.base import no_step
+from backends.requests import key_of
 from backends.results import VERSION
-from backends.store import Store, key_of
+from backends.store import Store
 
 RECEIPT = {"replacement": "", "effort": 1, "seed": 0}
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from backends.errors import Refused
 from backends.jobs import compare_methods
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import key_of
 from tests.backends.jobs.asking import Asking
 
 

@@ -20,7 +20,8 @@ import pytest
 from backends.errors import Refused
 from backends.jobs import engine as module
 from backends.jobs.engine import FAULT, GONE, LOST, Engine, State, _work
-from backends.store import Store, key_of
+from backends.requests import key_of
+from backends.store import Store
 
 ROOT = Path(__file__).parents[3]
 PERFORM = "tests.backends.performers:perform"

@@ -11,7 +11,7 @@ from backends import evidence
 from backends.errors import Cancelled
 from backends.evidence import masked_forwards
 from backends.jobs import worker
-from backends.store import key_of, receipt_key
+from backends.requests import key_of, receipt_key
 from tests.backends.jobs.asking import RECEIPT, Asking
 
 

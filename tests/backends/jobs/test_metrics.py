@@ -9,7 +9,7 @@ import pytest
 from backends.errors import Refused
 from backends.evidence import metrics
 from backends.jobs import worker
-from backends.store import key_of
+from backends.requests import key_of
 from tests.backends.jobs.asking import Asking
 
 

@@ -12,7 +12,7 @@ from backends.errors import Refused, Unsettled
 from backends.evidence import perturbed_runs
 from backends.evidence.measures.agreement import similarity
 from backends.jobs import randomised_network
-from backends.store import receipt_key
+from backends.requests import receipt_key
 from tests.backends.jobs.asking import Asking
 
 

@@ -14,8 +14,9 @@ from backends import registry
 from backends.errors import Cancelled, Refused
 from backends.inputs import datasets
 from backends.jobs import table
+from backends.requests import key_of
 from backends.results import regroup
-from backends.store import Store, key_of
+from backends.store import Store
 
 NOTES = b"text,label\nno fever,routine\nsevere chest pain,URGENT\n,soon\nthe doctor saw mary,maybe\nfever a b c d e,\n"
 

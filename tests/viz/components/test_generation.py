@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backends.errors import Refused
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.fakes import NAMES, TRIAGE, FakeEngine
 from viz.components import generation, inputs, workbench
 

@@ -6,7 +6,7 @@ import pytest
 
 from backends.errors import Refused
 from backends.jobs.engine import State
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.fakes import FakeEngine
 from viz.components import job_panel
 

@@ -11,7 +11,7 @@ from dash import Output, no_update
 
 from backends import catalog
 from backends.errors import Refused
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.components.test_inputs import SEQ2SEQ
 from tests.viz.fakes import TRIAGE, FakeEngine
 from viz.components import model_picker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from backends.requests import Receipt, Run
 from tests.viz.components.test_receipt import made
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.test_gallery import text_of
@@ -11,7 +12,7 @@ from viz.components.on_demand_receipt import MOST, Retest
 
 TEST = Retest("page", "should you believe this map?", "Test it", "Drawing", "Is it true of")
 ALONE = Retest("page", "Does this stay?", "Repeat it", "Repeating")
-RUN = {"job": "run", "method": "daam"}
+RUN = Run(model="m", revision="r", method="daam", options={}, input="d" * 64, target=None).plain()
 THERE = {f"a{i}": (f"“{word}”", RUN, {"word": i}) for i, word in enumerate("abcdef")}
 
 
@@ -19,7 +20,7 @@ def test_a_click_asks_for_one_more_and_the_oldest_goes() -> None:
     options, value, area, tested, wanted = TEST.asked(THERE, "a1", ["a0"], "a1", None)
     assert [o["value"] for o in options] == list(THERE)
     assert (value, area, tested) == ("a1", "retest", ["a0", "a1"])
-    assert wanted["a1"] == {**RUN, "job": "receipt", "receipt": {"word": 1}}
+    assert wanted["a1"] == Receipt.of_run(RUN, {"word": 1}).plain()
     tested = TEST.asked(THERE, "a5", [f"a{i}" for i in range(MOST)], "a5", None)[3]
     assert tested == ["a1", "a2", "a3", "a5"]
     again = TEST.asked(THERE, "a0", ["a0", "a1"], "a0", None)[3]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from viz.components import receipt, workbench
 

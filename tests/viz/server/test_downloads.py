@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from safetensors.numpy import load
 
 from backends.errors import Refused
+from backends.requests import receipt_key
 from backends.results import Result
-from backends.store import receipt_key
 from tests.viz import samples
 from viz.server import downloads
 

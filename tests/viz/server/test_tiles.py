@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from backends.jobs.engine import State
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.pages.attention.test_page import KEY, attention
 from viz.server import tiles
 from viz.server.tiles import head_options, request_for

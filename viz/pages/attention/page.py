@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 
 from backends import catalog
 from backends.jobs.engine import Engine
-from backends.store import key_of
+from backends.requests import key_of
 from viz.components import links as query
 from viz.components import shell
 from viz.components.alerts import alert

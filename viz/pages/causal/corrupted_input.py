@@ -17,7 +17,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from backends.results import VERSION
+from backends.requests import Corrupt
 from viz.components import inputs, links, offers
 from viz.components.alerts import alert
 from viz.components.inputs import fits
@@ -261,8 +261,7 @@ def cleaned(recipe: Mapping[str, Any]) -> dict[str, Any]:
 
 def corrupt_request(card: Mapping[str, Any], given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The job that makes a corrupted input of the page's."""
-    named = {"model": card["name"], "revision": card["revision"], "input": given["digest"], "version": VERSION}
-    return {"job": "corrupt", **named, **recipe}
+    return Corrupt(model=card["name"], revision=card["revision"], input=given["digest"], **recipe).plain()
 
 
 def begun(

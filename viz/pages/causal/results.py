@@ -11,7 +11,7 @@ from dash import dcc, html, no_update
 
 from backends import registry
 from backends.errors import Refused
-from backends.store import key_of
+from backends.requests import key_of
 from viz import figures
 from viz.components import links as query
 from viz.components import method_choice, option_form

@@ -11,8 +11,8 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from backends.jobs.table import MOST_SWEPT
-from backends.results import VERSION, Result
+from backends.requests import MOST_ROWS, MethodOverRows
+from backends.results import Result
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
 from viz.components.alerts import alert
@@ -199,10 +199,10 @@ def over_rows(rows: Rows, over: Any, label: str, predicted: str, outcome: str, f
         there = [r["n"] - 1 for r in rows if r["digest"] and (over != "wrong" or r["outcome"] == "wrong")]
     if not there:
         raise Refused(f"there is no row to compute: none is among {OVER.get(over, 'those chosen')}")
-    if len(there) <= MOST_SWEPT:
+    if len(there) <= MOST_ROWS:
         return there, ""
-    kept = [there[i * len(there) // MOST_SWEPT] for i in range(MOST_SWEPT)]
-    return kept, f"{MOST_SWEPT} of {len(there):,} rows, spread evenly: that many go through a method at a time."
+    kept = [there[i * len(there) // MOST_ROWS] for i in range(MOST_ROWS)]
+    return kept, f"{MOST_ROWS} of {len(there):,} rows, spread evenly: that many go through a method at a time."
 
 
 def sweep_request(
@@ -213,11 +213,10 @@ def sweep_request(
         raise Refused(f"{card['name']} has no method {str(method)[:40]!r} for this; choose one of the list")
     if aim not in [a["value"] for a in aim_options(card, table)]:
         raise Refused(f"{str(aim)[:40]!r} cannot be explained here; choose one of the list")
-    return {
-        "job": "sweep", "model": card["name"], "revision": card["revision"], "method": method,
-        "options": option_form.checked(method, options), "data": table["id"], "rows": rows,
-        "aim": aim if registry.method(method).needs_target else "own", "version": VERSION,
-    }  # fmt: skip
+    return MethodOverRows(
+        model=card["name"], revision=card["revision"], method=method, options=option_form.checked(method, options),
+        data=table["id"], rows=rows, aim=aim if registry.method(method).needs_target else "own",
+    ).plain()  # fmt: skip
 
 
 def said_of(result: Result, key: str, count: int) -> list[Any]:

@@ -14,7 +14,7 @@ from dash_ag_grid import AgGrid
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import Engine
-from backends.results import VERSION
+from backends.requests import Table
 from viz import theme
 from viz.components import inputs, links, option_form, shell, workbench
 from viz.components.alerts import alert
@@ -367,8 +367,7 @@ def asked(card: Any, table: Any) -> tuple[dict[str, Any], str]:
             f"{table['name']} holds {table['kind']}s and {card['name']} reads {reads}s: "
             "choose another model above, or other data"
         )
-    named = {"model": card["name"], "revision": card["revision"], "data": table["id"], "version": VERSION}
-    return {"table": {"job": "table", **named}}, ""
+    return {"table": Table(model=card["name"], revision=card["revision"], data=table["id"]).plain()}, ""
 
 
 def _register_answers(app: Dash, engine: Engine) -> None:

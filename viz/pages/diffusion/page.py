@@ -11,8 +11,8 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import key_of
 from viz import theme
 from viz.components import heat_canvas, shell
 from viz.components.alerts import alert

@@ -13,9 +13,7 @@ from backends import registry
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import Engine
-from backends.jobs.table import MOST_SWEPT
-from backends.results import VERSION
-from backends.store import key_of
+from backends.requests import MOST_ROWS, DatasetTest, key_of
 from viz import theme
 from viz.components import links, option_form, receipt, workbench
 from viz.components.alerts import alert
@@ -46,7 +44,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     """The form and the places of what it gives, as the link left it."""
     data, aim = links.text(link, "data", most=64), links.text(link, "aim", "own", most=200)
     labelled, chosen = links.text(link, "labelled", ANY, most=200), links.values(link, "tests", 20)
-    rows = links.number(link, "rows", ROWS, 1, MOST_SWEPT)
+    rows = links.number(link, "rows", ROWS, 1, MOST_ROWS)
     own = {"own": "each row's own answer"} | ({aim: aim} if aim != "own" else {})
     only = {ANY: "all rows"} | ({labelled: labelled} if labelled != ANY else {})
     return [
@@ -58,7 +56,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                 html.Div(
                     [
                         html.Label("How many of them", htmlFor=part("rows"), className="form-label"),
-                        dbc.Input(id=part("rows"), type="number", min=1, max=MOST_SWEPT, step=1, value=rows, size="sm",
+                        dbc.Input(id=part("rows"), type="number", min=1, max=MOST_ROWS, step=1, value=rows, size="sm",
                                   debounce=True),
                     ]
                 ),
@@ -283,8 +281,8 @@ def survey_request(
     options: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The job that tests `tests` over rows of the table, spread evenly. Raises `Refused`."""
-    if not isinstance(many, int) or not 1 <= many <= MOST_SWEPT:
-        raise Refused(f"give a whole number of rows, from 1 to {MOST_SWEPT}")
+    if not isinstance(many, int) or not 1 <= many <= MOST_ROWS:
+        raise Refused(f"give a whole number of rows, from 1 to {MOST_ROWS}")
     there = table["rows"] if labelled not in table["labels"] else table["labels"][labelled]
     if not there:
         raise Refused("this table has no row that holds an input; choose another")
@@ -294,11 +292,10 @@ def survey_request(
         raise Refused("no method is ticked; tick at least one")
     count = min(many, len(there))
     rows = [there[i * len(there) // count] for i in range(count)]
-    return {
-        "job": "survey", "model": card["name"], "revision": card["revision"], "data": table["id"], "rows": rows,
-        "aim": aim or "own", "methods": {m: option_form.checked(m, {}) for m in chosen}, "receipt": dict(options),
-        "version": VERSION,
-    }  # fmt: skip
+    return DatasetTest(
+        model=card["name"], revision=card["revision"], data=table["id"], rows=rows, aim=aim or "own",
+        methods={m: option_form.checked(m, {}) for m in chosen}, receipt=dict(options),
+    ).plain()  # fmt: skip
 
 
 def _register_found(app: Dash, engine: Engine) -> None:

@@ -11,7 +11,8 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from backends.results import VERSION, Result
+from backends.requests import ImportantParts
+from backends.results import Result
 from viz import theme
 from viz.components import heat_canvas, links, receipt, workbench
 from viz.components.alerts import alert
@@ -133,14 +134,12 @@ def requests(card: Any, given: Any, aim: Any, standin: Any, effort: Any, rate: A
     if not receipt_options.ready(card, given):
         return {}
     options = receipt_options.options(card, standin, effort)
-    return {
-        "parts": {
-            "job": "parts", "model": card["name"], "revision": card["revision"], "input": given["digest"],
-            "target": aim, "replacement": options["replacement"], "effort": options["effort"],
-            "rate": float(rate if rate in RATES else "0.1"), "least": float(least if least in LEASTS else "0.05"),
-            "seed": 0, "version": VERSION,
-        }
-    }  # fmt: skip
+    asked = ImportantParts(
+        model=card["name"], revision=card["revision"], input=given["digest"], target=aim,
+        replacement=options["replacement"], effort=options["effort"], rate=float(rate if rate in RATES else "0.1"),
+        least=float(least if least in LEASTS else "0.05"), seed=0,
+    )  # fmt: skip
+    return {"parts": asked.plain()}
 
 
 def read(engine: Engine, answers: Any) -> tuple[Result | None, str, str]:

@@ -12,7 +12,8 @@ from backends import registry
 from backends.errors import Refused
 from backends.evidence.ranking import decisive, ranked
 from backends.jobs.engine import Engine
-from backends.results import VERSION, Result, regroup
+from backends.requests import CompareMethods, MethodReceipt
+from backends.results import Result, regroup
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
 from viz.components.alerts import alert
@@ -176,7 +177,7 @@ def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dic
         return {}
     there = sorted(workbench.offered(card, QUESTION), key=lambda name: registry.method(name).usual_runs())
     runs = {method: workbench.run_request(card, given, method, {}, aim) for method in there}
-    return {m: {**run, "job": "audit", "receipt": receipt_options.of_run(run, options, aim)} for m, run in runs.items()}
+    return {m: MethodReceipt.of_run(r, receipt_options.of_run(r, options, aim)).plain() for m, r in runs.items()}
 
 
 def together_request(card: Any, answers: Any, asked: Any, region: Any) -> dict[str, Any]:
@@ -184,8 +185,8 @@ def together_request(card: Any, answers: Any, asked: Any, region: Any) -> dict[s
     keys, why = (answers or {}).get("keys", {}), (answers or {}).get("sentences", {})
     if not card or not keys or len(keys) + len(why) < len(asked or {}):
         return {}
-    named = {"model": card["name"], "revision": card["revision"], "version": VERSION}
-    return {"together": {"job": "together", **named, "audits": dict(keys), "region": region}}
+    asked = CompareMethods(model=card["name"], revision=card["revision"], audits=dict(keys), region=region)
+    return {"together": asked.plain()}
 
 
 def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:

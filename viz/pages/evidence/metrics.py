@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, State, html, no_update
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.requests import Metrics
 from viz.components import links, workbench
 from viz.components.alerts import alert
 from viz.components.job_panel import Slot
@@ -91,7 +92,7 @@ def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str,
     if not receipt_options.ready(card, given) or method not in workbench.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
-    return {"numbers": {**run, "job": "numbers", "receipt": receipt_options.of_run(run, options, aim)}}
+    return {"numbers": Metrics.of_run(run, receipt_options.of_run(run, options, aim)).plain()}
 
 
 def shown(document: Mapping[str, Any], key: str) -> list[Any]:

@@ -12,6 +12,7 @@ from dash import Dash, Input, Output, State, html, no_update
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.requests import RandomisedNetwork
 from backends.results import Result, regroup
 from viz.components import heat_canvas, links, receipt, workbench
 from viz.components.alerts import alert
@@ -161,7 +162,7 @@ def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str,
     if method not in workbench.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
-    return {"blind": {**run, "job": "blind", "receipt": receipt_options.of_run(run, options, aim)}}
+    return {"blind": RandomisedNetwork.of_run(run, receipt_options.of_run(run, options, aim)).plain()}
 
 
 def read(engine: Engine, answers: Any) -> tuple[dict[str, Any] | None, dict[str, Result], str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from backends.results import VERSION
+from backends.requests import Forecast
 
 KEEPS = 300
 """Seconds for which a forecast is not asked for again: what is free changes."""
@@ -16,18 +16,27 @@ GIB = 2**30
 NAMES = {"float32": "float32", "bfloat16": "bfloat16", "float16": "float16", "8bit": "8 bits"}
 
 
-def model_request(name: str, revision: str = "") -> dict[str, Any]:
-    """The job that says what the model called `name` takes, whether it is open or not."""
-    when = int(time.time() / KEEPS)
-    return {"job": "forecast", "model": name, "revision": revision, "when": when, "version": VERSION}
+def model_request(name: str, revision: str = "", open: bool = False) -> dict[str, Any]:
+    """The job that says what the model called `name` takes, whether it is open or not.
+
+    Once it is `open`, more is known of it, so that is asked for under another key.
+    """
+    return Forecast(model=name, revision=revision, when=_now(), open=open).plain()
+
+
+def _now() -> int:
+    """The number of the stretch of time for which a forecast counts."""
+    return int(time.time() / KEEPS)
 
 
 def run_request(
     card: Mapping[str, Any], given: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]], target: Any = None
 ) -> dict[str, Any]:
     """The job that says what each of `methods` (name: options) takes for an input of an open model."""
-    about = {"input": given["digest"], "methods": {m: dict(o) for m, o in methods.items()}, "target": target}
-    return model_request(card["name"], card["revision"]) | about
+    asked = {name: dict(options) for name, options in methods.items()}
+    return Forecast(
+        model=card["name"], revision=card["revision"], when=_now(), input=given["digest"], methods=asked, target=target
+    ).plain()
 
 
 def words(run: Mapping[str, Any], long: float = 3.0) -> str:

@@ -239,7 +239,7 @@ def register(app: Dash, engine: Engine) -> None:
         card = opened_card(engine, answers)
         if card is None:
             return [], [], [], no_update
-        measured = {"model": {**forecast.model_request(card["name"], card["revision"]), "open": True}}
+        measured = {"model": forecast.model_request(card["name"], card["revision"], open=True)}
         return about(card), checks(card), parts(card), no_update if measured == before else measured
 
     @app.callback(Output("model-takes", "children"), Input(FORECAST.answers, "data"), prevent_initial_call=True)

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 import pytest
 from dash import Dash
 
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import key_of
 from tests.viz.samples import NASTY
 from viz.pages.attention import attention_link as link
 from viz.pages.attention import attention_view as shown

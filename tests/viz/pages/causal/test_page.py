@@ -14,7 +14,7 @@ from PIL import Image
 
 from backends.errors import Refused
 from backends.jobs.engine import State
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz import causal_samples
 from tests.viz.fakes import EXAMPLES, FakeEngine
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid, page

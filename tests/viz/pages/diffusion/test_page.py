@@ -10,8 +10,8 @@ import pytest
 
 from backends.errors import Refused
 from backends.jobs.engine import State
+from backends.requests import key_of
 from backends.results import Result
-from backends.store import key_of
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import CARD, WORDS, drawing

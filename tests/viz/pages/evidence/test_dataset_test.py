@@ -10,7 +10,7 @@ import pytest
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import State
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.fakes import FILM, NAMES, TRIAGE, FakeEngine
 from tests.viz.pages.evidence.audited import words_of
 from viz.pages.evidence import dataset_test

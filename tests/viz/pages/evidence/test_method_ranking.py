@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backends import registry
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.components.test_attribution_summary import text_result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.pages.evidence.audited import audit, located, words_of

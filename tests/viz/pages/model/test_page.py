@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backends.errors import Refused
-from backends.store import key_of
+from backends.requests import key_of
 from tests.viz.pages.test_gallery import links_of, text_of
 from viz.components.model_picker import OTHER
 from viz.pages.model import forecast
