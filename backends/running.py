@@ -221,7 +221,7 @@ def card(model: Model) -> dict[str, Any]:
         "tolerances": _tolerances(model),
         "withdrawn": dict(sites.withdrawn),
         "stand_ins": list(model.stand_ins),
-        "replacements": list(replacement_values.kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
+        "replacements": list(replacement_values.list_kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
         "warnings": list(model.warnings),
         **model.extras,
     }

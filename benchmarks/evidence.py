@@ -30,7 +30,7 @@ import numpy as np
 
 import backends
 from backends.evidence import receipt
-from backends.evidence.cells import brightest, seen
+from backends.evidence.cells import blur_map, select_brightest
 from backends.jobs.table import wilson
 from benchmarks.truth import hit, offered
 
@@ -76,8 +76,8 @@ def covered(attribution: np.ndarray, truth: np.ndarray, free: np.ndarray) -> tup
     if truth.ndim == 1:
         order = np.argsort(-np.where(free, attribution, -np.inf), kind="stable")
         return bool(truth[order[0]]), float(truth[order[: int(truth.sum())]].mean())
-    values = seen(attribution.astype(float))
-    bright = brightest(values.ravel(), 0.05).reshape(truth.shape)
+    values = blur_map(attribution.astype(float))
+    bright = select_brightest(values.ravel(), 0.05).reshape(truth.shape)
     points = hit(values, binary_dilation(truth, iterations=2))
     return points, float(truth[bright].sum() / truth.sum())
 
@@ -188,9 +188,9 @@ def truth(n: int, names: tuple[str, ...]) -> None:
 
 
 def _randomised(model: Any) -> Any:
-    from backends.evidence.perturbed_runs import shuffled
+    from backends.evidence.perturbed_runs import shuffle_weights
 
-    return shuffled(model)
+    return shuffle_weights(model)
 
 
 def discoveries(n: int, parts: int = 24, used: int = 8) -> None:
@@ -210,10 +210,10 @@ def discoveries(n: int, parts: int = 24, used: int = 8) -> None:
             def network(kept: torch.Tensor, a: Any = first, b: Any = second, s: float = strength) -> torch.Tensor:
                 return torch.tanh(s * kept @ a) @ b
 
-            hidden = trial.design(parts, trial.TRIALS * parts, seed)
+            hidden = trial.draw_design(parts, trial.TRIALS * parts, seed)
             scores = network(torch.from_numpy(~hidden).double()).numpy()
             ends = network(torch.stack([torch.zeros(parts), torch.ones(parts)]).double()).numpy()
-            made = trial.trial(hidden, scores, change=float(abs(ends[1] - ends[0])))
+            made = trial.fit_trial(hidden, scores, change=float(abs(ends[1] - ends[0])))
             real = _single(network, parts)[:used] > made.least
             false.append(made.found[used:].sum() / max(made.found.sum(), 1))
             any_false.append(bool(made.found[used:].any()))
@@ -233,10 +233,10 @@ def notes_tried(n: int) -> None:
     model = backends.open_model("bundled/triage")
     false, power, any_false, alone = [], [], [], []
     for note in notes(553, n, "test"):
-        made = regions.parts(model, {"text": note.text}, note.label)
-        found = regions.tried(made).found
-        batch, places = made.bank.places.batch, made.bank.places
-        spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
+        made = regions.find_regions(model, {"text": note.text}, note.label)
+        found = regions.run_trial(made).found
+        batch, cells = made.masked.cells.batch, made.masked.cells
+        spans = [span for span, place in zip(batch.spans, cells.number, strict=True) if place >= 0]
         words = [[spans[i] for i in np.flatnonzero(group)] for group in made.groups]
         known = [s.span for s in note.symptoms] + [s.denial for s in note.symptoms if s.denial]
         ignored = np.array([not _touches(word, known) for word in words])
@@ -265,12 +265,12 @@ def films_tried(n: int, name: str) -> None:
     for image, label, lesion in zip(made.rgb, made.labels, made.lesions, strict=True):
         if radiograph.LABELS[label] != "lesion" or len(found_there) == n:
             continue
-        parts = regions.parts(model, {"image": image}, "lesion")
-        if parts.bank.whole[2] <= 0:
+        parts = regions.find_regions(model, {"image": image}, "lesion")
+        if parts.masked.whole[2] <= 0:
             continue
-        tried = regions.tried(parts)
-        where = np.argwhere(np.asarray(lesion) > 0) * np.array(parts.bank.places.shape) // np.array(lesion.shape)
-        place = where[:, 0] * parts.bank.places.shape[1] + where[:, 1]
+        tried = regions.run_trial(parts)
+        where = np.argwhere(np.asarray(lesion) > 0) * np.array(parts.masked.cells.shape) // np.array(lesion.shape)
+        place = where[:, 0] * parts.masked.cells.shape[1] + where[:, 1]
         on = parts.groups[:, np.unique(place)].any(1)
         speaking = tried.found & (tried.effect > 0)
         squares, right = squares + int(speaking.sum()), right + int((speaking & on).sum())

@@ -26,11 +26,11 @@ import numpy as np
 
 import backends
 from backends import registry
-from backends.evidence import masked_forwards, receipt
-from backends.evidence.attribution_receipt import _Making
-from backends.evidence.cells import Places, brightest
-from backends.evidence.measures import bank_correlation, curves, hiding, replacement
-from backends.evidence.replacement_values import Hiding, replacements
+from backends.evidence import deletion_curves, masked_forwards, receipt
+from backends.evidence.cells import Cells, select_brightest
+from backends.evidence.map_under_test import MapUnderTest
+from backends.evidence.measures import hiding, mask_correlation, replacement, srg
+from backends.evidence.replacement_values import MaskedInput, list_replacements
 from benchmarks.evidence import inputs
 
 METHODS = "integrated_gradients", "occlusion", "grad_cam"
@@ -70,7 +70,7 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
     for raw, target in given:
         backends.run(model, method, raw, target=target)  # the batch size is found here, once
         spent, result = timed(partial(backends.run, model, method, raw, target=target))
-        masked_forwards.banks(model).clear()
+        masked_forwards.get_cache(model).clear()
         first, alone = timed(partial(receipt, model, result, raw, target=target))
         turned = np.ascontiguousarray(result.arrays["attribution"][::-1])
         other = dataclasses.replace(result, arrays={**result.arrays, "attribution": turned})
@@ -89,67 +89,66 @@ def over(model: Any, method: str, given: list[tuple[Any, Any]]) -> dict[str, Any
 # The same five numbers, three ways
 
 
-def five(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
-    """Ours: one bank; returns the forwards."""
-    masked_forwards.banks(model).clear()
-    batch = model.encode(raw)
-    places = Places(batch)
-    made = _Making(model, batch, model.target(target, batch), places, 1, 0, nothing)
-    kinds = replacements(model, batch)
-    one, values = made.bank(kinds[0]), places.of(attribution)
-    hiding.line(one, values)
-    bank_correlation.line(one, values)
-    curves.line(one, values)
-    replacement.line(one, made.bank(kinds[1], 0.0), values)
-    _completeness(one, attribution)
-    return made.forwards
+def five(model: Any, result: backends.Result, raw: Any, target: Any) -> int:
+    """Ours: one set of masked forwards; returns the forwards."""
+    masked_forwards.get_cache(model).clear()
+    tested = MapUnderTest(model, result, raw, target=target, step=nothing)
+    for measure in (hiding, mask_correlation, srg, replacement):
+        measure.ENTRY.line(tested)
+    _completeness(tested.masked, result.arrays["attribution"])
+    return tested.forwards
 
 
-def _completeness(one: Any, attribution: np.ndarray) -> float:
-    left = one.ask(np.ones((1, one.places.count), bool))[0, 0]
-    return abs(float(attribution.sum()) - float(one.whole[0] - left))
+def _completeness(masked: Any, attribution: np.ndarray) -> float:
+    left = masked.ask(np.ones((1, masked.cells.count), bool))[0, 0]
+    return abs(float(attribution.sum()) - float(masked.whole[0] - left))
 
 
-def naive(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
+def naive(model: Any, result: backends.Result, raw: Any, target: Any) -> int:
     """Loops over single inputs, each number with its own: as one would write them; returns the forwards."""
-    batch = model.encode(raw)
-    places, aim = Places(batch), model.target(target, batch)
-    values, kinds = places.of(attribution), replacements(model, batch)
+    batch, attribution = model.encode(raw), result.arrays["attribution"]
+    cells, explained = Cells(batch), model.target(target, batch)
+    values, kinds = cells.read(attribution), list_replacements(model, batch)
     count = 0
 
     def ask(kind: str, masks: np.ndarray) -> np.ndarray:
         nonlocal count
-        hides, found = Hiding(model, batch, aim, kind, nothing), []
+        hides, found = MaskedInput(model, batch, explained, kind, nothing), []
         for mask in masks:
-            found.append(model.score(hides.shown(places.hidden(mask[None])), batch, aim).item())
+            found.append(model.score(hides.replace(cells.spread(mask[None])), batch, explained).item())
         count += len(masks)
         return np.array(found)
 
-    sizes = masked_forwards.sizes(places.shape)
-    shares = [size / places.count for size in sizes] if places.pictured else [hiding.WORDS]
+    sizes = masked_forwards.list_mask_sizes(cells.shape)
+    shares = [size / cells.count for size in sizes] if cells.is_image else [hiding.WORDS]
     chance = np.random.default_rng(0)
     for share in shares:  # hiding: each size, and as many other places
-        chosen = brightest(values, share)
-        ask(kinds[0], np.stack([chosen, *(chance.permutation(chosen) for _ in range(28 if places.pictured else 8))]))
-    ask(kinds[0], masked_forwards.masks(places.shape, 96 if places.pictured else 96 + places.count, 0))  # random parts
+        chosen = select_brightest(values, share)
+        ask(kinds[0], np.stack([chosen, *(chance.permutation(chosen) for _ in range(28 if cells.is_image else 8))]))
+    ask(
+        kinds[0], masked_forwards.draw_masks(cells.shape, 96 if cells.is_image else 96 + cells.count, 0)
+    )  # random parts
     order = np.argsort(-values)
-    for ranked in (order, *(chance.permutation(order) for _ in range(curves.ORDERS))):  # order, and random ones
+    for ranked in (
+        order,
+        *(chance.permutation(order) for _ in range(deletion_curves.ORDERS)),
+    ):  # order, and random ones
         for way in (ranked, ranked[::-1]):
             place = np.argsort(way)
-            ask(kinds[0], np.stack([place < share * len(place) for share in (0, *curves.FRACTIONS, 1)]))
-    chosen = brightest(values, shares[-1])
+            ask(kinds[0], np.stack([place < share * len(place) for share in (0, *deletion_curves.FRACTIONS, 1)]))
+    chosen = select_brightest(values, shares[-1])
     for kind in kinds[:2]:  # the stand-ins
         ask(kind, np.stack([chosen, *(chance.permutation(chosen) for _ in range(replacement.OTHERS))]))
-    ask(kinds[0], np.stack([np.zeros(places.count, bool), np.ones(places.count, bool)]))  # completeness
+    ask(kinds[0], np.stack([np.zeros(cells.count, bool), np.ones(cells.count, bool)]))  # completeness
     return count
 
 
-def by_quantus(model: Any, raw: Any, target: Any, attribution: np.ndarray) -> int:
+def by_quantus(model: Any, result: backends.Result, raw: Any, target: Any) -> int:
     """Quantus: hiding as RegionPerturbation, random parts as FaithfulnessCorrelation, order as PixelFlipping, another
     stand-in as RegionPerturbation again, and Completeness; returns the forwards."""
     import quantus
 
-    batch = model.encode(raw)
+    batch, attribution = model.encode(raw), result.arrays["attribution"]
     x = model.features(batch).detach()
     network, count = as_module(model), [0]
     network.register_forward_hook(lambda module, given, out: count.__setitem__(0, count[0] + len(out)))
@@ -191,9 +190,9 @@ def beside(model: Any, given: list[tuple[Any, Any]], ways: tuple[str, ...] = ("o
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     counts: dict[str, list[int]] = {way: [] for way in ways}
     for turn, (raw, target) in enumerate(given):
-        found = backends.run(model, "input_x_gradient", raw, target=target).arrays["attribution"]
+        found = backends.run(model, "input_x_gradient", raw, target=target)
         for way in ways if turn % 2 else reversed(ways):
-            spent, count = timed(partial(runs[way], model, raw, target, found))
+            spent, count = timed(partial(runs[way], model, found, raw, target))
             if turn or len(given) == 1:  # the first warms up
                 seconds[way].append(spent)
                 counts[way].append(count)
@@ -274,13 +273,15 @@ def parity() -> Iterator[dict[str, Any]]:
         return
     import quantus
 
-    from backends.evidence.measures.localisation import localisation
+    from backends.evidence.localisation import localise
     from tests.backends.evidence import linear
 
     model, image, exact = linear.picture(spot=False)
     network = as_linear(model)
     batch = model.encode({"image": image})
-    bank = masked_forwards.bank(Hiding(model, batch, model.target("yes", batch), "zero", nothing), Places(batch), 0, 1)
+    masked = masked_forwards.get_masked_forwards(
+        MaskedInput(model, batch, model.target("yes", batch), "zero", nothing), Cells(batch), 0, 1
+    )
     region = np.zeros((16, 16), bool)
     region[4:9, 6:12] = True
     x = model.features(batch).numpy()
@@ -298,7 +299,7 @@ def parity() -> Iterator[dict[str, Any]]:
         chance = np.random.default_rng(seed)
         values = exact * chance.uniform(0.5, 1.5, exact.shape)
         located = {"s_batch": region[None, None]}
-        ours = localisation(values.clip(min=0), region)
+        ours = localise(values.clip(min=0), region)
         note("pointing", ours["pointing"]["value"], theirs(quantus.PointingGame(**plain), values, **located))
         mass = theirs(quantus.RelevanceMassAccuracy(**plain), values.clip(min=0), **located)
         note("mass inside", ours["mass inside"]["value"], mass)
@@ -307,7 +308,7 @@ def parity() -> Iterator[dict[str, Any]]:
         flips = theirs(quantus.PixelFlipping(features_in_step=32, perturb_baseline=0.0, **plain), values)
         order = np.argsort(-values.ravel(), kind="stable")
         masks = np.stack([np.argsort(order) < 32 * (i + 1) for i in range(8)])
-        note("deletion curve", bank.ask(masks)[:, 0], flips)
+        note("deletion curve", masked.ask(masks)[:, 0], flips)
         hidden = np.zeros((0, 256), bool)
 
         def remove(arr: np.ndarray, indices: np.ndarray, **more: Any) -> np.ndarray:
@@ -318,9 +319,9 @@ def parity() -> Iterator[dict[str, Any]]:
 
         metric = quantus.FaithfulnessCorrelation(nr_runs=40, subset_size=24, perturb_func=remove, **plain)
         correlated = theirs(metric, values)
-        drops = bank.whole[0] - bank.ask(hidden)[:, 0]
+        drops = masked.whole[0] - masked.ask(hidden)[:, 0]
         note(
-            "faithfulness correlation", bank_correlation.correlation(hidden, drops, values.ravel()[None])[0], correlated
+            "faithfulness correlation", mask_correlation.correlation(hidden, drops, values.ravel()[None])[0], correlated
         )
     yield {"case": "parity", "maps": 20, "largest difference": {name: float(f"{v:.2g}") for name, v in found.items()}}
 

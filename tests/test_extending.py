@@ -1,4 +1,4 @@
-"""The newcomer's test of the contracts: one method, one family, one page, each one new file and no list edited.
+"""The newcomer's test of the contracts: one method, measure, family and page, each one new file and no list edited.
 
 The files are those of docs/examples; they are laid beside the others here, and found.
 """
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import backends
+import backends.evidence.measures
 import backends.methods.attribution
 import backends.models.families
 from backends import registry
@@ -20,7 +21,7 @@ EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
 @pytest.fixture
 def extended(monkeypatch):
-    """The house with one more file in each of three folders."""
+    """The house with one more file in each of four folders."""
     import sys
 
     import viz.pages
@@ -28,6 +29,7 @@ def extended(monkeypatch):
     for package, folder in (
         (backends.methods.attribution, "methods"),
         (backends.models.families, "models"),
+        (backends.evidence.measures, "measures"),
         (viz.pages, "pages"),
     ):
         monkeypatch.setattr(package, "__path__", [*package.__path__, str(EXAMPLES / folder)])
@@ -39,6 +41,7 @@ def extended(monkeypatch):
             (
                 "backends.methods.attribution.gradient_norm",
                 "backends.models.families.token_classifier",
+                "backends.evidence.measures.gini_index",
                 "viz.pages.figures",
             )
         ):
@@ -55,6 +58,22 @@ def test_a_new_method_is_offered_computed_and_checked(extended, opened) -> None:
     plain = backends.run(model, "saliency", "no fever but severe chest pain")
     np.testing.assert_allclose(result.arrays["attribution"], plain.arrays["attribution"], rtol=1e-5)
     assert method_check.check(model, "gradient_norm")["holds"]
+
+
+def test_a_new_measure_is_found_computed_and_shown(extended, tmp_path) -> None:
+    from tests.backends.jobs.asking import Asking
+    from viz.pages.evidence import metrics
+
+    assert registry.entries("evidence.measures")["gini_index"].title == "Gini index"
+    here = Asking(tmp_path, "bundled/triage")
+    request = here.request("numbers", "saliency")
+    made = here.do(request)
+    row = made["table"][-1]
+    values = here.store.get_result(made["map"]).arrays["attribution"][1:-1]  # without the special tokens
+    apart = np.abs(np.subtract.outer(np.abs(values), np.abs(values))).sum()  # the mean difference, by its definition
+    assert row["name"] == "Gini index"
+    assert row["value"] == pytest.approx(apart / (2 * len(values) * np.abs(values).sum()))
+    assert "how few cells hold the map" in str(metrics.shown(made, "a" * 64))
 
 
 def test_a_new_family_opens_a_folder(extended, tmp_path) -> None:

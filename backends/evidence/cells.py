@@ -1,41 +1,44 @@
-"""The places of an input that can be hidden: a grid over a picture, or the words of a text.
+"""The cells of an input that can be hidden: squares of a grid over an image, or the words of a text.
 
-A map is read here once, as one number for each place; every test works on these.
+A map is read here once, as one number for each cell; every test works on these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from backends.errors import Refused
-from backends.models.base import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from backends.models.base import Batch
 
 FINEST = 64
-"""Cells along the longer side of a picture, at most."""
+"""Cells along the longer side of an image, at most."""
 SOFT = 0.024
-"""How far a picture's map is blurred when it is read, as a share of the longer side: a speckled map is seen so, too."""
+"""How far an image's map is blurred when it is read, as a share of the longer side: a speckled map is seen so, too."""
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
-    """The places of `batch`: cells of a grid (row by row), or the tokens that are not special."""
+class Cells:
+    """The cells of `batch`: squares of a grid (row by row), or the tokens that are not special."""
 
     batch: Batch
 
     @property
-    def pictured(self) -> bool:
-        """Whether places are parts of a picture."""
+    def is_image(self) -> bool:
+        """Whether the input is an image."""
         return self.batch.image is not None
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """(rows, columns) or (words,)."""
-        if not self.pictured:
+        if not self.is_image:
             return (int((~np.asarray(self.batch.special)).sum()),)
         return int(self._lines[0].max()) + 1, int(self._lines[1].max()) + 1
 
@@ -48,8 +51,8 @@ class Places:
 
     @cached_property
     def number(self) -> np.ndarray:
-        """The place of each pixel (height, width) or token (token,); -1 belongs to none."""
-        if self.pictured:
+        """The cell of each pixel (height, width) or token (token,); -1 belongs to none."""
+        if self.is_image:
             rows, columns = self._lines
             return rows[:, None] * self.shape[1] + columns
         free = ~np.asarray(self.batch.special)
@@ -58,17 +61,17 @@ class Places:
     @property
     def words(self) -> list[str]:
         """The tokens that can be hidden."""
-        return [token for token, place in zip(self.batch.tokens, self.number, strict=True) if place >= 0]
+        return [token for token, cell in zip(self.batch.tokens, self.number, strict=True) if cell >= 0]
 
     @property
     def count(self) -> int:
-        """How many places there are."""
+        """How many cells there are."""
         return int(np.prod(self.shape))
 
-    def of(self, attribution: np.ndarray) -> np.ndarray:
-        """The mean of a map (height, width) or (token,) over each place, (place,) float64. Raises `Refused`.
+    def read(self, attribution: np.ndarray) -> np.ndarray:
+        """The mean of a map (height, width) or (token,) over each cell, (cell,) float64. Raises `Refused`.
 
-        A picture's is blurred by `SOFT`, since single pixels cannot be hidden (infilling brings them back) and what is
+        An image's is blurred by `SOFT`, since single pixels cannot be hidden (infilling brings them back) and what is
         left around a bright square's corner still shows; a mask, of two values, is read as it is.
         """
         if attribution.shape != self.number.shape:
@@ -80,20 +83,18 @@ class Places:
         kept = self.number >= 0
         total = np.bincount(self.number[kept], attribution[kept].astype(float), self.count)
         mean = total / np.bincount(self.number[kept], minlength=self.count)
-        return seen(mean.reshape(self.shape)).ravel() if self.pictured else mean
+        return blur_map(mean.reshape(self.shape)).ravel() if self.is_image else mean
 
-    def hidden(self, masks: np.ndarray) -> Tensor:
-        """Masks of places (N, place) as masks of features, (N, 1, H, W) or (N, T, 1) bool."""
+    def spread(self, masks: np.ndarray) -> Tensor:
+        """Masks of cells (N, cell) as masks of features, (N, 1, H, W) or (N, T, 1) bool."""
+        import torch
+
         padded = np.concatenate([masks, np.zeros((len(masks), 1), bool)], 1)  # -1: never hidden
         spread = torch.from_numpy(padded[:, self.number])
-        return spread[:, None] if self.pictured else spread[..., None]
-
-    def drawn(self, masks: np.ndarray) -> np.ndarray:
-        """(N, place) laid out again as (N, rows, columns) or (N, words)."""
-        return masks.reshape(len(masks), *self.shape)
+        return spread[:, None] if self.is_image else spread[..., None]
 
 
-def seen(values: np.ndarray) -> np.ndarray:
+def blur_map(values: np.ndarray) -> np.ndarray:
     """A map (row, column) blurred by `SOFT` of its longer side, unless it is a mask; its edges count as going on."""
     from scipy.ndimage import gaussian_filter
 
@@ -101,10 +102,10 @@ def seen(values: np.ndarray) -> np.ndarray:
     return values if mask else gaussian_filter(values, SOFT * max(values.shape), mode="nearest")
 
 
-def brightest(values: np.ndarray, share: float) -> np.ndarray:
-    """The places (place,) bool with the largest values, at most `share` of all and at least one; only those above zero.
+def select_brightest(values: np.ndarray, share: float) -> np.ndarray:
+    """The cells (cell,) bool with the largest values, at most `share` of all and at least one; only those above zero.
 
-    Places of equal value go together, so that a flat map has no brightest places of its own; the first such
+    Cells of equal value go together, so that a flat map has no brightest cells of its own; the first such
     group counts even where it is larger than `share`.
     """
     top = float(values.max(initial=0.0))

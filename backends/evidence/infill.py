@@ -39,7 +39,7 @@ class Infill:
         self.pixels = pixels[:, :1].float() if grey else pixels.float()
         self.cell = max(-(-max(pixels.shape[-2:]) // COARSE), 1)
         small = F.avg_pool2d(self.pixels, self.cell, ceil_mode=True)[0]  # (C, h, w)
-        self.moves = moves(*small.shape[-2:])
+        self.moves = list_moves(*small.shape[-2:])
         self._known = torch.from_numpy(self.moves.source >= 0).to(small)  # (move, cell)
         source = torch.from_numpy(self.moves.source.clip(min=0)).to(small.device)
         flat = small.flatten(1)
@@ -49,9 +49,9 @@ class Infill:
     def __call__(self, hidden: Tensor) -> Tensor:
         """The picture (B, C, H, W) with what is `hidden` (B, 1, H, W) bool filled."""
         many = self.pixels.expand(len(hidden), *self.pixels.shape[1:])
-        smooth = membrane(many, hidden)
-        other = self._moved(smooth, self.best(hidden))
-        return torch.where(hidden, other + membrane(many - other, hidden), many).expand(-1, self.channels, -1, -1)
+        smooth = fill_smoothly(many, hidden)
+        other = self._move(smooth, self.best(hidden))
+        return torch.where(hidden, other + fill_smoothly(many - other, hidden), many).expand(-1, self.channels, -1, -1)
 
     def best(self, hidden: Tensor) -> Tensor:
         """The number of the move (B,) whose part continues the rim of what is `hidden` best."""
@@ -75,7 +75,7 @@ class Infill:
         found = both[:, mirrored, high + down, wide + right]
         return found / covered.sum((1, 2))[:, None].clamp(min=1)
 
-    def _moved(self, pixels: Tensor, chosen: Tensor) -> Tensor:
+    def _move(self, pixels: Tensor, chosen: Tensor) -> Tensor:
         """`pixels` (B, C, H, W) moved by the `chosen` move of each; what comes from outside stays as it is."""
         high, wide = pixels.shape[-2:]
         by = torch.from_numpy(self.moves.by).to(pixels.device)[chosen]  # (B, 3)
@@ -112,12 +112,12 @@ class Moves:
 
 
 @lru_cache(maxsize=8)
-def moves(high: int, wide: int) -> Moves:
+def list_moves(high: int, wide: int) -> Moves:
     """The moves of a grid of this size."""
     return Moves(high, wide)
 
 
-def membrane(pixels: Tensor, hidden: Tensor) -> Tensor:
+def fill_smoothly(pixels: Tensor, hidden: Tensor) -> Tensor:
     """`pixels` (B, C, H, W) with what is `hidden` (B, 1, H, W) continued smoothly, as a membrane over a hole.
 
     Each hidden value becomes about the mean of its neighbours; found from coarse to fine.
@@ -135,11 +135,11 @@ def membrane(pixels: Tensor, hidden: Tensor) -> Tensor:
         unknown = weight < 1e-6
         filled = torch.where(unknown, filled, total / weight.clamp(min=1e-6))
         for _ in range(SWEEPS):
-            filled = torch.where(unknown, _neighbours(filled), filled)
+            filled = torch.where(unknown, _average_neighbours(filled), filled)
     return filled
 
 
-def _neighbours(values: Tensor) -> Tensor:
+def _average_neighbours(values: Tensor) -> Tensor:
     """The mean of each place's four neighbours."""
     wide = F.pad(values, (1, 1, 1, 1), mode="replicate")
     across = wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]

@@ -13,8 +13,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from backends.evidence.cells import Places
-from backends.evidence.replacement_values import Hiding
+from backends.evidence.cells import Cells
+from backends.evidence.controls import smooth_field
+from backends.evidence.replacement_values import MaskedInput
 from backends.models.base import Model
 
 SHARES = (0.025, 0.05, 0.08)
@@ -36,7 +37,7 @@ KEPT = 32
 """Inputs whose banks are kept for each model."""
 
 
-def sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
+def list_mask_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
     """How many places the masks hide, ascending: `SHARES` of a picture, single words and `WORDS` of a text."""
     count = int(np.prod(shape))
     if len(shape) == 2:
@@ -45,18 +46,18 @@ def sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=16)
-def masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
+def draw_masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
     """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random sets of words."""
-    made = np.stack([_mask(shape, i, seed) for i in range(count)])
+    made = np.stack([_draw_mask(shape, i, seed) for i in range(count)])
     made.setflags(write=False)
     return made
 
 
-def _mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
-    chance, kinds = np.random.default_rng([seed, index]), sizes(shape)
+def _draw_mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
+    chance, kinds = np.random.default_rng([seed, index]), list_mask_sizes(shape)
     if len(shape) == 2:
         size = kinds[index % len(kinds)]
-        field_ = clouds(shape, WIDTHS[index // len(kinds) % len(WIDTHS)], chance)
+        field_ = smooth_field(shape, WIDTHS[index // len(kinds) % len(WIDTHS)], chance)
         return np.argsort(np.argsort(-field_, kind="stable")) < size
     words = shape[0]
     if index < words <= SINGLE:  # each word by itself first
@@ -64,23 +65,16 @@ def _mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
     return chance.permutation(words) < kinds[-1]
 
 
-def clouds(shape: tuple[int, ...], width: float, chance: np.random.Generator) -> np.ndarray:
-    """A smooth random field (place,), blurred by `width` of the longer side, around the edges."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(chance.standard_normal(shape), width * max(shape), mode="wrap").ravel()
-
-
 @dataclass(eq=False)
-class Bank:
+class MaskedForwards:
     """Answers to one input with random parts hidden, and whatever else is asked about it: each only once.
 
     `whole` is the answer to the entire input, `hidden` (mask, place) what each mask hides, `answers` (mask, 3) the
     score, probability and lead left.
     """
 
-    hiding: Hiding
-    places: Places
+    input: MaskedInput
+    cells: Cells
     seed: int
     whole: np.ndarray
     hidden: np.ndarray = field(init=False)
@@ -88,13 +82,13 @@ class Bank:
     memory: OrderedDict[bytes, np.ndarray] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        self.hidden = np.zeros((0, self.places.count), bool)
+        self.hidden = np.zeros((0, self.cells.count), bool)
         self.answers = np.zeros((0, 3))
 
     def grow(self, count: int) -> None:
         """Draw masks until there are `count`."""
         if count > len(self.hidden):
-            new = masks(self.places.shape, count, self.seed)[len(self.hidden) :]
+            new = draw_masks(self.cells.shape, count, self.seed)[len(self.hidden) :]
             self.answers = np.concatenate([self.answers, self.ask(new, remember=False)])
             self.hidden = np.concatenate([self.hidden, new])
 
@@ -106,15 +100,20 @@ class Bank:
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many places the masks hide, ascending."""
-        return sizes(self.places.shape)
+        return list_mask_sizes(self.cells.shape)
 
     @property
     def effects(self) -> np.ndarray:
         """How much of the score each place is worth, (place,), by ridge regression of the drops on what was hidden."""
         many = len(self.hidden)
         design = np.concatenate([np.ones((many, 1)), self.hidden], 1)
-        penalty = RIDGE * many * np.diag([0.0] + [1.0] * self.places.count)
+        penalty = RIDGE * many * np.diag([0.0] + [1.0] * self.cells.count)
         return np.linalg.solve(design.T @ design + penalty, design.T @ self.drops)[1:]
+
+    @property
+    def column(self) -> int:
+        """The column of the answers that sentences speak of: the probability where there is one, else the score."""
+        return 1 if np.isfinite(self.whole[1]) else 0
 
     def elsewhere(self, chosen: np.ndarray) -> np.ndarray:
         """The masks (mask,) bool about as large as the region `chosen` (place,) that lie elsewhere."""
@@ -129,7 +128,7 @@ class Bank:
         known |= {key: self.memory[key] for key in keys if key in self.memory}
         fresh = [i for i, key in enumerate(keys) if key not in known and key not in keys[:i]]
         if fresh:
-            found = self.hiding.answers(self.places.hidden(hidden[fresh]))
+            found = self.input.answers(self.cells.spread(hidden[fresh]))
             known |= {keys[i]: answer for i, answer in zip(fresh, found, strict=True)}
             if remember:
                 self.memory.update({keys[i]: known[keys[i]] for i in fresh})
@@ -138,30 +137,33 @@ class Bank:
         return np.stack([known[key] for key in keys]) if keys else np.zeros((0, 3))
 
 
-def banks(model: Model) -> OrderedDict[tuple, Bank]:
+def get_cache(model: Model) -> OrderedDict[tuple, MaskedForwards]:
     """The banks kept for a model: on the model itself, which they refer to, so that they go when it goes."""
     return vars(model).setdefault("_banks", OrderedDict())
 
 
-def silent(bank: Bank, change: float, moved: float) -> bool:
+def is_silent(masked: MaskedForwards, change: float, moved: float) -> bool:
     """Whether the largest `change` of the score and how far the probability `moved` (nan: it has none) tell nothing."""
-    return change <= SILENT * max(abs(float(bank.whole[0])), 1e-6) and not (np.isfinite(moved) and moved > SILENT)
+    return change <= SILENT * max(abs(float(masked.whole[0])), 1e-6) and not (np.isfinite(moved) and moved > SILENT)
 
 
-def bank(hiding: Hiding, places: Places, seed: int, count: int) -> Bank:
+def get_masked_forwards(masked_input: MaskedInput, cells: Cells, seed: int, count: int) -> MaskedForwards:
     """The bank of this model, input, target, replacement and seed with at least `count` masks; kept for the next map.
 
     The answer to the entire input is computed each time, so that a network whose weights changed gets a new bank.
     """
-    kept = banks(hiding.model)
-    nothing = places.hidden(np.zeros((1, places.count), bool))
-    whole = hiding.answers(nothing)[0]
-    content = hiding.present.detach().cpu().contiguous().numpy().tobytes()
-    key = (hashlib.sha256(content).hexdigest(), str(hiding.target), hiding.kind, seed)
+    kept = get_cache(masked_input.model)
+    nothing = cells.spread(np.zeros((1, cells.count), bool))
+    whole = masked_input.answers(nothing)[0]
+    content = masked_input.features.detach().cpu().contiguous().numpy().tobytes()
+    key = (hashlib.sha256(content).hexdigest(), str(masked_input.target), masked_input.kind, seed)
     found = kept.get(key)
     if found is None or not np.allclose(found.whole, whole, rtol=1e-4, atol=1e-5, equal_nan=True):
-        found = Bank(hiding, places, seed, whole)
-    found.hiding, found.places = hiding, places  # progress and count are of this call, and so is how the text is spaced
+        found = MaskedForwards(masked_input, cells, seed, whole)
+    found.input, found.cells = (
+        masked_input,
+        cells,
+    )  # progress and count are of this call, and so is how the text is spaced
     kept[key] = found
     kept.move_to_end(key)
     while len(kept) > KEPT:

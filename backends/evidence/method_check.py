@@ -5,7 +5,6 @@ Each test that fails has a sentence with its number; a page withdraws the method
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +41,8 @@ def check(model: Model, method_name: str, step: Step = no_step) -> dict[str, Any
 
 def _check(model: Model, entry: type[Method], figures: dict[str, float], step: Step) -> None:
     """Run every test that concerns this method; raises `Refused` with the sentence of the first that fails."""
+    from backends.evidence.perturbed_runs import shuffle_weights
+
     method = entry.build(getattr(entry, "cheap", {}))
     batch = input_pair.encode(model, _inputs(model, entry))
     target: Any = model.target(None, batch) if entry.needs_target else None
@@ -54,9 +55,8 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     step(0.5)
     if getattr(entry, "guided", False):
         _guides(entry, model, batch, target, figures)
-    other = dataclasses.replace(model, module=_shuffled(model), batch_sizes={})
     try:
-        shuffled = method(other, batch, target)
+        shuffled = method(shuffle_weights(model), batch, target)
     except Refused:  # it hangs on the weights so much that other weights give no map at all
         return
     _follows_weights(entry, model, result, shuffled, figures)
@@ -117,17 +117,6 @@ def _guides(entry: type[Method], model: Model, batch: Batch, target: Target, fig
     figures["guided_change"] = float((guided - plain).norm() / plain.norm().clamp(min=1e-12))
     if figures["guided_change"] < 1e-3:
         raise Refused(f"{entry.title} guides nothing on {model.name}: its gradient equals the plain one")
-
-
-def _shuffled(model: Model) -> Any:
-    """A copy of the network in which the entries of every weight are shuffled (Adebayo et al. 2018)."""
-    import torch
-
-    network, chance = model.clone(), torch.Generator().manual_seed(0)
-    for weight in network.parameters():
-        order = torch.randperm(weight.numel(), generator=chance).to(weight.device)
-        weight.data = weight.data.flatten()[order].view(weight.shape)
-    return network
 
 
 def _follows_weights(

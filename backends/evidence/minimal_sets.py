@@ -36,12 +36,12 @@ class MinimalSet:
         return {"parts": list(self.parts), "flips": self.flips, "margin": self.margin, "asked": self.asked}
 
 
-def flipping(effect: np.ndarray, answers: Answers, most: int = MOST) -> MinimalSet:
+def find_flipping_set(effect: np.ndarray, answers: Answers, most: int = MOST) -> MinimalSet:
     """The smallest set found that flips the answer when hidden; `effect` (part,) orders the candidates."""
     return _search(effect, answers, most)
 
 
-def sufficient(effect: np.ndarray, answers: Answers, most: int = MOST) -> MinimalSet:
+def find_sufficient_set(effect: np.ndarray, answers: Answers, most: int = MOST) -> MinimalSet:
     """The smallest set found that alone keeps the answer, all other parts being hidden; `margin` is above 0 then."""
     found = _search(effect, lambda shown: -answers(~shown), most)
     return MinimalSet(found.parts, found.flips, -found.margin, found.asked)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.evidence.controls import rank, spread
-from backends.evidence.verdict import CANNOT, FAILS, HOLDS, OWN, Line, Receipt, number
+from backends.evidence.controls import control_range, p_value
+from backends.evidence.verdict import CANNOT, FAILS, HOLDS, OWN, Line, Receipt, format_number
 from backends.models import input_pair
 from backends.models.base import Model
 from backends.results import Result
@@ -52,7 +52,7 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
     wanted = result.request.get("target") if target is OWN else target
     own, failed = result.arrays["effect"], ""
     grids: list[np.ndarray] = []
-    for other in others(model, raw, seed):
+    for other in draw_corruptions(model, raw, seed):
         done = len(grids)
         try:
             again = _repeated(model, result, other, wanted, _share(step, done))
@@ -65,7 +65,7 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
             break
     if not grids:
         raise Refused(f"no other corruption of this input moves the answer as much: {failed or 'they move it less'}")
-    lines = lines_of(own, grids, seed)
+    lines = make_lines(own, grids, seed)
     verdict, rule = decide(lines)
     facts = {
         "method": result.method, "target": result.target, "replacement": "another corruption", "samples": len(grids),
@@ -76,7 +76,7 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
     return Receipt(tuple(lines), verdict, rule, facts)
 
 
-def others(model: Model, raw: Any, seed: int) -> Iterator[dict[str, Any]]:
+def draw_corruptions(model: Model, raw: Any, seed: int) -> Iterator[dict[str, Any]]:
     """Pairs of the same clean input with other corruptions at the same places."""
     batch = input_pair.encode(model, raw)
     corrupted = batch.corrupted
@@ -84,7 +84,7 @@ def others(model: Model, raw: Any, seed: int) -> Iterator[dict[str, Any]]:
     places: tuple[int, ...]
     ways: tuple[str, ...]
     if batch.image is not None:
-        places, ways = changed_patches(batch), ("noise", "blur")
+        places, ways = find_changed_patches(batch), ("noise", "blur")
     else:
         differs = (batch.inputs["input_ids"] != corrupted.inputs["input_ids"])[0]
         places, ways = tuple(differs.nonzero()[:, 0].tolist()), ("kin", "kin", "resample")
@@ -96,7 +96,7 @@ def others(model: Model, raw: Any, seed: int) -> Iterator[dict[str, Any]]:
             yield {"clean": raw["clean"], "corrupted": made}
 
 
-def changed_patches(batch: Any) -> tuple[int, ...]:
+def find_changed_patches(batch: Any) -> tuple[int, ...]:
     """The patch tokens where the two pictures differ; none (all of the picture) where there are no patches."""
     differs = (batch.image != batch.corrupted.image).any(-1)
     if batch.grid is None:
@@ -125,7 +125,7 @@ def _repeated(model: Model, result: Result, pair: dict[str, Any], target: Any, s
     return running.run(model, result.method, pair, target=target, step=step, **options)
 
 
-def lines_of(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[Line]:
+def make_lines(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[Line]:
     """How like the grid `own` (layer, column, …) is to `grids`, and whether the strongest cells are the same."""
     live = np.isfinite(own) & np.stack([np.isfinite(g) for g in grids]).all(0)
     moved = (np.stack([own, *grids]) != 0).any(0) & live
@@ -138,14 +138,14 @@ def lines_of(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[Li
     found = _correlation(rest, mine)
     copies = [copy for copy in _copies(mine, seed) if _correlation(copy[None], mine) < SAME]
     control = np.array([_correlation(rest, copy) for copy in copies])
-    p = rank(found, control)
+    p = p_value(found, control)
     verdict = HOLDS if found >= ALIKE and p <= STRICT else FAILS if found < UNLIKE or p > LOOSE else CANNOT
     said = (
         f"With {len(grids)} other corruption{'s' if len(grids) > 1 else ''} of the same places the grid is "
-        f"{number(found)} like this one (1 is the same), more than {round((1 - p) * (len(control) + 1))} of "
+        f"{format_number(found)} like this one (1 is the same), more than {round((1 - p) * (len(control) + 1))} of "
         f"{len(control)} copies whose cells or columns changed places."
     )
-    bounds = spread(control)
+    bounds = control_range(control)
     first = Line("another corruption", found, bounds, verdict, said, {"p": p, "columns": len(columns)})  # type: ignore[arg-type]
     return [first, _strongest(mine, rest)]
 

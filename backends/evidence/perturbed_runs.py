@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from backends.methods.base import Step
 
 
-def explained(
+def explain_again(
     model: Model, result: Result, raw: Mapping[str, Any], target: Any, step: Step | None = None
 ) -> np.ndarray:
     """The map of `result`'s method and options, of `raw`; of `step` only that it may stop it."""
@@ -30,7 +30,7 @@ def explained(
     return running.run(model, result.method, raw, target=target, **options).arrays["attribution"]
 
 
-def nudged(model: Model, batch: Batch, features: Tensor) -> Model:
+def with_features(model: Model, batch: Batch, features: Tensor) -> Model:
     """The model as it is, but with `features` for `batch`, whatever it is asked to read."""
     made = copy.copy(model)
     inputs = {**batch.inputs, "pixel_values": features} if batch.image is not None else batch.inputs
@@ -40,7 +40,7 @@ def nudged(model: Model, batch: Batch, features: Tensor) -> Model:
     return made
 
 
-def noisy(model: Model, batch: Batch, share: float, seed: int) -> Tensor:
+def add_noise(model: Model, batch: Batch, share: float, seed: int) -> Tensor:
     """The features with Gaussian noise of `share` of their range; special tokens stay as they are."""
     features = model.features(batch).detach()
     chance = torch.Generator().manual_seed(seed)
@@ -50,7 +50,7 @@ def noisy(model: Model, batch: Batch, share: float, seed: int) -> Tensor:
     return features + noise
 
 
-def shuffled(model: Model) -> Model:
+def shuffle_weights(model: Model) -> Model:
     """The model with the entries of every weight shuffled: as large, and knowing nothing (Adebayo et al. 2018)."""
     network, chance = model.clone(), torch.Generator().manual_seed(0)
     for weight in network.parameters():
@@ -59,7 +59,7 @@ def shuffled(model: Model) -> Model:
     return dataclasses.replace(model, module=network, batch_sizes={})
 
 
-def another(batch: Batch) -> dict[str, Any]:
+def make_other_input(batch: Batch) -> dict[str, Any]:
     """Another input as large as this one: the picture turned and shifted by half, or the words in reverse.
 
     What stands beside it stays: captions, a second sentence, an answer so far.

@@ -9,9 +9,9 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.evidence import minimal_sets, trial
-from backends.evidence.cells import Places
-from backends.evidence.masked_forwards import SILENCE, Bank, bank, silent
-from backends.evidence.replacement_values import Hiding, replacements
+from backends.evidence.cells import Cells
+from backends.evidence.masked_forwards import SILENCE, MaskedForwards, get_masked_forwards, is_silent
+from backends.evidence.replacement_values import MaskedInput, list_replacements
 from backends.models.base import Model
 
 MOST = 200
@@ -21,36 +21,38 @@ SQUARES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class Regions:
     """`groups` (part, place) bool of a bank's places, and what each part is called."""
 
-    bank: Bank
+    masked: MaskedForwards
     groups: np.ndarray
     names: tuple[str, ...]
 
     def answers(self, hidden: np.ndarray) -> np.ndarray:
         """Score, probability and lead (N, 3) with the parts `hidden` (N, part) replaced."""
-        return self.bank.ask((hidden.astype(np.int64) @ self.groups) > 0)
+        return self.masked.ask((hidden.astype(np.int64) @ self.groups) > 0)
 
 
-def parts(model: Model, raw: Any, target: Any = None, replacement: str = "", seed: int = 0, step: Any = None) -> Parts:
-    """The words or squares of an input, with the bank that answers for them. Raises `Refused`."""
+def find_regions(
+    model: Model, raw: Any, target: Any = None, replacement: str = "", seed: int = 0, step: Any = None
+) -> Regions:
+    """The words or squares of an input, with the masked forwards that answer for them. Raises `Refused`."""
     with model.lock:
         batch = model.encode(raw)
-        places = Places(batch)
-        kind = replacement or replacements(model, batch)[0]
-        hiding = Hiding(model, batch, model.target(target, batch), kind, step or (lambda fraction: None))
-        made = bank(hiding, places, seed, 0)
-    groups, names = _squares(places) if places.pictured else _words(places)
+        cells = Cells(batch)
+        kind = replacement or list_replacements(model, batch)[0]
+        masked_input = MaskedInput(model, batch, model.target(target, batch), kind, step or (lambda fraction: None))
+        made = get_masked_forwards(masked_input, cells, seed, 0)
+    groups, names = _squares(cells) if cells.is_image else _words(cells)
     if len(groups) < 2:
         raise Refused(f"the input has {len(groups)} part that can be hidden; there is nothing to compare it with")
-    return Parts(made, groups, names)
+    return Regions(made, groups, names)
 
 
-def _words(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
+def _words(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
     """Tokens without a space between them belong to one word; punctuation stays by itself. At most `MOST` parts."""
-    batch = places.batch
-    spans = [span for span, place in zip(batch.spans, places.number, strict=True) if place >= 0]
+    batch = cells.batch
+    spans = [span for span, place in zip(batch.spans, cells.number, strict=True) if place >= 0]
     group: list[int] = []
     last = None
     for start, end in spans:
@@ -64,8 +66,8 @@ def _words(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.arange(len(edges))[:, None] == number[None], names
 
 
-def _squares(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
-    rows, columns = places.shape
+def _squares(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
+    rows, columns = cells.shape
     side = -(-max(rows, columns) // SQUARES)
     row, column = np.arange(rows) // side, np.arange(columns) // side
     number = (row[:, None] * (column[-1] + 1) + column).ravel()
@@ -73,44 +75,47 @@ def _squares(places: Places) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.arange(number[-1] + 1)[:, None] == number[None], names
 
 
-def planned(made: Parts) -> int:
+def count_trials(made: Regions) -> int:
     """Trials of the usual effort: twice as many for each square as for a word, since squares act together more."""
     count = len(made.groups)
-    return max(trial.TRIALS * count * (2 if made.bank.places.pictured else 1), 2 * count + 20)
+    return max(trial.TRIALS * count * (2 if made.masked.cells.is_image else 1), 2 * count + 20)
 
 
-def tried(made: Parts, rate: float = trial.RATE, least: float = trial.LEAST, effort: int = 1) -> trial.Trial:
+def run_trial(made: Regions, rate: float = trial.RATE, least: float = trial.LEAST, effort: int = 1) -> trial.Trial:
     """Which parts matter at all, and by how much: see `trial`; `effort` multiplies its trials.
 
     What counts is a share of the largest change that hiding made. Raises `Refused` where hiding changed nothing.
     """
-    count = effort * planned(made)
-    hidden = trial.design(len(made.groups), count, made.bank.seed)
+    count = effort * count_trials(made)
+    hidden = trial.draw_design(len(made.groups), count, made.masked.seed)
     answers = made.answers(hidden)
     everything = made.answers(np.ones((1, len(made.groups)), bool))
-    moved = np.abs(np.concatenate([answers, everything]) - made.bank.whole).max(0)
-    if silent(made.bank, float(moved[0]), float(moved[1])):
-        raise Refused(SILENCE.format(kind=made.bank.hiding.kind, what="part can be told from another"))
-    return trial.trial(hidden, answers[:, 0], float(moved[0]), rate, least)
+    moved = np.abs(np.concatenate([answers, everything]) - made.masked.whole).max(0)
+    if is_silent(made.masked, float(moved[0]), float(moved[1])):
+        raise Refused(SILENCE.format(kind=made.masked.input.kind, what="part can be told from another"))
+    return trial.fit_trial(hidden, answers[:, 0], float(moved[0]), rate, least)
 
 
-def smallest(made: Parts, effect: np.ndarray | None = None) -> dict[str, Any]:
+def find_minimal_sets(made: Regions, effect: np.ndarray | None = None) -> dict[str, Any]:
     """The smallest sets found: `flips` the answer when hidden, `suffices` when all else is; with their names.
 
     `effect` (part,) orders what is tried, by default that of a trial. Raises `Refused` where no other answer could win.
     """
-    if not np.isfinite(made.bank.whole[2]):
-        if made.bank.hiding.target.kind == "sequence":
+    if not np.isfinite(made.masked.whole[2]):
+        if made.masked.input.target.kind == "sequence":
             raise Refused("what is explained is a text of several tokens: there is no one other answer to flip to")
         raise Refused("this model's answer is a number, not a choice: there is no other answer to flip to")
-    if made.bank.whole[2] <= 0 and made.bank.hiding.target.kind == "pair":
+    if made.masked.whole[2] <= 0 and made.masked.input.target.kind == "pair":
         raise Refused("the first of the two answers is behind the second already; explain the second against the first")
-    if made.bank.whole[2] <= 0:
+    if made.masked.whole[2] <= 0:
         raise Refused("the model does not give this answer in the first place; explain the answer that it gives")
-    order = tried(made).effect if effect is None else effect
+    order = run_trial(made).effect if effect is None else effect
 
     def lead(hidden: np.ndarray) -> np.ndarray:
         return made.answers(hidden)[:, 2]
 
-    found = {"flips": minimal_sets.flipping(order, lead), "suffices": minimal_sets.sufficient(order, lead)}
+    found = {
+        "flips": minimal_sets.find_flipping_set(order, lead),
+        "suffices": minimal_sets.find_sufficient_set(order, lead),
+    }
     return {k: v.plain() | {"names": [made.names[i] for i in v.parts]} for k, v in found.items()}

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from backends.errors import Refused
-from backends.evidence.infill import Infill, membrane
+from backends.evidence.infill import Infill, fill_smoothly
 from backends.models import batching
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ SPREAD = "classes", "next_token"
 """What a model offers whose outputs are the logits of exclusive answers, so that a softmax of them means something."""
 
 
-def replacements(model: Model, batch: Batch) -> tuple[str, ...]:
+def list_replacements(model: Model, batch: Batch) -> tuple[str, ...]:
     """What can stand in for a hidden part of this input, the default first and what it is compared with second."""
-    return kinds(model, batch.image is not None)
+    return list_kinds(model, batch.image is not None)
 
 
-def kinds(model: Model, pictured: bool) -> tuple[str, ...]:
+def list_kinds(model: Model, is_image: bool) -> tuple[str, ...]:
     """What can stand in for hidden parts of a picture, or of a text."""
-    if not pictured:
+    if not is_image:
         return (*model.stand_ins, RESAMPLE)
     resample = (RESAMPLE,) if any("image" in example for example in model.examples) else ()
     return (SURROUNDINGS, *resample, *model.stand_ins, NOISE)
 
 
 @dataclass(eq=False)
-class Hiding:
+class MaskedInput:
     """The answers of one model to one input with parts of it hidden; counts the forwards that it takes.
 
     `kind` is one of `replacements`. An answer is three numbers: the score that the map explains, the target's
@@ -62,19 +62,19 @@ class Hiding:
     forwards: int = 0
 
     def __post_init__(self) -> None:
-        there = replacements(self.model, self.batch)
+        there = list_replacements(self.model, self.batch)
         if self.kind not in there:
             raise Refused(f"{self.model.name} cannot hide parts by {self.kind[:40]!r}; it can by: {', '.join(there)}")
 
     @cached_property
-    def present(self) -> Tensor:
+    def features(self) -> Tensor:
         """The input's features (1, …)."""
         return self.model.features(self.batch).detach()
 
     @cached_property
     def infill(self) -> Infill:
         """What continues the picture into a hidden region."""
-        return Infill(self.present)
+        return Infill(self.features)
 
     @cached_property
     def others(self) -> Tensor:
@@ -88,23 +88,23 @@ class Hiding:
         return torch.cat(free)
 
     @cached_property
-    def absent(self) -> Tensor:
+    def replacement(self) -> Tensor:
         """What stands in everywhere, for stand-ins that do not depend on what is hidden."""
         if self.kind == NOISE:
             chance = torch.Generator().manual_seed(0)
-            drawn = torch.randn(self.present.shape, generator=chance).to(self.present)
-            spread = self.present.std((2, 3), keepdim=True)
-            return self.present.mean((2, 3), keepdim=True) + spread * drawn
-        return self.model.baseline(self.present, self.batch, self.kind).detach()
+            drawn = torch.randn(self.features.shape, generator=chance).to(self.features)
+            spread = self.features.std((2, 3), keepdim=True)
+            return self.features.mean((2, 3), keepdim=True) + spread * drawn
+        return self.model.baseline(self.features, self.batch, self.kind).detach()
 
-    def shown(self, hidden: Tensor) -> Tensor:
+    def replace(self, hidden: Tensor) -> Tensor:
         """Features with what is `hidden` (B, T, 1) or (B, 1, H, W) replaced."""
-        hidden = hidden.to(self.present.device)
+        hidden = hidden.to(self.features.device)
         if self.kind == SURROUNDINGS:
-            return self.infill(hidden).to(self.present)
+            return self.infill(hidden).to(self.features)
         if self.kind == RESAMPLE:
             return self._resampled(hidden)
-        return torch.where(hidden, self.absent, self.present)
+        return torch.where(hidden, self.replacement, self.features)
 
     def _resampled(self, hidden: Tensor) -> Tensor:
         """Each row with what another input has in its place; the same for the same row each time."""
@@ -112,9 +112,11 @@ class Hiding:
         if self.batch.image is None:
             drawn = [np.random.default_rng(seed).integers(0, len(self.others), hidden.shape[1]) for seed in seeds]
             words = self.others[torch.from_numpy(np.stack(drawn)).to(self.others.device)]  # (B, T, d)
-            return torch.where(hidden, words, self.present)
+            return torch.where(hidden, words, self.features)
         other = self.others[torch.tensor([seed % len(self.others) for seed in seeds])]
-        return torch.where(hidden, other + membrane(self.present - other, hidden), self.present).to(self.present)
+        return torch.where(hidden, other + fill_smoothly(self.features - other, hidden), self.features).to(
+            self.features
+        )
 
     def answers(self, hidden: Tensor) -> np.ndarray:
         """Score, probability and lead (B, 3) float64 with what is `hidden` replaced."""
@@ -122,7 +124,7 @@ class Hiding:
         def run(rows: Tensor) -> Tensor:
             self.step(0.0)  # raises when cancelled
             with torch.no_grad():
-                found = self._answer(self.shown(rows))
+                found = self._answer(self.replace(rows))
             self.forwards += len(rows)
             return found
 

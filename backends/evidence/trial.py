@@ -48,13 +48,13 @@ class Trial:
         }  # fmt: skip
 
 
-def design(parts: int, trials: int, seed: int = 0) -> np.ndarray:
+def draw_design(parts: int, trials: int, seed: int = 0) -> np.ndarray:
     """What is hidden (trial, part) bool: independent halves, each followed by its complement; at least `trials`."""
     half = np.random.default_rng([seed, 11]).random((-(-trials // 2), parts)) < 0.5
     return np.stack([half, ~half], 1).reshape(-1, parts)
 
 
-def trial(hidden: np.ndarray, scores: np.ndarray, change: float, rate: float = RATE, least: float = LEAST) -> Trial:
+def fit_trial(hidden: np.ndarray, scores: np.ndarray, change: float, rate: float = RATE, least: float = LEAST) -> Trial:
     """The trial of what was `hidden` (trial, part), each row followed by its complement, given `scores` (trial,).
 
     `change` is |f(x) − f(none)|. Raises `Refused` for too few trials, `ValueError` where complements are missing.
@@ -78,10 +78,10 @@ def trial(hidden: np.ndarray, scores: np.ndarray, change: float, rate: float = R
     rounding = 1e-6 * max(float(np.abs(scores).max(initial=0.0)), 1e-12)
     sure = np.maximum(error, rounding)
     p = t.sf((np.abs(effect) - floor) / sure, freedom) + t.sf((np.abs(effect) + floor) / sure, freedom)
-    return Trial(effect, error, p.clip(max=1.0), discoveries(p, rate), floor, count, freedom)
+    return Trial(effect, error, p.clip(max=1.0), select_discoveries(p, rate), floor, count, freedom)
 
 
-def discoveries(p: np.ndarray, rate: float = RATE) -> np.ndarray:
+def select_discoveries(p: np.ndarray, rate: float = RATE) -> np.ndarray:
     """The hypotheses (part,) bool that Benjamini and Hochberg reject at false discovery rate `rate`."""
     order = np.argsort(p)
     below = p[order] <= rate * np.arange(1, len(p) + 1) / len(p)

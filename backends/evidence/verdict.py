@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from backends.errors import Refused
 
 if TYPE_CHECKING:
-    from backends.evidence.masked_forwards import Bank
+    from backends.evidence.masked_forwards import MaskedForwards
 
 HOLDS, FAILS, CANNOT = "holds", "fails", "cannot tell"
 VERDICTS = HOLDS, FAILS, CANNOT
-SAMPLES = {"picture": 96, "text": 96}
+SAMPLES = {"image": 96, "text": 96}
 """Masked forwards in the bank by default; text adds one for each word."""
 HARDEST = 8
 OWN: Any = "as the map says"
@@ -72,12 +72,12 @@ class Receipt:
             raise Refused(f"this is no receipt: {error} is missing or wrong") from None
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """A number for a sentence: two decimals, or two figures where that would be 0.00."""
     return f"{value:.2f}" if abs(value) >= 0.1 or abs(value) < 1e-4 else f"{value:.2g}"
 
 
-def named(bank: Bank, score: bool = True) -> str:
+def name_target(masked: MaskedForwards, score: bool = True) -> str:
     """The target as a sentence calls it."""
-    words = bank.hiding.target.words
+    words = masked.input.target.words
     return f"the score of '{words}'" if score else f"'{words}'"

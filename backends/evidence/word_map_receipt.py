@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused
-from backends.evidence.cells import brightest
-from backends.evidence.controls import orders, rank, spread
+from backends.evidence.cells import select_brightest
+from backends.evidence.controls import control_range, list_copy_orders, p_value
 from backends.evidence.verdict import CANNOT, FAILS, HOLDS, Line, Receipt
 from backends.models.base import Model
 from backends.results import Result
@@ -43,9 +43,9 @@ def make(
     Costs two drawings. Raises `Refused`.
     """
     start, step = time.perf_counter(), step or (lambda fraction: None)
-    index = chosen(result, word)
+    index = choose_word(result, word)
     words = result.labels["word"]
-    other = far_from(result, index)
+    other = choose_other_word(result, index)
     given = {**(raw or {}), "text": result.facts["text"]}
     base = result.arrays["image"].astype(float)
 
@@ -55,7 +55,7 @@ def make(
         return np.abs(picture.astype(float) - base).mean(-1)
 
     changes = change(index, 0.0), change(other, 0.5)
-    lines = lines_of(result.arrays["heat"][index], changes[0], changes[1], words[index], words[other])
+    lines = make_lines(result.arrays["heat"][index], changes[0], changes[1], words[index], words[other])
     verdict, rule = decide(lines)
     facts = {
         "method": result.method, "target": words[index], "word": index, "replacement": "removed", "samples": 2,
@@ -66,7 +66,7 @@ def make(
     return Receipt(tuple(lines), verdict, rule, facts)
 
 
-def chosen(result: Result, word: str | int | None) -> int:
+def choose_word(result: Result, word: str | int | None) -> int:
     """The number of the word that is meant. Raises `Refused`, naming the words that there are."""
     words = result.labels["word"]
     if len(words) < 2:
@@ -81,7 +81,7 @@ def chosen(result: Result, word: str | int | None) -> int:
     raise Refused(f"the prompt has no word {str(word)[:40]!r}; it has: {', '.join(words)}")
 
 
-def far_from(result: Result, index: int) -> int:
+def choose_other_word(result: Result, index: int) -> int:
     """Of the words with a pointed map, the one whose bright part overlaps least with that of word `index`."""
     heat = result.arrays["heat"].reshape(len(result.labels["word"]), -1)
     bright = np.stack([_bright(row) for row in heat])
@@ -93,10 +93,10 @@ def far_from(result: Result, index: int) -> int:
 
 def _bright(heat: np.ndarray) -> np.ndarray:
     """The map's brightest part, (place,) bool."""
-    return brightest(heat.ravel() - heat.min(), SHARE)
+    return select_brightest(heat.ravel() - heat.min(), SHARE)
 
 
-def without(text: str, span: Any) -> str:
+def remove_span(text: str, span: Any) -> str:
     """The prompt without the characters of a span."""
     start, end = (int(edge) for edge in span)
     return re.sub(r"\s+([,.])", r"\1", " ".join((text[:start] + " " + text[end:]).split())).strip(" ,")
@@ -106,17 +106,17 @@ def _drawn(model: Model, result: Result, given: dict[str, Any], word: int, step:
     """The picture (height, width, 3) drawn without a word, all else the same."""
     from backends import running
 
-    text = without(given["text"], result.arrays["span"][word])
+    text = remove_span(given["text"], result.arrays["span"][word])
     if not text:
         raise Refused("nothing of the prompt is left without this word")
     options = {**result.request.get("options", {}), **PLAIN}
     return running.run(model, result.method, {**given, "text": text}, step=step, **options).arrays["image"]
 
 
-def lines_of(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: str, another: str) -> list[Line]:
+def make_lines(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: str, another: str) -> list[Line]:
     """The lines of a map `heat` (row, column), given how the picture changes without the word, and without another."""
     part, moved = _bright(heat), change.ravel()
-    order = orders(heat.shape, 0)
+    order = list_copy_orders(heat.shape, 0)
     copies = part[order]
     copies = copies[(copies & part).sum(1) <= OVERLAP * part.sum()]
     here = float(moved[part].mean())
@@ -132,7 +132,7 @@ def lines_of(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: str,
             f"brightest; other parts as large change by {np.median(elsewhere):.0f}."
         )
     about = {"p": beyond, "copies": len(copies), "most": float(moved.max())}
-    made = [Line("without it", here, spread(elsewhere), first, said, about)]
+    made = [Line("without it", here, control_range(elsewhere), first, said, about)]
     made.append(_whole(heat, moved, order, first == CANNOT))
     there = float(other.ravel()[part].mean())
     kind = CANNOT if here < SEEN else HOLDS if there <= here / 2 else FAILS if there >= here else CANNOT
@@ -146,13 +146,13 @@ def _whole(heat: np.ndarray, moved: np.ndarray, order: np.ndarray, open_: bool) 
     left = moved - moved.mean()
     norm = np.linalg.norm(centred, axis=1) * np.linalg.norm(left)
     found = np.divide(centred @ left, norm, out=np.zeros(len(maps)), where=norm > 1e-9)
-    p = rank(float(found[0]), found[1:])
+    p = p_value(float(found[0]), found[1:])
     verdict = CANNOT if open_ else HOLDS if p <= STRICT else FAILS if p > LOOSE else CANNOT
     said = (
         f"The whole map goes with the change of the picture better than {round((1 - p) * len(found))} of "
         f"{len(order)} rotated, flipped and shifted copies of itself."
     )
-    return Line("whole map", float(found[0]), spread(found[1:]), verdict, said, {"p": p})
+    return Line("whole map", float(found[0]), control_range(found[1:]), verdict, said, {"p": p})
 
 
 def decide(lines: list[Line]) -> tuple[str, str]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from backends import catalog
 from backends.errors import Refused
+from backends.evidence.agreement import compare_maps
 from backends.evidence.cells import FINEST
-from backends.evidence.measures.agreement import agreement
-from backends.evidence.measures.localisation import localisation
-from backends.evidence.ranking import decisive, ranked
+from backends.evidence.localisation import localise
+from backends.evidence.ranking import find_deciding_line, rank_methods
 from backends.inputs.images import open_image
 from backends.methods.base import Step, no_step
 from backends.results import Result
@@ -36,9 +36,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     found = {name: audit for name, audit in found.items() if not audit["withdrawn"]}
     maps = _maps(request["audits"], found, store)
     step(0.2)
-    order = ranked(found)
+    order = rank_methods(found)
     drawn = {name: coarse(maps[name]) for name in order}
-    alike = agreement(drawn) if len(drawn) > 1 else None
+    alike = compare_maps(drawn) if len(drawn) > 1 else None
     step(0.7)
     located, problem = {}, ""
     if request.get("region") and maps:
@@ -46,7 +46,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
             first = next(iter(maps.values()))
             problem = _missing(first, request["region"])
             inside = coarse_region(first, request["region"])
-            located = {name: localisation(values, inside) for name, values in drawn.items()}
+            located = {name: localise(values, inside) for name, values in drawn.items()}
         except Refused as refused:
             problem = str(refused)
     step(1.0)
@@ -69,7 +69,7 @@ def _maps(keys: Mapping[str, str], found: Mapping[str, Any], store: Store) -> di
 
 
 def _row(rank: int, name: str, audit: Mapping[str, Any], located: Mapping[str, Any]) -> dict[str, Any]:
-    receipt, line = audit["receipt"], decisive(audit)
+    receipt, line = audit["receipt"], find_deciding_line(audit)
     low, high = line["control"] or (None, None)
     return {
         "rank": rank, "method": name, "verdict": receipt["verdict"], "rule": receipt["rule"], "test": line["name"],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused, Unsettled
-from backends.evidence.masked_forwards import clouds
+from backends.evidence.controls import smooth_field
 from backends.evidence.verdict import VERDICTS
 from backends.inputs import datasets
 from backends.jobs import cached_jobs
@@ -103,7 +103,7 @@ def planted(model: Model, raw: Any, seed: int, target: Any = None) -> Result:
         context, words = model.context(batch), model.target(target, batch).words
     if batch.image is not None:
         shape = batch.image.shape[:2]
-        drawn = clouds(shape, SMOOTH, chance).reshape(shape)
+        drawn = smooth_field(shape, SMOOTH, chance).reshape(shape)
     else:
         drawn = chance.standard_normal(len(batch.tokens)) * ~np.asarray(batch.special)
     drawn = drawn / np.abs(drawn).max(initial=1e-12)

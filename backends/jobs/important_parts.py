@@ -10,7 +10,7 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.evidence import regions, trial
-from backends.evidence.regions import Parts
+from backends.evidence.regions import Regions
 from backends.evidence.verdict import HARDEST
 from backends.methods.base import Step, no_step
 from backends.results import Result
@@ -38,9 +38,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     counting = _Counting(step)
     raw, asked = store.get_input(request["input"]), (request["target"], request["replacement"], request["seed"])
     with model.lock:
-        made = regions.parts(model, raw, *asked, step=counting)
-        counting.hiding, counting.of = made.bank.hiding, effort * regions.planned(made) + SEARCH
-        found = regions.tried(made, rate, least, effort)
+        made = regions.find_regions(model, raw, *asked, step=counting)
+        counting.input, counting.of = made.masked.input, effort * regions.count_trials(made) + SEARCH
+        found = regions.run_trial(made, rate, least, effort)
         sets = _sets(made, found.effect)
         without = _without(made, sets.get("flips"))
     low, high = interval(found)
@@ -50,19 +50,19 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     }  # fmt: skip
     axes: dict[str, tuple[str, ...]] = dict.fromkeys(("effect", "low", "high", "p", "found"), ("part",))
     axes |= {"box": ("part", "edge")} if "box" in arrays else {"span": ("part", "edge")}
-    seen = {"image": made.bank.hiding.batch.image, "without": without}
+    seen = {"image": made.masked.input.batch.image, "without": without}
     pictures = {name: array for name, array in seen.items() if array is not None}
     axes |= dict.fromkeys(pictures, ("height", "width", "channel"))
     facts = {
-        **sets, "text": made.bank.hiding.batch.text, "replacement": made.bank.hiding.kind, "trials": found.trials,
-        "rate": rate, "least": found.least, "score": float(made.bank.whole[0]),
-        "probability": _number(made.bank.whole[1]), "forwards": made.bank.hiding.forwards,
+        **sets, "text": made.masked.input.batch.text, "replacement": made.masked.input.kind, "trials": found.trials,
+        "rate": rate, "least": found.least, "score": float(made.masked.whole[0]),
+        "probability": _number(made.masked.whole[1]), "forwards": made.masked.input.forwards,
         "seconds": time.perf_counter() - start,
     }  # fmt: skip
     floats = {n: a.astype(np.float32) if a.dtype == np.float64 else a for n, a in (arrays | pictures).items()}
     return Result(
-        "parts", floats, axes, {"part": made.names}, made.bank.hiding.target.unit, True,
-        made.bank.hiding.target.words, facts, dict(request),
+        "parts", floats, axes, {"part": made.names}, made.masked.input.target.unit, True,
+        made.masked.input.target.words, facts, dict(request),
     )  # fmt: skip
 
 
@@ -77,10 +77,10 @@ class _Counting:
 
     def __init__(self, step: Step) -> None:
         self.step, self.of = step, 1
-        self.hiding: Any = None
+        self.input: Any = None
 
     def __call__(self, fraction: float) -> None:
-        done = self.hiding.forwards if self.hiding else 0
+        done = self.input.forwards if self.input else 0
         self.step(min(done / self.of, 0.99))
 
 
@@ -92,30 +92,30 @@ def interval(found: trial.Trial) -> tuple[np.ndarray, np.ndarray]:
     return found.effect - half, found.effect + half
 
 
-def _where(made: Parts) -> dict[str, np.ndarray]:
+def _where(made: Regions) -> dict[str, np.ndarray]:
     """Where each part is: `box` (part, edge), left, top, right and bottom from 0 to 1; or `span` (part, edge)."""
-    places = made.bank.places
-    if places.pictured:
-        rows, columns = places.shape
+    cells = made.masked.cells
+    if cells.is_image:
+        rows, columns = cells.shape
         boxes = []
         for group in made.groups:
             row, column = np.nonzero(group.reshape(rows, columns))
             boxes.append((column.min() / columns, row.min() / rows, (column.max() + 1) / columns,
                           (row.max() + 1) / rows))  # fmt: skip
         return {"box": np.array(boxes, np.float32)}
-    spans = np.array([s for s, n in zip(places.batch.spans, places.number, strict=True) if n >= 0])
+    spans = np.array([s for s, n in zip(cells.batch.spans, cells.number, strict=True) if n >= 0])
     edges = [(spans[group, 0].min(), spans[group, 1].max()) for group in made.groups]
     return {"span": np.array(edges, np.int32)}
 
 
-def _sets(made: Parts, effect: np.ndarray) -> dict[str, Any]:
+def _sets(made: Regions, effect: np.ndarray) -> dict[str, Any]:
     """`flips` and `suffices`, each with what the model answers then; or `no_sets`, why there are none.
 
     Where the answer stays with everything hidden, no part suffices for it more than any other: then `empty` is what is
     answered to nothing, and `suffices` is missing.
     """
     try:
-        found = regions.smallest(made, effect)
+        found = regions.find_minimal_sets(made, effect)
     except Refused as refused:
         return {"no_sets": str(refused)}
     everything = np.ones(len(made.groups), bool)
@@ -127,20 +127,20 @@ def _sets(made: Parts, effect: np.ndarray) -> dict[str, Any]:
     return sets
 
 
-def _row(made: Parts, chosen: list[int]) -> np.ndarray:
+def _row(made: Regions, chosen: list[int]) -> np.ndarray:
     row = np.zeros(len(made.groups), bool)
     row[chosen] = True
     return row
 
 
-def answered(made: Parts, hidden: np.ndarray) -> dict[str, Any]:
+def answered(made: Regions, hidden: np.ndarray) -> dict[str, Any]:
     """What is answered with the parts `hidden` (part,): the target's probability, the best `other` answer and its own.
 
     Of a pair the other answer is its second side, and the probabilities are those of the two alone.
     """
-    hiding = made.bank.hiding
+    masked_input = made.masked.input
     logits = _logits(made, hidden)
-    target = hiding.target
+    target = masked_input.target
     others = logits.copy()
     others[target.ids[0]] = -np.inf
     other = int(others.argmax())
@@ -150,33 +150,33 @@ def answered(made: Parts, hidden: np.ndarray) -> dict[str, Any]:
     share = np.exp(logits - logits.max())
     share /= share.sum()
     return {
-        "probability": float(share[target.ids[0]]), "other": hiding.model.name_of(other),
+        "probability": float(share[target.ids[0]]), "other": masked_input.model.name_of(other),
         "other_probability": float(share[other]),
     }  # fmt: skip
 
 
-def _logits(made: Parts, hidden: np.ndarray) -> np.ndarray:
+def _logits(made: Regions, hidden: np.ndarray) -> np.ndarray:
     import torch
 
-    hiding = made.bank.hiding
+    masked_input = made.masked.input
     with torch.no_grad():
-        return hiding.model.outputs(_features(made, hidden), hiding.batch)[0].double().cpu().numpy()
+        return masked_input.model.outputs(_features(made, hidden), masked_input.batch)[0].double().cpu().numpy()
 
 
-def _features(made: Parts, hidden: np.ndarray) -> Any:
-    places = (hidden.astype(np.int64) @ made.groups) > 0
-    return made.bank.hiding.shown(made.bank.places.hidden(places[None]))
+def _features(made: Regions, hidden: np.ndarray) -> Any:
+    cells = (hidden.astype(np.int64) @ made.groups) > 0
+    return made.masked.input.replace(made.masked.cells.spread(cells[None]))
 
 
-def _without(made: Parts, flips: Mapping[str, Any] | None) -> np.ndarray | None:
+def _without(made: Regions, flips: Mapping[str, Any] | None) -> np.ndarray | None:
     """The picture (height, width, 3) that makes the model change its answer, as it was given to it; None for a text.
 
     Features are the picture's colours, scaled and shifted: how follows from the whole picture.
     """
-    image = made.bank.hiding.batch.image
+    image = made.masked.input.batch.image
     if image is None or not flips or not flips["flips"]:
         return None
-    present = made.bank.hiding.present[0].double().cpu().numpy()  # (C, H, W)
+    present = made.masked.input.features[0].double().cpu().numpy()  # (C, H, W)
     changed = _features(made, _row(made, flips["parts"]))[0].double().cpu().numpy()
     if present.shape[1:] != image.shape[:2]:
         return None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backends.evidence import attribution_receipt
-from backends.evidence.cells import Places
-from backends.evidence.masked_forwards import Bank, bank
-from backends.evidence.measures import curves
-from backends.evidence.replacement_values import Hiding, replacements
+from backends.evidence import attribution_receipt, deletion_curves
+from backends.evidence.cells import Cells
+from backends.evidence.map_under_test import encode_input, get_map
+from backends.evidence.masked_forwards import MaskedForwards, get_masked_forwards
+from backends.evidence.replacement_values import MaskedInput, list_replacements
 from backends.jobs import cached_jobs
 from backends.methods.base import Step, no_step
 from backends.requests import key_of
@@ -35,26 +35,28 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     run, options = cached_jobs.run_of(request), request["receipt"]
     result = cached_jobs.mapped(model, run, store, _between(step, SHARES[0], SHARES[1]))
     receipt = cached_jobs.receipt(model, run, options, store, _between(step, SHARES[1], SHARES[2]))
-    one, values = banked(model, result, store.get_input(run["input"]), options, _between(step, SHARES[2], 1.0))
-    found = curves.curves(one, values)
+    one, values = get_tested(model, result, store.get_input(run["input"]), options, _between(step, SHARES[2], 1.0))
+    found = deletion_curves.compute_curves(one, values)
     return {
-        "method": request["method"], "withdrawn": "", "map": key_of(run), "target": one.hiding.target.words,
-        "receipt": receipt, "decides": attribution_receipt.DECIDES["picture" if one.places.pictured else "text"][0],
+        "method": request["method"], "withdrawn": "", "map": key_of(run), "target": one.input.target.words,
+        "receipt": receipt, "decides": attribution_receipt.DECIDES["image" if one.cells.is_image else "text"][0],
         "curves": {**found.plain(), "deletion": found.deletion, "insertion": found.insertion, "srg": found.srg},
-        "orders": [order.plain() for order in curves.random_curves(one)],
-        "unit": one.hiding.target.unit,
+        "orders": [order.plain() for order in deletion_curves.compute_random_curves(one)],
+        "unit": one.input.target.unit,
     }  # fmt: skip
 
 
-def banked(model: Model, result: Result, raw: Any, options: Mapping[str, Any], step: Step) -> tuple[Bank, Any]:
-    """The bank that the receipt of `result` asked, with what it remembers, and the map as values of its places."""
+def get_tested(
+    model: Model, result: Result, raw: Any, options: Mapping[str, Any], step: Step
+) -> tuple[MaskedForwards, Any]:
+    """The masked forwards that the receipt of `result` asked, and the map as values of their cells."""
     with model.lock:
-        batch = attribution_receipt.encoded(model, result, raw)
-        places = Places(batch)
-        kind = options.get("replacement") or replacements(model, batch)[0]
+        batch = encode_input(model, result, raw)
+        cells = Cells(batch)
+        kind = options.get("replacement") or list_replacements(model, batch)[0]
         target = model.target(options.get("target", result.request.get("target")), batch)
-        made = bank(Hiding(model, batch, target, kind, step), places, int(options.get("seed", 0)), 0)
-    return made, places.of(attribution_receipt.mapped(result))
+        made = get_masked_forwards(MaskedInput(model, batch, target, kind, step), cells, int(options.get("seed", 0)), 0)
+    return made, cells.read(get_map(result))
 
 
 def _between(step: Step, start: float, end: float) -> Step:

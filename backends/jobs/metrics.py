@@ -1,4 +1,4 @@
-"""Every number of one method's map on one input: see `evidence.numbers`."""
+"""Every number of one method's map on one input: see `evidence.metrics`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         raise Refused(checked["sentence"])
     run, options = cached_jobs.run_of(request), request["receipt"]
     result = cached_jobs.mapped(model, run, store, lambda fraction: step(SHARE * fraction))
-    found = metrics.numbers(
+    found = metrics.compute_numbers(
         model, result, store.get_input(run["input"]), target=options.get("target", run["target"]),
         replacement=options.get("replacement", ""), seed=int(options.get("seed", 0)), step=_Onward(step),
     )  # fmt: skip

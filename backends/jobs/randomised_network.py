@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends.errors import Refused, Unsettled
-from backends.evidence import attribution_receipt, perturbed_runs
+from backends.evidence import attribution_receipt, map_under_test, perturbed_runs
+from backends.evidence.agreement import similarity
 from backends.evidence.measures import randomisation
-from backends.evidence.measures.agreement import similarity
 from backends.evidence.receipt import receipt
 from backends.jobs import cached_jobs, dataset_test
 from backends.methods.base import Step, no_step
@@ -42,7 +42,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     receipts = {"trained": cached_jobs.receipt(model, run, options, store, lambda f: step(0.25 + 0.15 * f))}
     keys = {"trained": key_of(run)}
     with model.lock:
-        batch = attribution_receipt.encoded(model, own, raw)
+        batch = map_under_test.encode_input(model, own, raw)
         target = _same(model, batch, run["target"])
     blind, problem = _shuffled(model, own, batch, target, lambda f: step(0.4))
     step(0.6)
@@ -60,9 +60,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
         store.put_result(keys[name], made)
         store.put_document(receipt_key(keys[name]), receipts[name])
     mine = own.arrays["attribution"]
-    line = randomisation.judged(mine, blind, elsewhere).plain() if blind is not None else None
+    line = randomisation.judge(mine, blind, elsewhere).plain() if blind is not None else None
     chance = abs(similarity(mine, elsewhere)) if elsewhere.shape == mine.shape else None
-    decides = attribution_receipt.DECIDES["picture" if mine.ndim == 2 else "text"][0]
+    decides = attribution_receipt.DECIDES["image" if mine.ndim == 2 else "text"][0]
     about = {"decides": decides, "line": line, "chance": chance, "problem": problem}
     return {"maps": keys, "receipts": receipts, **about}
 
@@ -77,7 +77,7 @@ def _same(model: Model, batch: Batch, target: Any) -> Any:
 
 def _shuffled(model: Model, own: Result, batch: Batch, target: Any, step: Step) -> tuple[np.ndarray | None, str]:
     try:
-        found = perturbed_runs.explained(randomisation.unknowing(model), own, batch.raw, target, step)
+        found = perturbed_runs.explain_again(randomisation.get_randomised_model(model), own, batch.raw, target, step)
     except Unsettled:
         raise
     except Refused as refused:
@@ -88,7 +88,7 @@ def _shuffled(model: Model, own: Result, batch: Batch, target: Any, step: Step) 
 def _elsewhere(model: Model, own: Result, batch: Batch, target: Any, step: Step) -> np.ndarray:
     """The map of another input; empty where the model cannot read it."""
     try:
-        return perturbed_runs.explained(model, own, perturbed_runs.another(batch), target, step)
+        return perturbed_runs.explain_again(model, own, perturbed_runs.make_other_input(batch), target, step)
     except Unsettled:
         raise
     except Refused:

@@ -1,32 +1,36 @@
 """Does the map stay when the input hardly changes? Its rank correlation with a rerun on a noisy copy.
 
 The control is the map of another input: a map that is as like that one as like its own rerun is not stable but
-constant. `sensitivity` is captum's `sensitivity_max` (Yeh et al. 2019, definition 3.1).
+constant.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from backends.evidence import perturbed_runs
-from backends.evidence.measures.agreement import similarity
+from backends.evidence.agreement import similarity
+from backends.evidence.measure import HIGHER, Measure, Reading
 from backends.evidence.verdict import CANNOT, FAILS, HOLDS, Line
-from backends.models.base import Batch, Model
-from backends.results import Result
+
+if TYPE_CHECKING:
+    from backends.evidence.map_under_test import MapUnderTest
+    from backends.models.base import Batch, Model
+    from backends.results import Result
 
 NOISE = 0.02
 """Of the range of the input's features."""
 
 
-def line(model: Model, batch: Batch, result: Result, target: Any, seed: int = 0) -> Line:
+def make_line(model: Model, batch: Batch, result: Result, target: Any, seed: int = 0) -> Line:
     """The map against a noisy rerun, beside the map of another input; costs two explanations."""
+    from backends.evidence import perturbed_runs
+
     own = result.arrays["attribution"]
-    features = perturbed_runs.noisy(model, batch, NOISE, seed)
-    rerun = perturbed_runs.explained(perturbed_runs.nudged(model, batch, features), result, batch.raw, target)
-    other = perturbed_runs.explained(model, result, perturbed_runs.another(batch), target)
+    features = perturbed_runs.add_noise(model, batch, NOISE, seed)
+    rerun = perturbed_runs.explain_again(
+        perturbed_runs.with_features(model, batch, features), result, batch.raw, target
+    )
+    other = perturbed_runs.explain_again(model, result, perturbed_runs.make_other_input(batch), target)
     same = similarity(own, rerun)
     chance = similarity(own, other) if other.shape == own.shape else 0.0
     verdict = HOLDS if same >= 0.5 and same > chance + 0.2 else FAILS if same < 0.2 or same <= chance else CANNOT
@@ -37,23 +41,18 @@ def line(model: Model, batch: Batch, result: Result, target: Any, seed: int = 0)
     return Line("stability", same, (chance, chance), verdict, sentence, {"noise": NOISE})
 
 
-def sensitivity(
-    model: Model, batch: Batch, result: Result, target: Any, radius: float = 0.02, samples: int = 4
-) -> float:
-    """captum's `sensitivity_max` of the map: the largest relative change under uniform noise of at most `radius`."""
-    from captum.metrics import sensitivity_max
+def compute(tested: MapUnderTest) -> Reading:
+    """The likeness of the map and its rerun, beside that of another input's map."""
+    found = make_line(tested.model, tested.batch, tested.result, tested.asked_target, tested.seed)
+    return Reading(found.value or 0.0, found.control, sentence=found.sentence)
 
-    def explain(features: Any) -> tuple[torch.Tensor]:  # captum 0.9 takes a bare tensor apart
-        features = features[0] if isinstance(features, tuple) else features
-        with torch.enable_grad():  # captum asks without
-            maps = [
-                perturbed_runs.explained(perturbed_runs.nudged(model, batch, row[None]), result, batch.raw, target)
-                for row in features
-            ]
-        return (torch.from_numpy(np.stack(maps)),)
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        features = model.features(batch).detach()
-        found = sensitivity_max(explain, features, perturb_radius=radius, n_perturb_samples=samples)
-    return float(found[0])
+ENTRY = Measure(
+    title="stability",
+    source="Alvarez-Melis & Jaakkola 2018, On the Robustness of Interpretability Methods",
+    unit="rank correlation",
+    better=HIGHER,
+    order=80,
+    meaning="how like the map is to that of a noisy copy of its input; the map of another input",
+    number=compute,
+)

@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from backends.evidence.cells import Cells
+from backends.evidence.masked_forwards import MaskedForwards, get_masked_forwards
+from backends.evidence.replacement_values import MaskedInput
 from backends.models.base import Batch, Model
 from backends.results import Result
 
@@ -94,3 +97,10 @@ def result_of(attribution: np.ndarray, image: np.ndarray | None = None, words: s
     arrays = {"attribution": attribution.astype(np.float32)}
     axes = {"attribution": ("token",)}
     return Result("given", arrays, axes, signed=True, facts={"text": words}, request={"target": "yes"})
+
+
+def mask(model: Linear, raw: dict[str, Any], kind: str = "zero", count: int = 24, seed: int = 0) -> MaskedForwards:
+    """The masked forwards of an input, explaining `yes`."""
+    batch = model.encode(raw)
+    given = MaskedInput(model, batch, model.target("yes", batch), kind, lambda fraction: None)
+    return get_masked_forwards(given, Cells(batch), seed, count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from backends.evidence.infill import Infill, Moves, membrane
+from backends.evidence.infill import Infill, Moves, fill_smoothly
 
 
 def hole(side: int = 32, at: tuple[int, int, int, int] = (10, 20, 12, 22)) -> torch.Tensor:
@@ -17,12 +17,12 @@ def hole(side: int = 32, at: tuple[int, int, int, int] = (10, 20, 12, 22)) -> to
 def test_a_membrane_continues_what_is_around() -> None:
     y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
     ramp = torch.stack([x, 2 * y])[None]
-    filled = membrane(ramp, hole())
+    filled = fill_smoothly(ramp, hole())
     assert torch.equal(filled[~hole().expand_as(filled)], ramp[~hole().expand_as(ramp)])
     assert (filled - ramp).abs().max() < 1.0  # a plane is its own membrane
     flat = torch.full((1, 1, 32, 32), 3.0)
-    assert torch.allclose(membrane(flat, hole()), flat)
-    assert torch.isfinite(membrane(flat, torch.ones_like(hole()))).all()
+    assert torch.allclose(fill_smoothly(flat, hole()), flat)
+    assert torch.isfinite(fill_smoothly(flat, torch.ones_like(hole()))).all()
 
 
 def test_what_is_shown_stays_and_a_flat_picture_stays_flat() -> None:
@@ -52,7 +52,7 @@ def test_a_pattern_goes_on_where_a_membrane_would_wash_it_out() -> None:
     stripes = torch.sin(2 * np.pi * x / 8)[None, None]
     truth = stripes[hole()]
     assert (Infill(stripes)(hole())[hole()] - truth).abs().mean() < 0.05
-    assert (membrane(stripes, hole())[hole()] - truth).abs().mean() > 0.2
+    assert (fill_smoothly(stripes, hole())[hole()] - truth).abs().mean() > 0.2
 
 
 def test_what_is_hidden_is_never_copied_to_another_hidden_place() -> None:

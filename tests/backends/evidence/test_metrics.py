@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import backends
-from backends.evidence.metrics import Number, numbers
+from backends.evidence.metrics import Number, compute_numbers
 
 TEXT = "no fever but severe chest pain"
 
@@ -26,7 +26,7 @@ def explained() -> tuple:
 
 def test_a_texts_map_has_all_of_them(explained: tuple) -> None:
     model, result = explained
-    found = by_name(numbers(model, result))
+    found = by_name(compute_numbers(model, result))
     assert list(found) == [
         "deletion", "insertion", "SRG", "infidelity", "comprehensiveness", "sufficiency", "stability", "sensitivity",
     ]  # fmt: skip
@@ -41,7 +41,7 @@ def test_a_texts_map_has_all_of_them(explained: tuple) -> None:
 def test_an_inverted_map_is_on_the_other_side(explained: tuple) -> None:
     model, result = explained
     inverted = dataclasses.replace(result, arrays={**result.arrays, "attribution": -result.arrays["attribution"]})
-    good, bad = by_name(numbers(model, result)), by_name(numbers(model, inverted))
+    good, bad = by_name(compute_numbers(model, result)), by_name(compute_numbers(model, inverted))
     assert bad["SRG"].value < 0 < good["SRG"].value
     assert bad["comprehensiveness"].value < good["comprehensiveness"].value
     assert bad["infidelity"].p > 0.5
@@ -51,6 +51,6 @@ def test_a_picture_has_no_words_to_keep(fresh: object, picture: np.ndarray) -> N
     model = fresh("tiny_vit")  # type: ignore[operator]
     result = backends.run(model, "saliency", {"image": picture})
     told: list[float] = []
-    found = by_name(numbers(model, result, step=told.append))
+    found = by_name(compute_numbers(model, result, step=told.append))
     assert "comprehensiveness" not in found
     assert told[-1] == 1.0

@@ -21,7 +21,7 @@ GRID[1, 6] = -0.05
 
 
 def told(own: np.ndarray, *others: np.ndarray) -> tuple[list[str], str]:
-    lines = patching_receipt.lines_of(own, list(others))
+    lines = patching_receipt.make_lines(own, list(others))
     return [line.verdict for line in lines], patching_receipt.decide(lines)[0]
 
 
@@ -35,7 +35,7 @@ def test_the_same_grid_again_holds_and_another_fails() -> None:
 
 def test_the_number_is_the_mean_correlation_over_what_moves() -> None:
     other = GRID + 0.3 * np.random.default_rng(2).standard_normal(GRID.shape)
-    line = patching_receipt.lines_of(GRID, [other, GRID])[0]
+    line = patching_receipt.make_lines(GRID, [other, GRID])[0]
     assert line.value == pytest.approx((np.corrcoef(GRID.ravel(), other.ravel())[0, 1] + 1) / 2, abs=1e-6)
 
 
@@ -69,12 +69,12 @@ def test_on_a_trained_model(patched: tuple) -> None:
 def test_other_corruptions_stand_at_the_same_places(patched: tuple) -> None:
     model, raw, _ = patched
     clean, first = (model.encode(raw[side]["text"]).inputs["input_ids"][0] for side in ("clean", "corrupted"))
-    places = (clean != first).nonzero()[:, 0].tolist()
-    found = list(patching_receipt.others(model, raw, 0))
+    cells = (clean != first).nonzero()[:, 0].tolist()
+    found = list(patching_receipt.draw_corruptions(model, raw, 0))
     assert len(found) >= 2
     for pair in found:
         ids = model.encode(pair["corrupted"]).inputs["input_ids"][0]
-        assert (ids != clean).nonzero()[:, 0].tolist() == places
+        assert (ids != clean).nonzero()[:, 0].tolist() == cells
         assert pair["clean"] == raw["clean"]
 
 
@@ -85,8 +85,8 @@ def test_patches_that_differ(fresh: Any, picture: np.ndarray) -> None:
     first = model.encode({"image": picture}).first_patch
     other = input_pair.corrupt(model, {"image": picture}, "noise", [first + 1, first + 2])
     batch = input_pair.encode(model, {"clean": {"image": picture}, "corrupted": other})
-    assert patching_receipt.changed_patches(batch) == (first + 1, first + 2)
-    pairs = list(patching_receipt.others(model, {"clean": {"image": picture}, "corrupted": other}, 0))
+    assert patching_receipt.find_changed_patches(batch) == (first + 1, first + 2)
+    pairs = list(patching_receipt.draw_corruptions(model, {"clean": {"image": picture}, "corrupted": other}, 0))
     assert len(pairs) == patching_receipt.TRIES
 
 

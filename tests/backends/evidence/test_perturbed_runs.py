@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 import backends
 from backends import catalog
 from backends.evidence import perturbed_runs
-from backends.evidence.measures import randomisation, stability
+from backends.evidence.measures import randomisation
 from backends.jobs import worker
 from backends.requests import key_of, receipt_key
 from backends.results import VERSION
@@ -21,32 +20,15 @@ from backends.store import Store
 TEXT = {"text": "no fever but severe chest pain"}
 
 
-@pytest.mark.parametrize("name", ["tiny_bert", "tiny_vit"])
-def test_stability_and_sensitivity(name: str, fresh: Callable[[str], Any], picture: np.ndarray) -> None:
-    from tests.conftest import raw_for
-
-    model = fresh(name)
-    raw = raw_for(name, picture)
-    result = backends.run(model, "saliency", raw)
-    batch = model.encode(raw)
-    line = stability.line(model, batch, result, None)
-    assert line.value == pytest.approx(stability.line(model, batch, result, None).value)
-    assert -1 <= line.value <= 1  # type: ignore[operator]
-    assert "Explained again with noise that one hardly sees (2%)" in line.sentence
-    small = stability.sensitivity(model, batch, result, None, radius=1e-6, samples=2)
-    large = stability.sensitivity(model, batch, result, None, radius=0.05, samples=2)
-    assert 0 <= small < large
-
-
 def test_weights_are_shuffled_in_a_copy(fresh: Callable[[str], Any]) -> None:
     model = fresh("tiny_bert")
     before = [p.clone() for p in model.module.parameters()]
-    other = perturbed_runs.shuffled(model)
+    other = perturbed_runs.shuffle_weights(model)
     assert all((a == b).all() for a, b in zip(before, model.module.parameters(), strict=True))
     for a, b in zip(before, other.module.parameters(), strict=True):
         assert a.flatten().sort().values.equal(b.flatten().sort().values)
     result = backends.run(model, "saliency", TEXT)
-    line = randomisation.line(model, model.encode(TEXT), result, None)
+    line = randomisation.make_line(model, model.encode(TEXT), result, None)
     assert line.name == "weights"
     assert "With the network's weights shuffled" in line.sentence
 
@@ -70,12 +52,12 @@ def test_another_input_keeps_what_stands_beside_it() -> None:
     from backends.models.base import Batch
 
     pair = Batch({"text": "a b c", "pair": "x y", "ids": [1, 2, 3]}, {}, text="a b c")
-    assert perturbed_runs.another(pair) == {
+    assert perturbed_runs.make_other_input(pair) == {
         "text": "c b a",
         "pair": "x y",
     }  # the tokens of the other order are not known
     image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
-    captioned = perturbed_runs.another(Batch({"image": image, "text": "one\ntwo"}, {}, image=image))
+    captioned = perturbed_runs.make_other_input(Batch({"image": image, "text": "one\ntwo"}, {}, image=image))
     assert captioned["text"] == "one\ntwo"
     assert captioned["image"].shape == image.shape
     assert not (captioned["image"] == image).all()

@@ -18,5 +18,5 @@ def test_methods_stand_by_verdict_and_then_by_the_number_that_decides() -> None:
         "a": audited("fails", 9.0), "b": audited("holds", 1.0), "c": audited("cannot tell", 5.0),
         "d": audited("holds", 2.0), "e": audited("fails", None),
     }  # fmt: skip
-    assert ranking.ranked(found) == ["d", "b", "c", "a", "e"]
-    assert ranking.decisive(found["b"])["value"] == 1.0
+    assert ranking.rank_methods(found) == ["d", "b", "c", "a", "e"]
+    assert ranking.find_deciding_line(found["b"])["value"] == 1.0

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 import backends
 from backends.errors import Cancelled, Refused
 from backends.evidence import Line, Receipt, attribution_receipt, receipt
-from backends.evidence.verdict import OWN
+from backends.evidence.verdict import OWN, SAMPLES
 from tests.backends.evidence import linear
 
 WORTH = {"b": 3.0, "e": 2.0}
@@ -112,7 +112,7 @@ def test_testing_harder_draws_more() -> None:
     model, _ = linear.text(WORTH)
     weight = np.arange(14.0)
     easy = receipt(model, linear.result_of(weight))
-    assert easy.facts["samples"] == 12 + attribution_receipt.SAMPLES["text"]
+    assert easy.facts["samples"] == 12 + SAMPLES["text"]
     hard = receipt(model, linear.result_of(weight), effort=2)
     assert hard.facts["samples"] == 2 * easy.facts["samples"]
     assert hard.facts["forwards"] > easy.facts["samples"]
@@ -220,19 +220,19 @@ def test_the_line_that_decides_a_picture_is_not_that_of_a_text() -> None:
         lines = [Line("hiding", 1.0, None, hiding, "", about), Line("random parts", 1.0, None, parts, ""), *more]
         return attribution_receipt.decide(lines, kind=kind)
 
-    for kind, name in (("picture", "hiding"), ("text", "random parts")):
+    for kind, name in (("image", "hiding"), ("text", "random parts")):
         for verdict in ("holds", "fails", "cannot tell"):
-            both = [verdict, "holds"] if kind == "picture" else ["holds", verdict]
+            both = [verdict, "holds"] if kind == "image" else ["holds", verdict]
             found, rule = told(kind, *both)
             assert found == verdict
             assert f"“{name}”" in rule
-    assert told("picture", "cannot tell", "holds")[1].endswith("is too close to call; test harder.")
+    assert told("image", "cannot tell", "holds")[1].endswith("is too close to call; test harder.")
     assert (
-        "(only one size of the bright part, of 3 tried," in told("picture", "cannot tell", "holds", clear=1, sizes=3)[1]
+        "(only one size of the bright part, of 3 tried," in told("image", "cannot tell", "holds", clear=1, sizes=3)[1]
     )
     blind = Line("weights", 0.9, None, "fails", "")
     assert told("text", "holds", "holds", blind)[1].startswith("Fails because of “weights”")
-    assert told("picture", "fails", "fails", blind)[1].startswith("Fails because of “hiding”")
+    assert told("image", "fails", "fails", blind)[1].startswith("Fails because of “hiding”")
 
 
 def test_where_two_words_say_the_same_a_text_is_told_by_random_sets() -> None:

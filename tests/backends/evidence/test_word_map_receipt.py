@@ -21,7 +21,7 @@ def blob(row: int, column: int, side: int = 32) -> np.ndarray:
 
 
 def told(heat: np.ndarray, change: np.ndarray, other: np.ndarray | None = None) -> tuple[list[str], str]:
-    lines = word_map_receipt.lines_of(heat, change, np.zeros_like(change) if other is None else other, "red", "blue")
+    lines = word_map_receipt.make_lines(heat, change, np.zeros_like(change) if other is None else other, "red", "blue")
     assert [line.name for line in lines] == ["without it", "whole map", "another word"]
     return [line.verdict for line in lines], word_map_receipt.decide(lines)[0]
 
@@ -35,7 +35,7 @@ def test_a_change_under_the_map_holds_and_one_elsewhere_fails() -> None:
 
 def test_the_number_is_the_mean_change_of_the_brightest_tenth() -> None:
     heat, change = blob(8, 8), np.random.default_rng(0).random((32, 32)) * 100
-    line = word_map_receipt.lines_of(heat, change, change, "red", "blue")[0]
+    line = word_map_receipt.make_lines(heat, change, change, "red", "blue")[0]
     bright = np.argsort(-heat.ravel())[: round(0.1 * heat.size)]
     assert line.value == pytest.approx(change.ravel()[bright].mean(), rel=0.02)  # ties at the edge
     assert line.sentence.startswith(f"Drawn again without “red”, the picture changes by {line.value:.0f} of 255")
@@ -48,9 +48,9 @@ def test_a_word_without_effect_tells_nothing() -> None:
 
 
 def test_a_prompt_without_a_word() -> None:
-    assert word_map_receipt.without("a red circle, above a square", (2, 5)) == "a circle, above a square"
-    assert word_map_receipt.without("red circle", (4, 10)) == "red"
-    assert word_map_receipt.without("one, two", (5, 8)) == "one"
+    assert word_map_receipt.remove_span("a red circle, above a square", (2, 5)) == "a circle, above a square"
+    assert word_map_receipt.remove_span("red circle", (4, 10)) == "red"
+    assert word_map_receipt.remove_span("one, two", (5, 8)) == "one"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_on_a_trained_pipeline(drawing: tuple) -> None:
     heat[result.labels["word"].index("red")] = heat[result.labels["word"].index("blue")]
     swapped = dataclasses.replace(result, arrays={**result.arrays, "heat": heat})
     assert receipt(model, swapped, word="red").verdict == "fails"
-    assert receipt(model, result).facts["word"] == word_map_receipt.chosen(result, None)
+    assert receipt(model, result).facts["word"] == word_map_receipt.choose_word(result, None)
 
 
 def test_what_is_refused_and_cancelled(drawing: tuple) -> None:

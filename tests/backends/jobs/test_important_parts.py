@@ -145,11 +145,11 @@ def test_a_long_text_has_stretches_for_parts() -> None:
     from backends.jobs import worker
 
     model = worker.warm.get("bundled/triage")
-    made = regions.parts(model, {"text": "fever " * 110})
+    made = regions.find_regions(model, {"text": "fever " * 110})
     assert len(made.groups) == 110
     regions.MOST, before = 50, regions.MOST
     try:
-        made = regions.parts(model, {"text": "fever " * 110})
+        made = regions.find_regions(model, {"text": "fever " * 110})
     finally:
         regions.MOST = before
     assert len(made.groups) == 37

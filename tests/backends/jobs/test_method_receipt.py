@@ -41,7 +41,7 @@ def test_a_row_holds_the_map_its_receipt_and_its_curves(tmp_path: Path) -> None:
 def test_methods_of_one_input_share_one_bank(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
     model = worker.warm.get("bundled/radiograph")
-    masked_forwards.banks(model).clear()
+    masked_forwards.get_cache(model).clear()
     first = here.do(here.request("audit", "saliency"))
     second = here.do(here.request("audit", "grad_cam"))
     assert first["receipt"]["facts"]["forwards"] > 96

@@ -22,7 +22,7 @@ def test_the_rows_are_the_numbers_of_the_map(tmp_path: Path) -> None:
     assert seen[-1] == 1
     assert made["map"] == key_of({**{k: v for k, v in request.items() if k != "receipt"}, "job": "run"})
     result = here.store.get_result(made["map"])
-    own = metrics.numbers(worker.warm.get("bundled/triage"), result, here.store.get_input(request["input"]))
+    own = metrics.compute_numbers(worker.warm.get("bundled/triage"), result, here.store.get_input(request["input"]))
     assert [row["name"] for row in made["table"]] == [number.name for number in own]
     for row, number in zip(made["table"], own, strict=True):
         assert row["value"] == pytest.approx(number.value, rel=1e-4, abs=1e-6), row["name"]

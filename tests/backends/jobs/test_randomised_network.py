@@ -10,7 +10,7 @@ import pytest
 
 from backends.errors import Refused, Unsettled
 from backends.evidence import perturbed_runs
-from backends.evidence.measures.agreement import similarity
+from backends.evidence.agreement import similarity
 from backends.jobs import randomised_network
 from backends.requests import receipt_key
 from tests.backends.jobs.asking import Asking
@@ -36,9 +36,11 @@ def test_what_knows_nothing_fails(tmp_path: Path, model: str, method: str) -> No
 def test_the_other_network_explains_the_same_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Asking(tmp_path, "bundled/triage")
     targets: list[Any] = []
-    real = perturbed_runs.explained
+    real = perturbed_runs.explain_again
     monkeypatch.setattr(
-        perturbed_runs, "explained", lambda m, r, raw, target, step: targets.append(target) or real(m, r, raw, target)
+        perturbed_runs,
+        "explain_again",
+        lambda m, r, raw, target, step: targets.append(target) or real(m, r, raw, target),
     )
     here.do(here.request("blind", "saliency"))
     assert targets == [2, 2]  # urgent, though none was named
@@ -46,7 +48,7 @@ def test_the_other_network_explains_the_same_answer(tmp_path: Path, monkeypatch:
 
 def test_where_shuffled_weights_give_no_map_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    real = perturbed_runs.explained
+    real = perturbed_runs.explain_again
 
     def fussy(model: Any, *rest: Any) -> Any:
         if model is not here_model:
@@ -56,7 +58,7 @@ def test_where_shuffled_weights_give_no_map_it_is_said(tmp_path: Path, monkeypat
     from backends.jobs import worker
 
     here_model = worker.warm.get("bundled/triage")
-    monkeypatch.setattr(perturbed_runs, "explained", fussy)
+    monkeypatch.setattr(perturbed_runs, "explain_again", fussy)
     made = here.do(here.request("blind", "input_x_gradient"))
     assert made["problem"] == "With shuffled weights there is no map at all: it is flat"
     assert set(made["maps"]) == {"trained", "random"}
@@ -67,7 +69,7 @@ def test_where_another_input_cannot_be_read_there_is_no_chance_beside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    monkeypatch.setattr(perturbed_runs, "another", lambda batch: {"image": "none"})
+    monkeypatch.setattr(perturbed_runs, "make_other_input", lambda batch: {"image": "none"})
     made = here.do(here.request("blind", "saliency"))
     assert made["chance"] is None
     assert made["line"]["value"] > 0
@@ -95,6 +97,6 @@ def test_memory_that_ran_out_is_no_finding(tmp_path: Path, monkeypatch: pytest.M
     def full(*_args: Any) -> Any:
         raise Unsettled("memory ran out")
 
-    monkeypatch.setattr(perturbed_runs, "explained", full)
+    monkeypatch.setattr(perturbed_runs, "explain_again", full)
     with pytest.raises(Unsettled):
         here.do(here.request("blind", "saliency"))

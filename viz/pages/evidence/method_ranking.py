@@ -10,7 +10,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from backends import registry
 from backends.errors import Refused
-from backends.evidence.ranking import decisive, ranked
+from backends.evidence.ranking import find_deciding_line, rank_methods
 from backends.jobs.engine import Engine
 from backends.requests import CompareMethods, MethodReceipt
 from backends.results import Result, regroup
@@ -304,7 +304,7 @@ def table(
     rows = [
         _row(rank, method, found[method], located.get(method), thumb(engine, method, found[method], card, given),
              address(card, given, aim, asked[method]))
-        for rank, method in enumerate(ranked(found), 1)
+        for rank, method in enumerate(rank_methods(found), 1)
     ]  # fmt: skip
     head = html.Thead(
         html.Tr([html.Th(h or html.Span("rank", className="visually-hidden"), scope="col") for h in heads])
@@ -322,7 +322,7 @@ def address(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, request
 
 
 def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture: Any, href: str) -> html.Tr:
-    found, line, title = audit["receipt"], decisive(audit), registry.method(method).title
+    found, line, title = audit["receipt"], find_deciding_line(audit), registry.method(method).title
     return html.Tr(
         [
             html.Td(str(rank), className="audit-rank"),
@@ -440,7 +440,7 @@ def _register_figures(app: Dash, engine: Engine) -> None:
         if not found or len(found) + len(why) < len(asked or {}):
             return no_update, no_update
         there = [{"label": registry.method(m).title, "value": m} for m in asked if m in found]
-        return there, [m for m in chosen or [] if m in found] or ranked(found)[:FIRST]
+        return there, [m for m in chosen or [] if m in found] or rank_methods(found)[:FIRST]
 
     @app.callback(
         Output(part("curves"), "figure"),
