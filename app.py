@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import importlib
 import json
-import logging
 import pkgutil
 import sys
 from pathlib import Path
@@ -21,9 +20,9 @@ if TYPE_CHECKING:
     from dash import Dash
 
     from backends.jobs.engine import Engine
+    from viz.server.access import Access
 
 HERE = Path(__file__).parent
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def page_modules() -> list[ModuleType]:
@@ -35,10 +34,10 @@ def page_modules() -> list[ModuleType]:
     return sorted(found, key=lambda page: page.ORDER)
 
 
-def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Dash:
+def create_app(engine: Engine | None = None, access: Access | None = None) -> Dash:
     """The web app over `engine` (None: one of its own, started when first asked).
 
-    `hosts` are the names it answers to; empty: any.
+    `access` says under which names it answers, and to whom (None: under any, and to everybody).
     """
     import dash
     from dash import Dash
@@ -46,6 +45,7 @@ def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Das
     from backends.jobs.engine import Engine
     from backends.store import Store
     from viz.components import shell
+    from viz.server.access import Access
     from viz.server.security import protect
 
     engine = engine or Engine(Store())
@@ -82,32 +82,35 @@ def create_app(engine: Engine | None = None, hosts: tuple[str, ...] = ()) -> Das
     frames = [{"name": page.TITLE, "path": page.PATH} for page in pages]
     shell.register(app, frames)
     app.layout = lambda: shell.shell(frames)
-    protect(app, engine, hosts)
+    protect(app, engine, access or Access())
     return app
 
 
 def serve(args: argparse.Namespace) -> int:
-    """Serve the pages until Ctrl-C."""
+    """Serve the pages until Ctrl-C or SIGTERM; answers under way then end first."""
     import signal
-
-    import waitress
 
     from backends import folders, settings
     from backends.jobs.engine import Engine
     from backends.store import Store
+    from viz.server import health, listening, logs
+    from viz.server.access import Access, beyond
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    logs.configure(settings.value("VITRINE_LOG"))
+    access, limits = Access.of_settings(args.host), listening.Limits.of_settings()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if args.host not in LOOPBACK:
+    if beyond(args.host):
         settings.set_default("VITRINE_ROOTS", folders.NOWHERE)
     engine = Engine(Store())
     try:
         _reach(args.host, args.port)
-        app = create_app(engine, hosts=LOOPBACK if args.host in LOOPBACK else ())
-        server = waitress.create_server(app.server, host=args.host, port=args.port, threads=16, ident=None)
+        app = create_app(engine, access)
+        server = listening.Server(app.server, args.host, args.port, limits)
+        app.server.config[health.FIGURES] = server.figures
+        for end in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(end, lambda *_: server.stop())
         engine.warm()
-        shown = f"[{args.host}]" if ":" in args.host else args.host
-        print(f"Vitrine is at http://{shown}:{args.port}  (Ctrl-C stops it)", flush=True)
+        print(f"Vitrine is at {access.link(args.host, args.port)}  (Ctrl-C stops it)", flush=True)
         server.run()
     except OSError as error:
         print(f"cannot serve on {args.host}:{args.port}: {error}; set HOST or PORT", file=sys.stderr)

@@ -52,6 +52,27 @@ SETTINGS = (
     ),
     Setting("VITRINE_QK_GB", "0.5", "number", "queries and keys of long texts kept between looks, in GiB"),
     Setting("VITRINE_SCHEDULER", "", "text", "the address of a dask scheduler to use instead of the embedded worker"),
+    Setting(
+        "VITRINE_TOKEN",
+        "",
+        "text",
+        "what a browser must know to be let in; `none` lets everybody in",
+        unset="none on loopback, else a new one at each start",
+    ),
+    Setting(
+        "VITRINE_HOSTS",
+        "",
+        "text",
+        "further names, divided by commas, under which the server is reached, such as that of its proxy",
+        unset="this machine's name and addresses",
+    ),
+    Setting("VITRINE_PROXY", "", "text", "the address of a reverse proxy that tells which clients it speaks for"),
+    Setting("VITRINE_CONNECTIONS", "2000", "whole", "connections held at once"),
+    Setting("VITRINE_CONNECTIONS_EACH", "300", "whole", "connections held at once of one address, a proxy's aside"),
+    Setting("VITRINE_IDLE", "60", "number", "seconds after which a connection that says nothing is closed"),
+    Setting("VITRINE_THREADS", "32", "whole", "requests answered at a time"),
+    Setting("VITRINE_GRACE", "10", "number", "seconds that answers under way have to end when the server is stopped"),
+    Setting("VITRINE_LOG", "text", "text", "`text`, or `json` for one JSON object a line"),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

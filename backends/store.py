@@ -181,6 +181,10 @@ class Store:
                 found.append({**row, "input": asked.get("input"), "when": when})
         return found[:n]
 
+    def size(self) -> int:
+        """Return the bytes kept, by a look at the whole folder."""
+        return sum(entry.size for entry in self._entries())
+
     def trim(self, *keep: Path) -> int:
         """Evict what was not used for longest until the folder is within its limit; returns the bytes kept."""
         for left in _scan(self.root / "tmp"):  # by a process that died

@@ -22,6 +22,7 @@ import time
 import traceback
 import uuid
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +57,9 @@ MOST = 1000
 
 GONE = "this is not kept any more and nothing computes it; ask for it again"
 CLOSED = "Vitrine is being stopped"
+
+STATES = ("waiting", "running", "done", "failed", "cancelled")
+"""How a job can stand."""
 
 _SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,  # samples the stack a hundred times a second
@@ -143,6 +147,7 @@ class Engine:
         self._client: Client | None = None
         self._warming: Future | None = None
         self._refused: tuple[float, Refused] | None = None
+        self._ended: Counter[str] = Counter()
 
     def submit(self, request: Mapping[str, Any], owner: str, priority: int = 0) -> str:
         """Ask for `request` on behalf of `owner`; returns its key. Work with a lower `priority` waits longer.
@@ -225,6 +230,33 @@ class Engine:
                     job.owners = {owner: heard for owner, heard in job.owners.items() if now - heard <= patience}
                     self._stop_unwanted(job)
 
+    def figures(self) -> dict[str, Any]:
+        """Return how many `jobs` stand how, how many `ended` how since the start, and how many `workers` there are."""
+        with self._lock:
+            standing = Counter(job.state.status for job in self._jobs.values())
+            ended = {how: self._ended[how] for how in ("done", "failed", "cancelled")}
+        return {"jobs": {how: standing[how] for how in STATES}, "ended": ended, "workers": self._workers()}
+
+    def lack(self) -> str:
+        """Return why no job could be computed now, or nothing."""
+        if self._closing.is_set():
+            return CLOSED
+        if self._client is None and self._refused:
+            return str(self._refused[1])
+        return "" if self._workers() else "no worker is there yet"
+
+    def _workers(self) -> int:
+        """How many workers are there, as far as is known without asking anybody."""
+        client, cluster = self._client, self._cluster
+        if client is None or client.status != "running":
+            return 0
+        if cluster is not None:
+            return sum(worker.status.name == "running" for worker in list(cluster.workers.values()))
+        with contextlib.suppress(Exception):
+            known = client._scheduler_identity
+            return int(known.get("n_workers", len(known.get("workers", {}))))
+        return 0
+
     def warm(self) -> None:
         """Start the worker and its heavy imports in the background, so that the first job need not wait for them."""
         self._call(self._warm)
@@ -269,6 +301,7 @@ class Engine:
                 fraction = 1.0 if status == "done" else job.state.fraction
                 job.state = State(status, fraction, message, job.ended_at - job.asked, again and status != "done")
                 job.ended.set()
+                self._ended[status] += 1
 
     def _say(self, job: _Job, message: str) -> None:
         with self._lock:

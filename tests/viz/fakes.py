@@ -77,6 +77,12 @@ class FakeEngine:
     def cancel(self, key: str, owner: str) -> None:
         self.cancelled.append(key)
 
+    def figures(self) -> dict[str, Any]:
+        return {"jobs": {"waiting": len(self.asked)}, "ended": {"done": 0}, "workers": 1}
+
+    def lack(self) -> str:
+        return self.refusal
+
     def sweep(self) -> None:
         pass
 

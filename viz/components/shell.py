@@ -55,13 +55,13 @@ def index() -> str:
     """The HTML around the app, with the theme's colours and the script that chooses between them."""
     return f"""<!DOCTYPE html>
 <html lang="en">
-<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<style>{_colours()}</style><script>{EARLY}</script></head>
+<head>{{%metas%}}<title>{{%title%}}</title>{{%favicon%}}{{%css%}}<style>{colours()}</style><script>{EARLY}</script></head>
 <body>{{%app_entry%}}<noscript>Vitrine draws its pictures in the browser and needs JavaScript.</noscript>
 <div hidden>{{%config%}}{{%scripts%}}{{%renderer%}}</div></body>
 </html>"""
 
 
-def _colours() -> str:
+def colours() -> str:
     """The theme's colours as CSS variables, for light and dark pages."""
     sides = (("light", False), ("dark", True))
     return "".join(

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import HTTPException
@@ -16,6 +15,8 @@ from werkzeug.exceptions import HTTPException
 from backends import catalog
 from backends.errors import Refused
 from viz.components import shell
+from viz.server.access import Access, guard, sentence
+from viz.server.listening import MOST_BODY
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -24,13 +25,12 @@ if TYPE_CHECKING:
 
 FILES = ("/maps/", "/examples/", "/inputs/", "/results/", "/tables/", "/audits/")
 """Below these there are files, never pages."""
-MOST_BODY = 48 * 2**20
 log = logging.getLogger("vitrine")
 
 
-def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
-    """Add routes, limits and headers to `app`; call it last, when all callbacks are registered."""
-    from viz.server import downloads, evidence_downloads, maps, table_downloads
+def protect(app: Dash, engine: Engine, access: Access) -> None:
+    """Add routes, rules, limits and headers to `app`; call it last, when all callbacks are registered."""
+    from viz.server import downloads, evidence_downloads, health, maps, table_downloads
 
     server = app.server
     server.config["MAX_CONTENT_LENGTH"] = MOST_BODY
@@ -40,23 +40,13 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
     server.register_blueprint(table_downloads.blueprint(engine.store))
     server.register_blueprint(evidence_downloads.blueprint(engine.store))
     server.register_blueprint(examples())
+    server.register_blueprint(health.blueprint(engine))
+    guard(server, access)
 
     @server.before_request
     def check() -> Response | None:
-        """Refuse other names for this machine (DNS rebinding) and requests that other sites send."""
-        try:
-            host = urlsplit(f"//{request.host}").hostname
-        except ValueError:
-            host = None
-        if hosts and host not in hosts:
-            return _sentence(f"this server answers to {', '.join(hosts)} only", 403)
-        if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") not in (
-            "same-origin",
-            "none",
-        ):
-            return _sentence("requests from other sites are refused", 403)
         if request.path.startswith(FILES) and request.url_rule is not None and request.url_rule.rule == "/<path:path>":
-            return _sentence(f"there is nothing at {request.path[:200]}", 404)  # Dash answers any path with its page
+            return sentence(f"there is nothing at {request.path[:200]}", 404)  # Dash answers any path with its page
         return None
 
     @server.after_request
@@ -75,16 +65,16 @@ def protect(app: Dash, engine: Engine, hosts: tuple[str, ...]) -> None:
     @server.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         if isinstance(error, Refused):
-            return _sentence(str(error), 400)
+            return sentence(str(error), 400)
         if isinstance(error, HTTPException):
             if error.code == 413:
-                return _sentence(f"that is more than {MOST_BODY >> 20} MB; send less at a time", 413)
-            return _sentence(f"{error.name}: {request.path[:200]}", error.code or 500)
+                return sentence(f"that is more than {MOST_BODY >> 20} MB; send less at a time", 413)
+            return sentence(f"{error.name}: {request.path[:200]}", error.code or 500)
         if request.path.startswith("/_dash"):
             log.warning("a request to %s was not understood", request.path[:200], exc_info=error)
-            return _sentence("this is not a request that a page of Vitrine sends", 400)
+            return sentence("this is not a request that a page of Vitrine sends", 400)
         log.exception("a request to %s failed", request.path[:200])
-        return _sentence("Vitrine failed on this request; the server's log says more", 500)
+        return sentence("Vitrine failed on this request; the server's log says more", 500)
 
     server.test_client().get("/health")  # Dash finishes its set-up at the first request; the policy needs it done
 
@@ -140,7 +130,3 @@ def _picture(model: str, file: str) -> Response:
     if path.suffix != ".png" or not path.is_file():
         raise Refused("this example is a text, not a picture")
     return send_file(path, mimetype="image/png", max_age=3600)
-
-
-def _sentence(text: str, status: int) -> Response:
-    return Response(text + "\n", status=status, mimetype="text/plain")

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 import app
 from tests.viz.fakes import FakeEngine, bundle
 from viz.components import shell
+from viz.server.access import LOOPBACK, Access
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_the_page_names_nothing_elsewhere(client: FlaskClient) -> None:
 
 
 def test_other_names_for_this_machine_are_refused(engine: FakeEngine, shipped: Path) -> None:
-    client = app.create_app(engine, hosts=app.LOOPBACK).server.test_client()  # type: ignore[arg-type]
+    client = app.create_app(engine, Access(LOOPBACK)).server.test_client()  # type: ignore[arg-type]
     assert client.get("/health", headers={"Host": "127.0.0.1:8050"}).status_code == 200
     for name in ("evil.example", "127.0.0.1.evil.example:80", "[::1"):
         answer = client.get("/health", headers={"Host": name})
