@@ -146,7 +146,7 @@ def alone(result: Result, layer: int, head: int | str, names: tuple[str, str]) -
     one = pattern.mean(0, dtype=np.float32) if head == MEAN else pattern[int(head)]
     labels = {"layer": (names[0],), "head": (names[1],), "query": result.labels["query"], "key": result.labels["key"]}
     return Result(
-        method="attention",
+        method=result.method,
         arrays={"pattern": np.asarray(one, np.float32)[None, None]},
         axes={"pattern": ("layer", "head", "query", "key")},
         labels=labels,

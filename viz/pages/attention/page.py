@@ -12,7 +12,7 @@ from backends import catalog
 from backends.jobs.engine import Engine
 from backends.requests import key_of
 from viz.components import links as query
-from viz.components import shell
+from viz.components import offers, shell
 from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
@@ -42,7 +42,8 @@ QUESTION = "What attends to what?"
 ORDER = 1
 
 PAGE = "attention"
-METHOD = "attention"
+PATTERNS = "patterns"
+"""The view whose one method this page draws."""
 BENCH = Workbench(PAGE, targets=False)
 ALL = Slot(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
 ONE = Slot(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
@@ -315,7 +316,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def glance(answers, pick, statistic, linked):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("attention")
+        key = (answers or {}).get("keys", {}).get(PATTERNS)
         if not key:
             return None, no_update, no_update, no_update, [], "d-none", ""
         result = engine.store.get_result(key)
@@ -454,7 +455,8 @@ def requests(card: Any, given: Any, part: Any = "") -> dict[str, Any]:
     if not fits(card, given) or "attention" not in card["offers"]:
         return {}
     there, value, _ = part_of(card, part or "")
-    return {"attention": run_request(card, given, METHOD, {"part": value} if there else {}, None)}
+    method = offers.first(card, PAGE, PATTERNS)
+    return {PATTERNS: run_request(card, given, method, {"part": value} if there else {}, None)}
 
 
 def window_request(result: Result, place: tuple[int, int | str], sink: Any, special: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from backends import catalog
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links as link
+from viz.components import offers
 from viz.components.job_panel import Slot
 from viz.components.model_picker import DRAWS, ModelPicker
 from viz.components.on_demand_receipt import Retest
@@ -21,7 +22,8 @@ from viz.figures import word_maps
 
 PAGE = "diffusion"
 TASK = DRAWS
-METHOD = "daam"
+MAPS = "word_maps"
+"""The view whose one method this page draws."""
 STEPS = 20
 STAGES = 20
 """At most so many stages of the forming picture are kept."""
@@ -198,7 +200,9 @@ def _request(
     options = {name: form.get(name) for name in ("guidance", "height", "width") if form.get(name) is not None}
     options |= {"steps": steps, "seed": seed or 0, "negative": str(form.get("negative") or "")}
     options |= {"frames": min(int(steps), STAGES), "by_head": by_head, "mode": "exact" if by_head else "fast"}
-    return run_request(card, {"digest": engine.store.put_input({"text": prompt})}, METHOD, options, None)
+    return run_request(
+        card, {"digest": engine.store.put_input({"text": prompt})}, offers.first(card, PAGE, MAPS), options, None
+    )
 
 
 def tests(engine: Engine, answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:

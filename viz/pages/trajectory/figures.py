@@ -11,7 +11,7 @@ from backends.results import Result
 from viz import figures, theme
 from viz.figures import curves as curve_figure
 from viz.figures.words import plain, token_names
-from viz.pages.trajectory.summary import PATH, followed, positions
+from viz.pages.trajectory.summary import followed, positions
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -101,7 +101,7 @@ def states(result: Result, tab: str, at: int, kind: str, alone: bool, causal: bo
 
 def as_similarity(result: Result, kind: str) -> Result:
     """The result with the similarity asked for, `cka` or `cosine`, as its `similarity`."""
-    if kind != "cosine" or "cosine" not in result.arrays or result.method != PATH:
+    if kind != "cosine" or "cosine" not in result.arrays:
         return dataclasses.replace(result, facts={**result.facts, "similarity": "linear CKA"})
     arrays = {**result.arrays, "similarity": result.arrays["cosine"]}
     return dataclasses.replace(result, arrays=arrays, facts={**result.facts, "similarity": "cosine"})

@@ -10,13 +10,13 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
-from viz.components import inputs, links, shell
+from viz.components import inputs, links, offers, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.job_panel import Slot
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, fits, link_params, offered, run_request
+from viz.components.workbench import Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
 from viz.pages.trajectory import summary as formed
 from viz.pages.trajectory.position_picker import AUTO, no_position, place, position_options
@@ -276,7 +276,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
     def places(lens, states, pick, card, value):  # type: ignore[no-untyped-def]
         if ctx.triggered_id == "trajectory-pick":
             return no_update, str(int(pick["position"])) if pick else no_update, ""
-        result = answer(engine, lens, formed.LENS) or answer(engine, states, formed.PATH)
+        result = answer(engine, lens, formed.WORDS) or answer(engine, states, formed.STATES)
         if result is None or not card:
             return no_update, no_update, no_update
         told = no_position(value, result, card)
@@ -344,7 +344,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         State(BENCH.input, "data"),
     )
     def summarise(lens, states, position, card, given):  # type: ignore[no-untyped-def]
-        found = answer(engine, lens, formed.LENS), answer(engine, states, formed.PATH)
+        found = answer(engine, lens, formed.WORDS), answer(engine, states, formed.STATES)
         return summary(*found, position, card, given)
 
     @app.callback(
@@ -356,7 +356,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def words(answers, position, colour, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.LENS)
+        result = answer(engine, answers, formed.WORDS)
         return lens_table.table(result, colour, place(position, result, card)) if result and card else None
 
     @app.callback(
@@ -369,7 +369,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def as_figure(clicks, shown, dark, answers, colour):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.LENS)
+        result = answer(engine, answers, formed.WORDS)
         if not clicks or not shown or result is None:
             return []
         figure = figures.lens(result, colour, shown["columns"][0]["position"], bool(dark))
@@ -396,7 +396,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def curves(answers, position, tab, dark, tokens, aim, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.LENS)
+        result = answer(engine, answers, formed.WORDS)
         if tab != "curves":
             return no_update
         if result is None or not card:
@@ -416,7 +416,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def states(answers, position, tab, kind, spread, dark, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.PATH)
+        result = answer(engine, answers, formed.STATES)
         shown: list[Any] = [no_update] * len(STATE_PICTURES)
         if result is None or not card:
             return [[]] * len(STATE_PICTURES)
@@ -467,7 +467,7 @@ def _register_link(app: Dash) -> None:
         key = (
             ((lens if tab in LENS_TABS else states) or {})
             .get("keys", {})
-            .get(formed.LENS if tab in LENS_TABS else formed.PATH)
+            .get(formed.WORDS if tab in LENS_TABS else formed.STATES)
         )
         return exports(key, what="the lens" if tab in LENS_TABS else "the states") if key else ""
 
@@ -492,28 +492,35 @@ def lens_requests(
     card: Any, given: Any, aim: Any, tokens: Sequence[int | str] | None, part: Any = ""
 ) -> dict[str, Any]:
     """The lens of the target, and of each followed token; empty where the model, or this part of it, has no lens."""
-    if not fits(card, given) or formed.LENS not in offered(card, PAGE) or not stack_picker.answers(card, part):
+    lens = offers.first(card, PAGE, formed.WORDS) if card else ""
+    if not fits(card, given) or not lens or not stack_picker.answers(card, part):
         return {}
-    asked = {formed.LENS: run_request(card, given, formed.LENS, {}, aim)}
-    return asked | {token_name(t): run_request(card, given, formed.LENS, {}, t) for t in followed(aim, tokens)}
+    asked = {formed.WORDS: run_request(card, given, lens, {}, aim)}
+    return asked | {token_name(t): run_request(card, given, lens, {}, t) for t in followed(aim, tokens)}
 
 
 def state_requests(card: Any, given: Any, tab: str, unit: bool = False, part: Any = "") -> dict[str, Any]:
     """The states of all layers, asked for when a tab shows them or when there is no lens to show."""
     if not fits(card, given):
         return {}
-    there = offered(card, PAGE)
-    lens = formed.LENS in there and stack_picker.answers(card, part)
-    if formed.PATH not in there or (tab in LENS_TABS and lens):
+    there = views(card)
+    lens = formed.WORDS in there and stack_picker.answers(card, part)
+    if formed.STATES not in there or (tab in LENS_TABS and lens):
         return {}
     options = {"unit_length": unit, "part": stack_picker.chosen(card, part)}
-    return {formed.PATH: run_request(card, given, formed.PATH, options, None)}
+    return {formed.STATES: run_request(card, given, there[formed.STATES], options, None)}
+
+
+def views(card: Mapping[str, Any]) -> dict[str, str]:
+    """The method of each view that this model can have."""
+    found = {view: offers.first(card, PAGE, view) for view in (formed.WORDS, formed.STATES)}
+    return {view: method for view, method in found.items() if method}
 
 
 def missing(card: Mapping[str, Any], part: Any = "") -> dict[str, str]:
     """For each tab that this model, or this part of it, cannot fill, the sentence that says why."""
-    why = formed.not_offered(card, offered(card, PAGE), part)
-    return {name: why[method] for name in TABS if (method := formed.LENS if name in LENS_TABS else formed.PATH) in why}
+    why = formed.not_offered(card, views(card), part)
+    return {name: why[view] for name in TABS if (view := formed.WORDS if name in LENS_TABS else formed.STATES) in why}
 
 
 def answer(engine: Engine, answers: Any, name: str) -> Result | None:
@@ -537,8 +544,8 @@ def summary(
             )
     elif states is not None:
         said = formed.path_summary(states, place(position, states, card))
-    elif not offered(card, PAGE):
-        said = [formed.not_offered(card, {})[formed.PATH]]
+    elif not views(card):
+        said = [formed.not_offered(card, ())[formed.STATES]]
         more = dcc.Link("What drove its answer?", href=links.link("/attribution", model=card["name"]))
         return [html.P([*said, " ", more], className="mb-0")]
     else:

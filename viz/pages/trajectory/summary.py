@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from viz.figures.logit_lens import token_text
 from viz.figures.words import token_names, visible
 from viz.pages.trajectory import stack_picker
 
-LENS, PATH = "logit_lens", "residual_trajectory"
+WORDS, STATES = "words", "states"
+"""The views of the two methods that this page draws, and the names of their jobs."""
 
 
 def quoted(word: str) -> str:
@@ -48,8 +49,7 @@ def causal(result: Result, card: Mapping[str, Any]) -> bool:
 
 def positions(result: Result) -> int:
     """How many positions a result of this page has."""
-    name = "probability" if result.method == LENS else "path"
-    return result.arrays[name].shape[1]
+    return result.arrays["probability" if "probability" in result.arrays else "path"].shape[1]
 
 
 def lens_summary(result: Result, at: int) -> list[str]:
@@ -152,22 +152,25 @@ def path_summary(result: Result, at: int) -> list[str]:
     return said
 
 
-def not_offered(card: Mapping[str, Any], there: Mapping[str, Any], part: str = "") -> dict[str, str]:
-    """For each method of this page that the model, or this part of it, does not allow: why, and what to see instead."""
+def not_offered(card: Mapping[str, Any], there: Collection[str], part: str = "") -> dict[str, str]:
+    """For each view that the model, or this part of it, does not allow: why, and what to see instead.
+
+    `there` are the views of which the model has a method.
+    """
     why = {}
     withdrawn = card.get("withdrawn", {})
-    if PATH not in there:
-        why[PATH] = withdrawn.get("residual") or (
+    if STATES not in there:
+        why[STATES] = withdrawn.get("residual") or (
             "This network has no residual stream that runs through blocks of one width with a state for each "
             "position (a convolutional network changes size from stage to stage), so there is no path to draw."
         )
-    if LENS in there and not stack_picker.answers(card, part):
-        why[LENS] = (
+    if WORDS in there and not stack_picker.answers(card, part):
+        why[WORDS] = (
             f"The answer is read from the {stack_picker.usual(card)}: choose it above to see its layers as words."
         )
-    if LENS not in there:
-        instead = " Paths, similarity and norms show how the states change instead." if PATH in there else ""
-        why[LENS] = (
+    if WORDS not in there:
+        instead = " Paths, similarity and norms show how the states change instead." if STATES in there else ""
+        why[WORDS] = (
             withdrawn.get("unembedding")
             or "This model does not answer with the next word at every position, so its earlier layers cannot be read "
             "as answers."

@@ -161,9 +161,9 @@ PARTS = {name: {"layers": 3, "heads": 4, "withdrawn": {}} for name in ("encoder"
 def test_the_part_of_a_network_with_several_stacks() -> None:
     card = {**LM, "parts": PARTS}
     given = {"digest": "b" * 64, "text": "no fever"}
-    assert page.requests(card, given, "cross")["attention"]["options"]["part"] == "cross"
-    assert page.requests(card, given)["attention"]["options"]["part"] == "encoder"
-    assert page.requests(LM, given, "cross")["attention"]["options"]["part"] == ""
+    assert page.requests(card, given, "cross")["patterns"]["options"]["part"] == "cross"
+    assert page.requests(card, given)["patterns"]["options"]["part"] == "encoder"
+    assert page.requests(LM, given, "cross")["patterns"]["options"]["part"] == ""
     assert [o["value"] for o in link.part_options(PARTS)] == ["encoder", "decoder", "cross"]
     assert link.part_options(PARTS)[2]["label"] == "the decoder, looking at the encoder (3 layers)"
 
@@ -414,7 +414,7 @@ def test_requests_follow_card_and_input(engine: Any) -> None:
     page.register(app, engine)
     assert any("attention-grid-data" in name for name in app.callback_map)
     given = {"digest": "b" * 64, "text": "no fever"}
-    request = page.requests(LM, given)["attention"]
+    request = page.requests(LM, given)["patterns"]
     assert not any(request["options"].values())  # every layer, head and query
     assert page.requests(LM, {"digest": "b" * 64}) == {}  # an image, of the model before
     assert page.requests(CNN, {"digest": "b" * 64}) == {}

@@ -128,8 +128,8 @@ def test_what_is_not_offered_says_why() -> None:
 
 def test_requests_of_the_lens_follow_target_pair_and_chosen_words() -> None:
     asked = page.lens_requests(LM, GIVEN, [" Mary", " John"], [7, "drink", " John"])
-    assert list(asked) == ["logit_lens", "word  John", "token 7", "word drink"]
-    assert asked["logit_lens"]["target"] == [" Mary", " John"]
+    assert list(asked) == ["words", "word  John", "token 7", "word drink"]
+    assert asked["words"]["target"] == [" Mary", " John"]
     assert asked["token 7"]["target"] == 7
     assert page.lens_requests(ENCODER, GIVEN, None, []) == {}
     assert page.lens_requests(LM, None, None, []) == {}
@@ -137,15 +137,13 @@ def test_requests_of_the_lens_follow_target_pair_and_chosen_words() -> None:
 
 def test_the_lens_is_of_the_stack_that_answers() -> None:
     given = {**GIVEN, "output": "Das"}
-    assert "logit_lens" in page.lens_requests(T5, given, None, [], "decoder")
+    assert "words" in page.lens_requests(T5, given, None, [], "decoder")
     assert page.lens_requests(T5, given, None, [], "encoder") == {}
     assert page.state_requests(T5, given, "lens", part="decoder") == {}
-    asked = page.state_requests(T5, given, "lens", part="encoder")["residual_trajectory"]
+    asked = page.state_requests(T5, given, "lens", part="encoder")["states"]
     assert asked["options"]["part"] == "encoder"
-    assert (
-        page.state_requests(T5, given, "path", part="nonsense")["residual_trajectory"]["options"]["part"] == "decoder"
-    )
-    assert page.state_requests(ENCODER, GIVEN, "path", part="decoder")["residual_trajectory"]["options"]["part"] == ""
+    assert page.state_requests(T5, given, "path", part="nonsense")["states"]["options"]["part"] == "decoder"
+    assert page.state_requests(ENCODER, GIVEN, "path", part="decoder")["states"]["options"]["part"] == ""
     assert "read from the decoder: choose it above" in page.missing(T5, "encoder")["lens"]
     assert page.missing(T5, "decoder") == {}
 
@@ -188,10 +186,10 @@ def test_what_a_link_asks_for_and_is_not_there_is_told() -> None:
 
 def test_states_are_asked_for_when_they_are_looked_at() -> None:
     assert page.state_requests(LM, GIVEN, "lens") == {}
-    asked = page.state_requests(LM, GIVEN, "path", unit=True)["residual_trajectory"]
+    asked = page.state_requests(LM, GIVEN, "path", unit=True)["states"]
     assert asked["options"]["unit_length"] is True
     assert asked["target"] is None
-    assert "residual_trajectory" in page.state_requests(ENCODER, GIVEN, "lens")
+    assert "states" in page.state_requests(ENCODER, GIVEN, "lens")
     assert page.state_requests(CNN, {"digest": "a" * 64}, "path") == {}
 
 
@@ -314,6 +312,6 @@ def test_answers_are_read_from_the_store_and_absent_ones_are_none() -> None:
     class Engine:
         store = Store()
 
-    assert page.answer(Engine(), {"keys": {"logit_lens": "k"}}, "logit_lens") == "result of k"
-    assert page.answer(Engine(), {"keys": {}, "sentences": {"logit_lens": "no"}}, "logit_lens") is None
-    assert page.answer(Engine(), None, "logit_lens") is None
+    assert page.answer(Engine(), {"keys": {"words": "k"}}, "words") == "result of k"
+    assert page.answer(Engine(), {"keys": {}, "sentences": {"words": "no"}}, "words") is None
+    assert page.answer(Engine(), None, "words") is None
