@@ -34,6 +34,8 @@ WIDEST = 10_000
 SNIFFED = 2**20
 """Characters at the start of a file by which its separator is told."""
 MOST_RECORDS = 200_000
+MOST_CELLS = 2_000_000
+"""Cells of a whole table; each takes a microsecond in every look at the table, and there are about ten."""
 
 
 @dataclass(frozen=True)
@@ -197,12 +199,19 @@ def _records(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int
         return [[line] for _, line in there], [i for i, _ in there]
     records: list[list[str]] = []
     lines: list[int] = []
+    cells = 0
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
     begins = 1
     try:
         for record in reader:
             if len(records) > MOST_RECORDS:
                 raise Refused(f"{name} has more than {MOST_RECORDS:,} lines; give a part of it")
+            cells += len(record)
+            if cells > MOST_CELLS:
+                raise Refused(
+                    f"{name} has more than {MOST_CELLS:,} cells in its first {len(records) + 1:,} lines; "
+                    "give fewer lines, or only the columns of texts and labels"
+                )
             if record or records:
                 records.append(record)
                 lines.append(begins)

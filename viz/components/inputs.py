@@ -16,6 +16,7 @@ from dash import html, no_update
 from backends import catalog
 from backends.errors import Refused
 from backends.inputs.images import FORMATS, MOST_BYTES, open_image
+from backends.inputs.turns import READING
 from backends.jobs.engine import Engine
 from viz.components import links as link
 
@@ -221,7 +222,8 @@ def uploaded(upload: Any) -> bytes:
         data = base64.b64decode(upload.split(",", 1)[1], validate=True)
     except ValueError:
         raise Refused("the upload broke off; try again") from None
-    open_image(data)
+    with READING.turn():
+        open_image(data)
     return data
 
 

@@ -312,6 +312,7 @@ def message(header: Mapping[str, Any], codes: np.ndarray) -> bytes:
 
 def _picture(store: Keeper, digest: str) -> bytes:
     from backends.inputs.images import open_image
+    from backends.inputs.turns import READING
 
     try:
         raw = store.get_input(digest)
@@ -319,8 +320,9 @@ def _picture(store: Keeper, digest: str) -> bytes:
         raise Missing(str(error) if isinstance(error, Refused) else "this input is not kept here") from error
     if "image" not in raw:
         raise Missing("this input has no image")
-    picture = open_image(raw["image"])
-    picture.thumbnail((1024, 1024))
+    with READING.turn():
+        picture = open_image(raw["image"])
+        picture.thumbnail((1024, 1024))
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()

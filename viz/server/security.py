@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ from flask import Blueprint, Response, request, send_file
 from werkzeug.exceptions import HTTPException
 
 from backends import catalog
-from backends.errors import Refused
+from backends.errors import Refused, Unsettled
+from backends.inputs.turns import Turns
 from viz.components import shell
 from viz.server.access import Access, guard, sentence
 from viz.server.listening import MOST_BODY
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 FILES = ("/maps/", "/examples/", "/inputs/", "/results/", "/tables/", "/audits/")
 """Below these there are files, never pages."""
+LARGE = 2 * 2**20
+"""Bytes of a request's body from which on it has to wait for its turn."""
 log = logging.getLogger("vitrine")
 
 
@@ -42,6 +45,7 @@ def protect(app: Dash, engine: Engine, access: Access) -> None:
     server.register_blueprint(examples())
     server.register_blueprint(health.blueprint(engine))
     guard(server, access)
+    server.wsgi_app = Bounded(server.wsgi_app)  # type: ignore[method-assign]
 
     @server.before_request
     def check() -> Response | None:
@@ -77,6 +81,27 @@ def protect(app: Dash, engine: Engine, access: Access) -> None:
         return sentence("Vitrine failed on this request; the server's log says more", 500)
 
     server.test_client().get("/health")  # Dash finishes its set-up at the first request; the policy needs it done
+
+
+class Bounded:
+    """The WSGI app, with large requests answered few at a time: reading one of 48 MB takes 150 MB of memory."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self.application = application
+        self.turns = Turns(at_once=3, waiting=9, patience=20.0)
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        """Answer one request, once its turn has come."""
+        size = environ.get("CONTENT_LENGTH") or "0"
+        if not size.isdecimal() or int(size) <= LARGE:
+            return self.application(environ, start)
+        try:
+            with self.turns.turn():
+                return self.application(environ, start)
+        except Unsettled as refused:
+            answer = sentence(str(refused), 503)
+            answer.headers["Retry-After"] = "5"
+            return answer(environ, start)
 
 
 def policy(app: Dash) -> str:

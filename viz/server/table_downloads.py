@@ -54,8 +54,9 @@ def blueprint(store: Store) -> Blueprint:
 
     @routes.get("/tables/<key>/json")
     def as_json(key: str) -> Response:
-        found = store.get_document(_checked(key))
-        about = {"model": found["model"], "summary": found["summary"], "rows": rows(store, key)}
+        listed = rows(store, _checked(key))
+        found = store.get_document(key)
+        about = {"model": found.get("model"), "summary": found["summary"], "rows": listed}
         return _file(json.dumps(about, ensure_ascii=False, indent=1), "application/json", key, "json")
 
     @routes.get("/tables/<key>/zip")
@@ -131,8 +132,10 @@ def thumbnail(result: Result) -> bytes:
     """The map of one row over its picture, on its own scale, as a small PNG."""
     from PIL import Image
 
-    values = result.arrays["attribution"]
-    if values.ndim != 2:
+    values = result.arrays.get("attribution")
+    if values is None or values.ndim not in (1, 2):
+        raise Missing("this result holds no map of its input")
+    if values.ndim == 1:
         raise Missing("this row is a text: it has no map")
     low, high = limits(values, result.signed)
     table = theme.table(theme.colour_map(result.signed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -85,3 +86,11 @@ def test_thirty_megabytes_of_commas_are_refused_before_they_are_cut() -> None:
         read_sheet(data, "x.csv")
     assert tracemalloc.get_traced_memory()[1] < 12 * len(data)  # cut into cells, they take some hundred bytes each
     tracemalloc.stop()
+
+
+def test_a_file_of_commas_is_refused_soon() -> None:
+    data = ("," * 150 + "\n").encode() * 100_000  # 15 MB
+    began = time.process_time()
+    with pytest.raises(Refused, match=r"more than 2,000,000 cells in its first 13,2\d\d lines; give fewer lines"):
+        read_sheet(data, "commas.csv")
+    assert time.process_time() - began < 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 from flask.testing import FlaskClient
 
 import app
+from backends.inputs.turns import Turns
 from tests.viz.fakes import FakeEngine, bundle
 from viz.components import shell
+from viz.server import security
 from viz.server.access import LOOPBACK, Access
 
 
@@ -96,6 +99,30 @@ def test_a_body_that_is_too_large_is_refused(client: FlaskClient, monkeypatch: p
     assert "that is more than 48 MB; send less at a time" in answer.text
 
 
+def test_large_requests_wait_for_their_turn(engine: FakeEngine, shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = app.create_app(engine)  # type: ignore[arg-type]
+    bounded = made.server.wsgi_app
+    bounded.turns = Turns(at_once=1, waiting=0, patience=0.1)
+    monkeypatch.setattr(security, "LARGE", 100)
+    client = made.server.test_client()
+    ask = {"content_type": "application/json", "headers": {"Origin": "http://localhost"}}
+    told: list[tuple[int, str]] = []
+
+    def send(size: int) -> None:
+        answer = client.post("/_dash-update-component", data=b"[" * size, **ask)
+        told.append((answer.status_code, answer.text))
+
+    with bounded.turns.turn():
+        for size in (101, 100):
+            thread = threading.Thread(target=send, args=[size])
+            thread.start()
+            thread.join(10)
+    assert told[0] == (503, "other people's files are being read just now; give yours again in a few seconds\n")
+    assert told[1][0] == 400, "small ones do not wait"
+    send(101)
+    assert told[2][0] == 400
+
+
 def test_examples_and_masks_are_served_by_name(client: FlaskClient) -> None:
     for address in ("/examples/radiograph/0", "/examples/radiograph/0/lesion"):
         with client.get(address) as answer:
@@ -130,8 +157,6 @@ def test_nonsense_addresses_show_no_trace(client: FlaskClient, address: str) -> 
 def test_an_unforeseen_failure_is_a_sentence_with_the_trace_in_the_log(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from viz.server import security
-
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("a secret detail")
 

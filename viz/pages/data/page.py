@@ -13,6 +13,7 @@ from dash_ag_grid import AgGrid
 
 from backends.errors import Refused
 from backends.inputs import datasets
+from backends.inputs.turns import READING
 from backends.jobs.engine import Engine
 from backends.requests import Table
 from viz import theme
@@ -266,7 +267,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
             elif part("files") in triggers:
                 found = described(engine, uploaded(engine, files, names))
             elif part("read") in triggers or part("path") in triggers:
-                found = described(engine, datasets.keep(engine.store, datasets.open_path(path or "")))
+                found = described(engine, opened(engine, path or ""))
             elif part("text-column") in triggers or part("label-column") in triggers:
                 found = rechosen(engine, table, text, label)
             else:
@@ -292,13 +293,20 @@ def _register_data(app: Dash, engine: Engine) -> None:
 
 def uploaded(engine: Engine, contents: Any, names: Any) -> str:
     """The id of the table in uploaded files. Raises `Refused`."""
-    files = []
-    for content, name in zip(contents or [], names or [], strict=False):
-        try:
-            files.append((str(name), base64.b64decode(str(content).partition(",")[2], validate=True)))
-        except ValueError:
-            raise Refused("the upload broke off; try again") from None
-    return datasets.keep(engine.store, datasets.open_files(files))
+    with READING.turn():
+        files = []
+        for content, name in zip(contents or [], names or [], strict=False):
+            try:
+                files.append((str(name), base64.b64decode(str(content).partition(",")[2], validate=True)))
+            except ValueError:
+                raise Refused("the upload broke off; try again") from None
+        return datasets.keep(engine.store, datasets.open_files(files))
+
+
+def opened(engine: Engine, path: str) -> str:
+    """The id of the table at a path on the server's disk. Raises `Refused`."""
+    with READING.turn():
+        return datasets.keep(engine.store, datasets.open_path(path))
 
 
 def described(engine: Engine, id: str, example: str = "") -> dict[str, Any]:
@@ -318,7 +326,8 @@ def rechosen(engine: Engine, table: Any, text: Any, label: Any) -> dict[str, Any
     label = "" if label in (None, ANY) else label
     if not table or not table.get("columns") or [text, label] == table["columns"]:
         return None
-    return described(engine, datasets.choose(engine.store, table["id"], str(text), str(label)))
+    with READING.turn():
+        return described(engine, datasets.choose(engine.store, table["id"], str(text), str(label)))
 
 
 def first_table(engine: Engine, card: Mapping[str, Any], table: Any, linked: str) -> dict[str, Any] | None:

@@ -266,6 +266,14 @@ def test_routes_of_the_table(engine: FakeEngine, table: dict[str, Any], key: str
     assert sorted(archive.namelist()) == ["about.json", "rows/00001.json", "words.csv"]
     assert json.loads(archive.read("about.json"))["problems"] == {"4": "too long"}
     assert "'=fever" in archive.read("words.csv").decode()
+    for kind in ("csv", "json"):
+        of_no_table = client.get(f"/tables/{table['id']}/{kind}")
+        assert (of_no_table.status_code, of_no_table.text) == (
+            404,
+            "there is no such table here; open the page again\n",
+        )
+    of_no_map = client.get(f"/tables/{'b' * 64}/map")
+    assert (of_no_map.status_code, of_no_map.text) == (404, "this result holds no map of its input\n")
     assert b"this row is a text" in client.get(f"/tables/{'c' * 64}/map").data
     assert b"there is no such table here" in client.get(f"/tables/{'c' * 64}/zip").data
 
