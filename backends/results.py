@@ -91,9 +91,23 @@ class Result:
             order = about.pop("order")
             about["axes"] = {name: tuple(axes) for name, axes in about["axes"].items()}
             about["labels"] = {axis: tuple(names) for axis, names in about["labels"].items()}
+            about["method"], about["request"] = update_request(about["method"], about["request"])
             return cls(arrays={name: arrays[name] for name in order}, **about)
         except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise Refused(f"no saved result in {folder}: {error}") from error
+
+
+def update_request(method: str, request: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the method and the request of a stored result as they are called today.
+
+    Grad-CAM once had the option `weights`: with "place", its default, it computed what is `hires_cam` now.
+    """
+    options = request.get("options")
+    if method != "grad_cam" or not isinstance(options, Mapping) or "weights" not in options:
+        return method, dict(request)
+    name = "hires_cam" if options["weights"] == "place" else method
+    kept = {option: value for option, value in options.items() if option != "weights"}
+    return name, {**request, "method": name, "options": kept}
 
 
 GROUPINGS = ("token", "word", "sentence", "paragraph")

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from backends import settings
 from backends.errors import Refused, Unsettled
-from backends.results import Result
+from backends.results import Result, update_request
 
 LIMIT = 4 * 2**30
 """Bytes that a store keeps at most, unless it is told otherwise."""
@@ -174,10 +174,10 @@ class Store:
         for when, key in heapq.nlargest(2 * n, made):  # some of them may be broken
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
                 about = json.loads((self.folder(key) / "result.json").read_text())
-                asked = about["request"]
+                method, asked = update_request(about["method"], about["request"])
                 if not self._whole(self.folder(key)):
                     continue
-                row = {"key": key, "method": about["method"], "model": asked["model"], "target": about["target"]}
+                row = {"key": key, "method": method, "model": asked["model"], "target": about["target"]}
                 found.append({**row, "input": asked.get("input"), "when": when})
         return found[:n]
 

@@ -93,7 +93,7 @@ def main() -> None:
         engine = Engine(Store(Path(folder)))
         try:
             start = time.perf_counter()
-            finished(engine, request(engine, "grad_cam"), "warm")
+            finished(engine, request(engine, "hires_cam"), "warm")
             print(json.dumps({"case": "first job, worker started for it", "seconds": time.perf_counter() - start}))
             for name, case in (
                 ("32 identical", lambda e: identical(e, 32)),

@@ -35,7 +35,7 @@ from backends.jobs.table import wilson
 from benchmarks.truth import hit, offered
 
 NETWORKS = "radiograph", "radiograph-vit", "radiograph-shortcut", "triage"
-BLIND = "integrated_gradients", "saliency", "grad_cam"
+BLIND = "integrated_gradients", "saliency", "hires_cam"
 USELESS = "randomised", "planted: noise", "planted: smooth"
 FOUND, MISSED = 0.5, 0.1
 """What a map covers of the truth, from where it has found it, and below where it has missed it."""

@@ -33,7 +33,7 @@ from backends.evidence.measures import hiding, mask_correlation, replacement, sr
 from backends.evidence.replacement_values import MaskedInput, list_replacements
 from benchmarks.evidence import inputs
 
-METHODS = "integrated_gradients", "occlusion", "grad_cam"
+METHODS = "integrated_gradients", "occlusion", "hires_cam"
 SMALL = "radiograph", "radiograph-vit", "triage"
 
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from backends.hooks.attention_call import AttentionCall
+from backends.hooks.main_tensor import main_tensor, replace_main_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -125,6 +126,23 @@ def hook_module(module: nn.Module) -> list[Any]:
         module.register_forward_pre_hook(_enter, with_kwargs=True),
         module.register_forward_hook(_leave, with_kwargs=True),
     ]
+
+
+@contextmanager
+def keep_outputs(module: nn.Module) -> Iterator[list[Tensor]]:
+    """Collect the main tensor of every call of `module` inside, in the graph and safe from work in place behind it."""
+    kept: list[Tensor] = []
+
+    def keep(_module: nn.Module, _args: tuple, output: Any) -> Any:
+        tensor = main_tensor(output)
+        kept.append(tensor)
+        return replace_main_tensor(output, tensor.clone())
+
+    handle = module.register_forward_hook(keep)
+    try:
+        yield kept
+    finally:
+        handle.remove()
 
 
 def watch_softmax(on_softmax: Callable[[Tensor], None]) -> Any:

@@ -6,8 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from backends import registry
 from backends.errors import Refused
-from backends.results import Result, regroup
+from backends.results import Result, regroup, update_request
 
 TEXT = "No fever. But severe chest pain.\n\nCall now"
 
@@ -40,6 +41,25 @@ def attribution() -> Result:
         facts={"text": TEXT, "completeness_gap": 0.01},
         request={"model": "bundled/triage"},
     )
+
+
+@pytest.mark.parametrize(("weights", "method"), [("place", "hires_cam"), ("channel", "grad_cam")])
+def test_a_map_of_grad_cam_stored_with_its_old_option_is_called_what_it_is(tmp_path, weights, method) -> None:
+    options = {"layer": 2, "weights": weights, "positive": False}
+    request = {"job": "run", "model": "bundled/radiograph", "method": "grad_cam", "options": options}
+    old = dataclasses.replace(attribution(), method="grad_cam", request=request)
+    old.save(tmp_path / "r")
+    again = Result.load(tmp_path / "r")
+    assert (again.method, again.request["method"]) == (method, method)
+    assert again.request["options"] == {"layer": 2, "positive": False}
+    assert registry.method(method).build(again.request["options"]).options() == again.request["options"]
+    np.testing.assert_array_equal(again.arrays["attribution"], old.arrays["attribution"])
+
+
+def test_other_requests_open_as_they_were_stored() -> None:
+    for request in ({}, {"options": None}, {"options": {"weights": "place"}}, {"method": "saliency"}):
+        assert update_request("saliency", request) == ("saliency", request)
+    assert update_request("grad_cam", {"options": {"layer": 1}}) == ("grad_cam", {"options": {"layer": 1}})
 
 
 def test_a_saved_result_opens_equal(tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import io
 import json
@@ -216,6 +217,12 @@ def test_recent_is_newest_first_and_skips_what_is_broken(store: Store) -> None:
         f"{2:064x}", "saliency", "urgent", OTHER,
     )  # fmt: skip
     assert rows[0]["when"] < time.time() - 25
+
+
+def test_recent_calls_a_map_what_it_is_called_today(store: Store) -> None:
+    old = result(model="m", options={"weights": "place"})
+    store.put_result(KEY, dataclasses.replace(old, method="grad_cam"))
+    assert [row["method"] for row in store.recent(1)] == ["hires_cam"]
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path: Path) -> None:

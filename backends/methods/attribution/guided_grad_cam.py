@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.methods.attribution.base import Attribution
-from backends.methods.attribution.grad_cam import stage
+from backends.methods.attribution.cam import choose_stage
 from backends.methods.base import Cost, Size, option
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class GuidedGradCam(Attribution):
         return "relative"
 
     def cost(self, size: Size) -> Cost:
-        """Grad-CAM's gradient and the guided one, and forwards that measure the stages."""
-        return Cost(forwards=4, gradients=2)
+        """Grad-CAM's gradient and the guided one, and a forward that measures the stages."""
+        return Cost(forwards=2, gradients=2)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         from captum import attr
 
-        layer, path = stage(scoring, self.layer)
+        layer, path = choose_stage(scoring, self.layer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # captum announces its hooks
             method = attr.GuidedGradCam(scoring, scoring.model.module.get_submodule(path))

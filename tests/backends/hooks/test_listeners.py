@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from backends.hooks import probe
-from backends.hooks.listeners import _listeners, install, watch_softmax
+from backends.hooks.listeners import _listeners, install, keep_outputs, watch_softmax
 from backends.hooks.recording import record
 from tests.backends.networks import forward, ready
 
@@ -89,6 +89,19 @@ def test_nested_recordings_of_two_networks() -> None:
         forward(two, inputs)
     assert set(outer.patterns) == {0}
     assert set(inner.patterns) == {1}
+
+
+def test_outputs_are_kept_in_the_graph_and_safe_from_work_in_place() -> None:
+    first, second = torch.nn.Linear(3, 4), torch.nn.ReLU(inplace=True)
+    states = torch.randn(2, 3, requires_grad=True)
+    with keep_outputs(first) as kept:
+        score = second(first(states)).sum()
+    first(states)
+    assert len(kept) == 1
+    torch.testing.assert_close(kept[0], first(states))  # not what ReLU made of it
+    (gradient,) = torch.autograd.grad(score, kept[0])
+    assert torch.equal(gradient, (kept[0] > 0).float())
+    assert not first._forward_hooks
 
 
 def test_a_softmax_is_heard_while_it_is_watched_and_not_after() -> None:

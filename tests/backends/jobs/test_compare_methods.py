@@ -59,7 +59,7 @@ def test_a_drawn_box_is_a_share_of_the_picture() -> None:
 def test_the_maps_of_a_film(tmp_path: Path, kind: str) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
     audits = {}
-    for method in ("grad_cam", "saliency", "deep_lift"):
+    for method in ("hires_cam", "saliency", "deep_lift"):
         request = here.request("audit", method)
         here.do(request)
         audits[method] = key_of(request)
@@ -74,9 +74,9 @@ def test_the_maps_of_a_film(tmp_path: Path, kind: str) -> None:
     assert np.allclose(np.diag(alike), 1)
     assert np.allclose(alike, alike.T)
     if kind == "mask":
-        assert made["located"]["grad_cam"]["pointing"]["value"] == 1.0
-        row = next(r for r in made["table"] if r["method"] == "grad_cam")
-        assert row["mass_inside"] == made["located"]["grad_cam"]["mass inside"]["value"] > 0.2
+        assert made["located"]["hires_cam"]["pointing"]["value"] == 1.0
+        row = next(r for r in made["table"] if r["method"] == "hires_cam")
+        assert row["mass_inside"] == made["located"]["hires_cam"]["mass inside"]["value"] > 0.2
     elif kind == "box":
         assert "empty or everything" in made["problem"]
     else:

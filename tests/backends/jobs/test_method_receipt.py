@@ -43,7 +43,7 @@ def test_methods_of_one_input_share_one_bank(tmp_path: Path) -> None:
     model = worker.warm.get("bundled/radiograph")
     masked_forwards.get_cache(model).clear()
     first = here.do(here.request("audit", "saliency"))
-    second = here.do(here.request("audit", "grad_cam"))
+    second = here.do(here.request("audit", "hires_cam"))
     assert first["receipt"]["facts"]["forwards"] > 96
     assert second["receipt"]["facts"]["forwards"] < 40
     assert second["decides"] == "hiding"
@@ -68,11 +68,11 @@ def test_a_map_that_is_the_same_for_all_answers_is_tested_with_the_one_explained
 
 
 def test_what_is_there_is_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import backends
+    from backends import running
 
     here = Asking(tmp_path, "bundled/triage")
     before = here.do(here.request("audit", "saliency"))
-    monkeypatch.setattr(backends, "run", lambda *a, **k: pytest.fail("computed again"))
+    monkeypatch.setattr(running, "run", lambda *a, **k: pytest.fail("computed again"))
     monkeypatch.setattr(evidence, "receipt", lambda *a, **k: pytest.fail("tested again"))
     assert worker.perform(here.request("audit", "saliency"), str(tmp_path)) == before
 
@@ -90,4 +90,4 @@ def test_progress_never_goes_back_and_a_cancelled_row_stops(tmp_path: Path) -> N
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        worker.perform(here.request("audit", "grad_cam", target="no finding"), str(tmp_path), stop)
+        worker.perform(here.request("audit", "hires_cam", target="no finding"), str(tmp_path), stop)

@@ -36,7 +36,7 @@ def test_a_method_that_is_not_valid_has_no_numbers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["bundled/triage", "bundled/radiograph", "bundled/radiograph-vit"])
-@pytest.mark.parametrize("method", ["grad_cam", "relevancy", "guided_grad_cam", "input_x_gradient", "occlusion"])
+@pytest.mark.parametrize("method", ["hires_cam", "relevancy", "guided_grad_cam", "input_x_gradient", "occlusion"])
 def test_there_are_numbers_of_every_kind_of_method(tmp_path: Path, model: str, method: str) -> None:
     from backends import registry
 

@@ -16,7 +16,7 @@ from backends.requests import receipt_key
 from tests.backends.jobs.asking import Asking
 
 
-@pytest.mark.parametrize(("model", "method"), [("bundled/triage", "occlusion"), ("bundled/radiograph", "grad_cam")])
+@pytest.mark.parametrize(("model", "method"), [("bundled/triage", "occlusion"), ("bundled/radiograph", "hires_cam")])
 def test_what_knows_nothing_fails(tmp_path: Path, model: str, method: str) -> None:
     here = Asking(tmp_path, model)
     made = here.do(here.request("blind", method))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import backends
-from backends import registry
+from backends import registry, running
 from backends.errors import Cancelled, Refused
 from backends.inputs import datasets
 from backends.jobs import table
@@ -190,8 +190,8 @@ def test_a_stopped_method_goes_on_where_it_was(opened: Any, tmp_path: Path, monk
     with pytest.raises(Cancelled):
         table.perform_sweep(model, request, store, Stop(0.49))
     computed = []
-    run = backends.run
-    monkeypatch.setattr(backends, "run", lambda *a, **k: computed.append(1) or run(*a, **k))
+    run = running.run
+    monkeypatch.setattr(running, "run", lambda *a, **k: computed.append(1) or run(*a, **k))
     table.perform_sweep(model, request, store)
     assert 0 < len(computed) <= 5
     computed.clear()

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import backends
+from backends.hooks.sites import Sites
 from backends.methods.attribution.scoring import Scoring
 from backends.methods.base import no_step
 from backends.models.families.image_classifier import ImageClassifier
@@ -29,6 +30,30 @@ class Linear(nn.Module):
 
     def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
         return SimpleNamespace(logits=torch.einsum("bchw,ochw->bo", pixel_values, self.weight) + self.bias)
+
+
+class Pooled(nn.Module):
+    """Logits (B, 2) = pooled pixels · w + b, with a weight for every place of the pooled stage (B, 3, 4, 4)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        chance = torch.Generator().manual_seed(3)
+        self.stage = nn.AvgPool2d(2)
+        self.weight = nn.Parameter(torch.randn(2, 3, SIDE // 2, SIDE // 2, generator=chance), requires_grad=False)
+        self.config = SimpleNamespace(id2label={0: "a", 1: "b"}, num_channels=3)
+
+    def forward(self, pixel_values: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(logits=torch.einsum("bchw,ochw->bo", self.stage(pixel_values), self.weight) + 0.5)
+
+
+def pooled() -> ImageClassifier:
+    """The pooled network as an open model whose stage was found."""
+    from transformers import ViTImageProcessorPil
+
+    processor = ViTImageProcessorPil(size={"height": SIDE, "width": SIDE})
+    model = ImageClassifier("pooled", "0", Pooled().eval(), processor)
+    model.sites = Sites(channels=("stage",))
+    return model
 
 
 def linear() -> ImageClassifier:

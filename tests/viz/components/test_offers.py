@@ -34,9 +34,9 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> type[Fresh]:
 
 
 def test_methods_say_their_order_and_another_on_images() -> None:
-    names = ["saliency", "occlusion", "lime", "integrated_gradients", "grad_cam"]
-    assert offers.by_order(names) == ["integrated_gradients", "occlusion", "grad_cam", "saliency", "lime"]
-    assert offers.by_order(names, images=True)[:3] == ["occlusion", "grad_cam", "integrated_gradients"]
+    names = ["saliency", "occlusion", "lime", "integrated_gradients", "hires_cam"]
+    assert offers.by_order(names) == ["integrated_gradients", "occlusion", "hires_cam", "saliency", "lime"]
+    assert offers.by_order(names, images=True)[:3] == ["occlusion", "hires_cam", "integrated_gradients"]
 
 
 def test_a_view_has_the_methods_that_the_model_can_have() -> None:

@@ -72,8 +72,14 @@ def layout(**link: Any) -> html.Div:
 def unknown(link: Mapping[str, Any]) -> list[str]:
     """A sentence for each thing that a link asks for and this page has not; methods wait for the model."""
     said = links.unknown(link, "by", {name: f"by {name}" for name in GROUPINGS}, "word")
-    if link.get("options") and not linked_options(link):
+    given = linked_options(link)
+    if link.get("options") and not given:
         said.append("The link sets options that cannot be read; the usual ones are used instead.")
+    for method, options in given.items():
+        try:
+            option_form.checked(method, options)
+        except Refused as why:
+            said.append(f"The link sets options that cannot be used; the usual ones are used instead: {why}.")
     return said
 
 

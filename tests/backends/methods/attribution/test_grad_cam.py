@@ -1,79 +1,57 @@
-"""Grad-CAM: captum's on convolutions, ours over tokens against an independent derivation."""
+"""Grad-CAM: the paper's equations in closed form, captum's on convolutions, ours over tokens, and its old option."""
 
 import numpy as np
 import pytest
 import torch
 from captum import attr
+from torch.nn.functional import interpolate
 
 import backends
-from backends.methods.attribution.grad_cam import stage
+from backends import registry
 from tests.backends.methods import cases
 from tests.conftest import TEXT
 
 
-@pytest.mark.parametrize("weights", ["channel", "place"])
-def test_it_equals_captum_on_convolutions(opened, picture, weights):
+def test_it_is_equations_1_and_2_of_the_paper():
+    model = cases.pooled()
+    stage, weight = model.module.stage(model.features(model.encode(cases.image())))[0], model.module.weight[0]
+    alpha = torch.tensor([float(weight[k].sum()) / 16 for k in range(3)])  # eq. 1: the mean gradient over 16 places
+    coarse = sum(alpha[k] * stage[k] for k in range(3)).clamp(min=0)  # eq. 2
+    assert float(coarse.max()) > 0
+    expected = interpolate(coarse[None, None], (8, 8), mode="bilinear")[0, 0]
+    np.testing.assert_allclose(cases.attribution(model, "grad_cam", cases.image(), "a"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_it_equals_captum_on_convolutions(opened, picture, positive):
     model = opened("tiny_resnet")
     direct, stage = cases.scoring(model, picture), model.module.resnet.encoder.stages[1]
-    if weights == "channel":
-        cam = attr.LayerGradCam(direct, stage).attribute(direct.features)
-    else:
-        cam = attr.LayerGradientXActivation(direct, stage).attribute(direct.features).sum(1, keepdim=True)
-    expected = torch.nn.functional.interpolate(cam, (32, 32), mode="bilinear")
-    ours = cases.attribution(model, "grad_cam", picture, layer=1, weights=weights)
+    cam = attr.LayerGradCam(direct, stage).attribute(direct.features, relu_attributions=positive)
+    expected = interpolate(cam, (32, 32), mode="bilinear")
+    ours = cases.attribution(model, "grad_cam", picture, layer=1, positive=positive)
     np.testing.assert_allclose(ours, direct.fold(expected), atol=1e-6)
 
 
-def test_it_takes_the_finest_stage_where_none_is_fine_enough(opened, picture):
-    facts = backends.run(opened("tiny_resnet"), "grad_cam", picture).facts
-    assert (facts["layer"], facts["places"]) == (0, [8, 8])  # stage 1 is 4 × 4
-
-
-def test_it_takes_the_last_stage_that_is_fine_enough(opened, picture):
-    direct = cases.scoring(opened("tiny_resnet"), picture)
-    assert stage(direct, -1, least=4) == (1, "resnet.encoder.stages.1")
-    assert stage(direct, -1, least=5) == (0, "resnet.encoder.stages.0")
-
-
-def test_positive_cuts_what_speaks_against_the_answer(opened, picture):
-    both, positive = (backends.run(opened("tiny_vit"), "grad_cam", picture, positive=p) for p in (False, True))
-    assert both.signed
-    assert not positive.signed
-    assert both.arrays["attribution"].min() < 0 <= positive.arrays["attribution"].min()
-    inside = positive.arrays["attribution"] > 0
-    np.testing.assert_array_equal(positive.arrays["attribution"][inside], both.arrays["attribution"][inside])
-
-
-@pytest.mark.parametrize("weights", ["channel", "place"])
-def test_over_tokens_it_is_the_gradient_times_the_stream(opened, weights):
+def test_over_tokens_a_dimension_has_one_weight(opened):
     model = opened("tiny_gpt2")
-    direct = cases.scoring(model, TEXT)
-    streams = []
+    direct, streams = cases.scoring(model, TEXT), []
     block = model.module.transformer.h[1]
     handle = block.register_forward_pre_hook(lambda _, args: streams.append(args[0]) or args[0].retain_grad())
     direct(direct.features).backward()
     handle.remove()
-    stream, gradient = streams[0][0].detach(), streams[0].grad[0]
-    if weights == "channel":
-        expected = stream @ gradient.mean(0)
-    else:
-        expected = torch.einsum("td,td->t", stream - stream.mean(0), gradient)
-    ours = cases.attribution(model, "grad_cam", TEXT, layer=1, weights=weights)
+    expected = streams[0][0].detach() @ streams[0].grad[0].mean(0)
+    ours = cases.attribution(model, "grad_cam", TEXT, layer=1, positive=False)
     np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
-def test_patches_are_laid_out_over_the_picture(opened, picture):
-    result = backends.run(opened("tiny_vit"), "grad_cam", picture)
-    assert result.facts["places"] == [4, 4]
-    assert result.arrays["attribution"].shape == (32, 32)
+def test_only_what_speaks_for_the_answer_is_shown_unless_asked(opened, picture):
+    positive, both = (backends.run(opened("tiny_vit"), "grad_cam", picture, positive=p) for p in (True, False))
+    assert registry.method("grad_cam").build({}).options() == {"layer": -1, "positive": True}
+    assert (positive.signed, both.signed) == (False, True)
+    assert both.arrays["attribution"].min() < 0 <= positive.arrays["attribution"].min()
 
 
-@pytest.mark.parametrize(("name", "message"), [("tiny_resnet", "2 stages"), ("tiny_vit", "2 blocks")])
-def test_a_layer_that_is_not_there_is_a_sentence(opened, picture, name, message):
-    with pytest.raises(backends.Refused, match=f"there is no layer 9: the model has {message}, numbered from 0"):
-        backends.run(opened(name), "grad_cam", picture, layer=9)
-
-
-def test_a_network_without_layers_is_a_sentence():
-    with pytest.raises(backends.Refused, match="no stages or blocks were found in linear"):
-        backends.run(cases.linear(), "grad_cam", cases.image())
+@pytest.mark.parametrize("weights", ["place", "channel"])
+def test_the_option_of_before_names_the_method_that_has_it_now(opened, picture, weights):
+    with pytest.raises(backends.Refused, match="weights for each place are the method hires_cam"):
+        backends.run(opened("tiny_resnet"), "grad_cam", picture, weights=weights)

@@ -55,7 +55,7 @@ def test_nonsense_options_in_a_link_are_left_out(shipped: Path, options: str) ->
 
 def test_two_methods_that_suit_the_model_come_first() -> None:
     assert attribution.chosen_for(TRIAGE, None) == ["integrated_gradients", "occlusion"]
-    assert attribution.chosen_for(FILM, None) == ["occlusion", "grad_cam"]
+    assert attribution.chosen_for(FILM, None) == ["occlusion", "hires_cam"]
     assert attribution.chosen_for(TRIAGE, ["guided_grad_cam", "saliency"]) == ["saliency"]
     assert len(attribution.chosen_for(TRIAGE, list(workbench.offered(TRIAGE, "attribution")))) == attribution.MOST
 
@@ -179,6 +179,8 @@ def test_methods_that_a_link_asks_for_and_are_not_shown_are_told() -> None:
 
 def test_what_a_link_asks_for_and_the_page_has_not_is_told(shipped: Path) -> None:
     assert attribution.unknown({}) == []
+    old = attribution.unknown({"methods": "grad_cam", "options": json.dumps({"grad_cam": {"weights": "place"}})})
+    assert "weights for each place are the method hires_cam" in old[0]
     told = " ".join(attribution.unknown({"by": "letter", "options": "["}))
     assert "by 'letter', which there is not: “by word” is shown instead" in told
     assert "options that cannot be read" in told
