@@ -27,14 +27,15 @@
   }
 
   /* Write the view into the address, and give every page's link the model, input and target of this one. */
-  function link(view, extra, pathname) {
+  function link(view, extra, pathname, beside) {
     if (window.vitrine && window.vitrine.theme) window.vitrine.theme.set(window.vitrine.theme.current(), false); // names its button
     const given = Object.fromEntries(new URLSearchParams(window.location.search));
     if (view && view.path === window.location.pathname) {
       const own = extra && extra.path === view.path ? extra.params : {};
       const kept = {};
       for (const name of view.keep || []) kept[name] = own[name] !== undefined ? own[name] : given[name];
-      const address = view.path + query({ ...view.params, ...kept });
+      const more = beside && beside.path === view.path ? beside.params : {};
+      const address = view.path + query({ ...view.params, ...kept, ...more });
       if (address !== window.location.pathname + window.location.search) {
         window.history.replaceState(window.history.state, "", address);
       }
@@ -160,7 +161,21 @@
     }
   });
 
+  /* Figures among the other methods of a page are drawn for the theme: see viz/components/method_panel.py. */
+  function dark() {
+    return document.documentElement.getAttribute("data-bs-theme") === "dark";
+  }
+  window.addEventListener("vitrine-theme", () => {
+    for (const panel of document.querySelectorAll(".other-methods")) {
+      window.dash_clientside.set_props(`${panel.id}-dark`, { data: { dark: dark() } });
+    }
+  });
+
+  function drawn(answers) {
+    return { dark: dark(), keys: (answers || {}).keys };
+  }
+
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    shell: { link, query, input, examples, answers },
+    shell: { link, query, input, examples, answers, drawn },
   });
 })();

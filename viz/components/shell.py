@@ -32,6 +32,9 @@ LINK = "shell-link"
 VIEW = "shell-view"
 """The store in which a page's script puts `{"path": …, "params": {…}}`: opacity and the like, without a round trip."""
 
+BESIDE = "shell-beside"
+"""The store in which a part that several pages have puts `{"path": …, "params": {…}}`, its share of the link."""
+
 FAILED = "Vitrine failed on this, and what you gave it is still here; the server's log says more."
 
 log = logging.getLogger("vitrine")
@@ -83,6 +86,7 @@ def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
             dcc.Store(id=TAB, data=uuid.uuid4().hex),
             dcc.Store(id=LINK),
             dcc.Store(id=VIEW),
+            dcc.Store(id=BESIDE),
             dcc.Store(id="shell-theme", storage_type="local"),
             html.Header(
                 [
@@ -123,6 +127,7 @@ def register(app: Dash, pages: Sequence[dict[str, Any]]) -> None:
         Input(LINK, "data"),
         Input(VIEW, "data"),
         Input("shell-place", "pathname"),
+        Input(BESIDE, "data"),
     )
 
 

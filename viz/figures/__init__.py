@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from backends.results import Result
 
+PLAIN = "by_axes"
+"""The builder that draws what no other one knows."""
+
 
 @cache
 def builders() -> dict[str, ModuleType]:
@@ -32,8 +35,12 @@ def builders() -> dict[str, ModuleType]:
 
 
 def available(result: Result) -> list[str]:
-    """The names of the builders that can draw `result`; the first is the one `draw` takes."""
-    return [name for name, module in builders().items() if module.accepts(result)]
+    """The names of the builders that can draw `result`; the first is the one `draw` takes.
+
+    Where none knows it, a plain figure of its axes is left, if it has an array of one or two.
+    """
+    fitting = [name for name, module in builders().items() if name != PLAIN and module.accepts(result)]
+    return fitting or ([PLAIN] if builders()[PLAIN].accepts(result) else [])
 
 
 def draw(result: Result, figure: str | None = None, **view: Any) -> Figure:

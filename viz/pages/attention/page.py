@@ -17,6 +17,7 @@ from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
 from viz.components.job_panel import Slot
+from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
 from viz.pages.attention import attention_view as shown
@@ -47,6 +48,7 @@ PATTERNS = "patterns"
 BENCH = Workbench(PAGE, targets=False)
 ALL = Slot(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
 ONE = Slot(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
+OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (PATTERNS,))
 
 SWITCHES = ("attention-sink", "attention-special")
 VIEWS = {"map": "Token × token", "lines": "Lines", "image": "Over the image"}
@@ -82,6 +84,7 @@ def layout(**link: Any) -> html.Div:
             html.Div(id="attention-absent"),
             html.Div(id="attention-asked", role="status"),
             html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
+            OTHERS.parts(link),
         ],
     )
 
@@ -267,6 +270,7 @@ def register(app: Dash, engine: Engine) -> None:
     BENCH.register(app, engine)
     ALL.register(app, engine)
     ONE.register(app, engine)
+    OTHERS.register(app, engine)
     register_canvas(app, shown.LARGE)
     _register_grid(app, engine)
     _register_head(app, engine)

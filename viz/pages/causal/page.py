@@ -17,6 +17,7 @@ from viz.components.alerts import alert
 from viz.components.inputs import fits
 from viz.components.job_panel import Slot
 from viz.components.method_choice import help_for
+from viz.components.method_panel import MethodPanel
 from viz.components.on_demand_receipt import Retest
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, link_params, offered, run_request, withheld
@@ -104,6 +105,7 @@ def layout(**link: Any) -> html.Div:
                 id="causal-there",
                 className="d-none",
             ),
+            OTHERS.parts(link),
         ],
     )
 
@@ -183,6 +185,7 @@ def register(app: Dash, engine: Engine) -> None:
     for slot in (GRID, REST, TRY):
         slot.register(app, engine)
     TEST.register(app, engine, GRID, repeatable)
+    OTHERS.register(app, engine)
     effect_grid.register(app, "causal-grid", circuits.HEADS)
     effect_grid.register(app, "causal-preview", circuits.HEADS)
     effect_grid.register(app, circuits.GRID, circuits.HEADS)
@@ -573,6 +576,23 @@ def try_requests(card: Any, given: Any, aim: Any, metric: Any, off: Any, edges: 
         changed = edit_heads.options(off, edges, alpha, "generation" in card["offers"]) | {"metric": metric}
         asked = {"changed": run_request(card, given, edit_heads.CHANGES, changed, aim), **asked}
     return asked
+
+
+def given_to_others(card: Any, given: Any, entry: Any, pair: Any, beside: Any) -> Mapping[str, Any] | None:
+    """What a method without a tab is given; None while it is not known. Raises `Refused` where it needs a pair."""
+    if not fits(card, given):
+        return None
+    both = usable(given, pair, beside)
+    if (both or {}).get("pending"):
+        return None if entry.needs_pair or entry.uses_pair else given
+    if entry.needs_pair and not both:
+        raise Refused(f"{entry.title} compares two inputs: mend the corrupted one above, or choose another method")
+    return heeded(given, both, entry)
+
+
+OTHERS = MethodPanel(
+    PAGE, (BENCH.card, BENCH.input, BENCH.aim), tuple(VIEWS.values()), (SWEEPS,), given_to_others, (PAIR, BESIDE)
+)
 
 
 def missing(card: Mapping[str, Any]) -> dict[str, str]:

@@ -53,6 +53,7 @@ def layout(**query: Any) -> html.Div:
             className="d-none",
             **{"aria-label": "All words"},
         ),
+        prompt_form.OTHERS.parts(query),
     ]
     return shell.page("diffusion", QUESTION, sentence, prompt_form.side(query), main, "Model, prompt and settings")
 
@@ -102,6 +103,7 @@ def register(app: Dash, engine: Engine) -> None:
     """Connect model → prompt → drawing → maps."""
     app.server.register_blueprint(diffusion_files.blueprint(engine.store))
     RUN.register(app, engine)
+    prompt_form.OTHERS.register(app, engine)
     TEST.register(app, engine, RUN, lambda answers, requests: prompt_form.tests(engine, answers, requests))
     for id in word_map_view.heat_ids():
         heat_canvas.register(app, id)

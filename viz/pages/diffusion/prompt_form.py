@@ -15,6 +15,7 @@ from backends.jobs.engine import Engine
 from viz.components import links as link
 from viz.components import offers
 from viz.components.job_panel import Slot
+from viz.components.method_panel import MethodPanel
 from viz.components.model_picker import DRAWS, ModelPicker
 from viz.components.on_demand_receipt import Retest
 from viz.components.workbench import run_request
@@ -47,6 +48,15 @@ RUN = Slot(PAGE, "run", "Drawing")
 TEST = Retest(
     PAGE, "should you believe this map?", "Test it: draw without the word", "Drawing without the word", "Is it true of"
 )
+
+
+def drawn_prompt(card: Any, requests: Any, entry: Any) -> Mapping[str, Any] | None:
+    """The prompt that was drawn last, as a method without a tab takes it; None while none was drawn."""
+    return {"digest": requests["a"]["input"]} if card and requests else None
+
+
+OTHERS = MethodPanel(PAGE, (f"{PAGE}-card", RUN.requests, None), (MAPS,), (), drawn_prompt)
+"""Methods of this question that no tab draws."""
 
 
 def part(name: str) -> str:

@@ -15,6 +15,7 @@ from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.job_panel import Slot
+from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
@@ -33,6 +34,7 @@ ORDER = 3
 PAGE = "trajectory"
 BENCH = Workbench(PAGE)
 LENS = Slot(PAGE, "lens", "Reading the layers as words", beside=BENCH.predicting.answers)
+OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (formed.WORDS, formed.STATES))
 STATES = Slot(PAGE, "states", "Recording the states", beside=BENCH.predicting.answers)
 
 TABS = {
@@ -112,6 +114,7 @@ def layout(**link: Any) -> html.Div:
                 className="panel",
             ),
             html.Div(id="trajectory-downloads", className="downloads"),
+            OTHERS.parts(link),
         ],
     )
 
@@ -182,6 +185,7 @@ def register(app: Dash, engine: Engine) -> None:
     BENCH.register(app, engine)
     LENS.register(app, engine)
     STATES.register(app, engine)
+    OTHERS.register(app, engine)
     _register_requests(app)
     _register_controls(app, engine)
     _register_words(app, engine)
