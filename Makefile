@@ -1,15 +1,15 @@
-# Vitrine: make run · make test · make check · make bench. Everything is installed into .venv/.
+# Vitrine: make run · make test · make check · make bench · make docs. Everything is installed into .venv/.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: run test test-slow check format bench gates clean chromium
+.PHONY: run test test-slow check format tables docs bench gates clean chromium
 
 run: .venv/ready
 	@exec $(BIN)/python app.py serve
 
 # One process a core, each with one thread: with two threads each, two processes wait for one another most of the time.
-PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup
+PARALLEL := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile
 
 test: .venv/ready-dev chromium
 	$(PARALLEL)
@@ -22,11 +22,20 @@ check: .venv/ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/oxlint --deny-warnings assets
+	$(BIN)/python docs/tables.py --check
 	$(BIN)/mypy
 
 format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+tables: .venv/ready
+	$(BIN)/python docs/tables.py
+
+docs: .venv/ready-dev
+	$(BIN)/python docs/tables.py --check
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in site/index.html"
 
 bench: .venv/ready-dev chromium
 	$(BIN)/python -m benchmarks
@@ -35,7 +44,7 @@ gates: .venv/ready
 	$(BIN)/python -m benchmarks.gates
 
 clean:
-	rm -rf .venv .vitrine backends/bundled/.training
+	rm -rf .venv .vitrine site build *.egg-info backends/bundled/.training
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Vitrine needs Python 3.11 or newer; set PYTHON=/path/to/it")'

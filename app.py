@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from backends import settings
+from backends import __version__, settings
 from backends.errors import Refused
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from backends.jobs.engine import Engine
     from viz.server.access import Access
 
-HERE = Path(__file__).parent
+
+def assets_folder() -> Path:
+    """Return the folder of scripts and styles: beside this file in the project, within `viz` where it is installed."""
+    import viz
+
+    beside = Path(__file__).parent / "assets"
+    return beside if beside.is_dir() else Path(viz.__file__).parent / "assets"
 
 
 def page_modules() -> list[ModuleType]:
@@ -55,7 +61,7 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
         update_title=None,
         use_pages=True,
         pages_folder="",
-        assets_folder=str(HERE / "assets"),
+        assets_folder=str(assets_folder()),
         serve_locally=True,
         compress=True,
         suppress_callback_exceptions=True,
@@ -236,7 +242,9 @@ def worker(args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="app.py", description="Vitrine: a glass case for neural networks")
+    name = "vitrine" if Path(sys.argv[0]).stem == "vitrine" else "app.py"
+    top = argparse.ArgumentParser(prog=name, description="Vitrine: a glass case for neural networks")
+    top.add_argument("--version", action="version", version=f"Vitrine {__version__}")
     commands = top.add_subparsers(dest="command")
     one = commands.add_parser("serve", help="serve the pages (the default)")
     one.add_argument("--host", default=settings.value("HOST"))
@@ -278,7 +286,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr and exit code 2."""
     words = sys.argv[1:] if words is None else words
-    known = ("serve", "run", "generate", "table", "models", "worker", "-h", "--help")
+    known = ("serve", "run", "generate", "table", "models", "worker", "-h", "--help", "--version")
     try:
         settings.check()
         args = parser().parse_args(words if words and words[0] in known else ["serve", *words])

@@ -21,6 +21,8 @@ from backends.running import open_model, prediction, run
 if TYPE_CHECKING:
     from backends.models.base import Model
 
+__version__ = "0.2.0"
+
 __all__ = [
     "Cancelled",
     "Refused",
