@@ -34,7 +34,7 @@ tables: .venv/ready
 
 docs: .venv/ready-dev
 	$(BIN)/python docs/tables.py --check
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "The site is in site/index.html"
 
 bench: .venv/ready-dev chromium

@@ -98,6 +98,15 @@ def families() -> str:
     return table(("family", "task", "what it is", "opened by"), rows)
 
 
+def jobs() -> str:
+    """The jobs, by the name that requests carry, with their file."""
+    rows = []
+    for stem, entry in entries("jobs"):
+        told = sys.modules[entry.perform.__module__].__doc__
+        rows.append((f"`{entry.name}`", first_sentence(told), f"`backends/jobs/{stem}.py`"))
+    return table(("job", "what it does", "file"), rows)
+
+
 def of_modules(package: str) -> Callable[[], str]:
     """Return what makes the table of the entries in `backends.<package>`, each told by its file's first sentence."""
 
@@ -130,7 +139,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "options": options,
     "settings": settings,
     "families": families,
-    "jobs": of_modules("jobs"),
+    "jobs": jobs,
     "measures": of_modules("evidence.measures"),
     "models": models,
 }
