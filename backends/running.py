@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends import catalog, registry, settings
-from backends.cost import forecast
+from backends.cost import memory
 from backends.errors import Refused
 from backends.methods.base import Step, no_step
 from backends.models import input_pair
@@ -97,7 +97,7 @@ def open_source(source: catalog.Source) -> Model:
     for family in sorted(registry.entries("models.families").values(), key=lambda family: -family.claim):
         auto = family.auto_class(named, source.path)
         if auto:
-            forecast.check(source, where)
+            memory.check_fits(source, where)
             model = family.load(source, auto, where)
             model.examples = catalog.examples(source.name)
             model.warnings += _find_broken_weights(model)
@@ -216,7 +216,7 @@ def card(model: Model) -> dict[str, Any]:
         "roles": {role: list(paths) for role, paths in model.layers().items()},
         "numbers": _numbers(model),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "bytes": forecast.held_bytes(model),
+        "bytes": memory.count_held_bytes(model),
         "checks": _checks(sites),
         "tolerances": _tolerances(model),
         "withdrawn": dict(sites.withdrawn),

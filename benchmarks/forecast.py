@@ -97,7 +97,7 @@ def case(
     from backends.methods.attention.qk_cache import recorded
 
     batch = model.encode(given)
-    forecaster = forecast.of(model)
+    forecaster = forecast.find_forecaster(model)
 
     def run() -> None:
         if method == "forward":
@@ -114,9 +114,9 @@ def case(
         forecaster._speed = forecaster._speed if memory else None
         model.batch_sizes.clear()
         if method == "forward":
-            said.append({"seconds": forecaster.forward_seconds(batch), "bytes": forecaster.taken(batch).bytes})
+            said.append({"seconds": forecaster.estimate_forward(batch), "bytes": forecaster.trace(batch).bytes})
         else:
-            said.append(forecast.of_run(model, batch, method, options))
+            said.append(forecast.forecast_run(model, batch, method, options))
         recorded.clear()
         found.append(measured(run))
     if memory:
@@ -179,7 +179,7 @@ def configs() -> None:
         with tempfile.TemporaryDirectory() as folder:
             config.save_pretrained(folder)
             start = time.perf_counter()
-            found = forecast.of_source(catalog.configured(f"{folder}?dtype=bfloat16"), "cpu")
+            found = forecast.forecast_source(catalog.configured(f"{folder}?dtype=bfloat16"), "cpu")
             took = time.perf_counter() - start
         kept = {key: found[key] for key in ("parameters", "weights", "fits", "lengths", "bytes", "flops")}
         print(json.dumps({"benchmark": "forecast", "shape": name, "took_s": round(took, 2), **kept}), flush=True)

@@ -1,27 +1,26 @@
-"""What a model and a run on it will need, said before they begin: memory and time, from shapes and one short timing.
+"""Forecast the memory and time that a model and a run on it will need, from shapes and one short timing.
 
-Memory and operations come from `tracing`: the network runs at the very length on tensors without contents. Seconds are
-these operations at the speed that a forward of the open model had, or, for a model that is not open, at the speed of a
-matrix product on this machine.
+Memory and operations come from `fake_forward`: the network runs at the very length on tensors without contents.
+Seconds are these operations at the speed that a forward of the open model had, or, for a model that is not open, at
+the speed of a matrix product on this machine.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends import catalog, registry, settings
+from backends import catalog, registry
+from backends.cost import memory
 from backends.cost.fake_forward import Imagined, Taken
 from backends.errors import Refused, Unsettled
-from backends.load_options import BYTES, Settings
+from backends.load_options import BYTES
 from backends.methods.base import Method, Size
 from backends.models import batching
 from backends.models.base import Batch, Model, Target
@@ -39,125 +38,33 @@ LONG = 3.0
 """Seconds from which a run is announced."""
 ENOUGH = 1.2
 """Seconds that the longer timed forward may take."""
-SPARE = 2**28
-"""Bytes left free beside a model's weights: what a short run and the libraries need."""
-GIB = 2**30
 clock = time.perf_counter
-
-
-def free(device: str = "cpu") -> int:
-    """Bytes that are free on `device`; of a computer, of all its GPUs for `auto`."""
-    import torch
-
-    if device == "auto":
-        return sum(torch.cuda.mem_get_info(n)[0] for n in range(torch.cuda.device_count()))
-    if device.startswith("cuda"):
-        return int(torch.cuda.mem_get_info(device)[0])
-    import psutil
-
-    there = int(psutil.virtual_memory().available)
-    limit, used = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
-    cache = _cached()
-    return min(there, limit - used + cache) if limit and used is not None else there
-
-
-def _number(path: str) -> int | None:
-    """The whole number that a file of the system holds, None where it holds none."""
-    try:
-        return int(Path(path).read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _cached() -> int:
-    """Bytes of files that the container's memory limit counts though they can be dropped."""
-    try:
-        lines = Path("/sys/fs/cgroup/memory.stat").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
-    except (OSError, ValueError, StopIteration):
-        return 0
 
 
 # Before a model is opened
 
 
-def weights(source: catalog.Source) -> int:
-    """Bytes of a fetched source's weights, opened with its settings: the numbers in its files times their width."""
-    return _numbers(Path(str(source.path))) * source.settings.width
-
-
-def _numbers(folder: Path) -> int:
-    """How many numbers the safetensors of a folder hold, by their headers."""
-    total = 0
-    for file in _files(folder):
-        with file.open("rb") as data:
-            size = int.from_bytes(data.read(8), "little")
-            header = json.loads(data.read(min(size, 2**27)))
-        total += sum(math.prod(about["shape"]) for name, about in header.items() if name != "__metadata__")
-    return total
-
-
-def _files(folder: Path) -> list[Path]:
-    """The files that hold the weights; some folders hold them twice, in another order."""
-    if (folder / catalog.PIPELINE).is_file():
-        return sorted(folder.glob("*/*.safetensors"))
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return [folder / name for name in sorted(named) if (folder / name).is_file()]
-    whole = folder / "model.safetensors"
-    return [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
-
-
-def check(source: catalog.Source, device: str, others: int = 0) -> int:
-    """The bytes of the source's weights, if they fit on `device` once `others` bytes are given back there.
-
-    Raises `Unsettled` where they do not: what is needed, what is free, and which dtype would fit.
-    """
-    try:
-        need = weights(source)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged: opening says how
-        return 0
-    room = free(device) + others - SPARE
-    if need <= room:
-        return need
-    numbers = need // source.settings.width
-    there = f"{source.bare!r} needs {gigabytes(need)} for its weights in {source.settings.dtype}"
-    raise Unsettled(f"{there}, and {device} has {gigabytes(max(room, 0))} free; {_advice(source, numbers, room)}")
-
-
-def _advice(source: catalog.Source, numbers: int, room: int) -> str:
-    """What would fit in `room` bytes."""
-    fitting = [dtype for dtype in ("bfloat16", "float16") if numbers * BYTES[dtype] <= room]
-    if fitting and BYTES[fitting[0]] < source.settings.width:
-        name = source.bare + Settings(fitting[0], source.settings.device).suffix
-        return f"in {fitting[0]} it needs {gigabytes(numbers * BYTES[fitting[0]])}: open {name!r}"
-    if numbers <= room and source.settings.load != "8bit":
-        return f"with load=8bit (needs bitsandbytes) it takes {gigabytes(numbers)}"
-    return "use a smaller model, a device with more memory, or device=auto to spread it over several GPUs"
-
-
-def of_source(source: catalog.Source, device: str) -> dict[str, Any]:
-    """What the model of `source`, of which only config.json is needed, takes: plain JSON.
+def forecast_source(source: catalog.Source, device: str) -> dict[str, Any]:
+    """Forecast what the model of `source` takes, from its config.json alone, as plain JSON.
 
     `parameters`; `weights`: bytes by dtype; `fits`: which of them `device` has room for; `lengths` with the `bytes` and
     `seconds` of one forward beside the weights; `free` bytes of the device. Raises `Refused` on a config of no known
     kind.
     """
-    shape = _Shape.of(source, device)
+    shape = _Shape.read(source, device)
     parameters, buffers = shape.imagined.sizes
     needs = {dtype: parameters * width + 4 * buffers for dtype, width in BYTES.items()} | {"8bit": parameters}
-    lengths, taken = shape.lengths()
-    speed = matrix_speed(device, source.settings.dtype)
+    lengths, taken = shape.trace_lengths()
+    speed = time_matrix_product(device, source.settings.dtype)
     own = needs["8bit" if source.settings.load else source.settings.dtype]
-    seconds = [max(one.flops / speed, own / (8 * GIB) if device == "cpu" else 0.0) for one in taken]
-    room = free(device)
+    seconds = [max(one.flops / speed, own / (8 * memory.GIB) if device == "cpu" else 0.0) for one in taken]
+    room = memory.measure_free_bytes(device)
     return {
         "name": source.name,
         "task": shape.family.task,
         "parameters": parameters,
         "weights": needs,
-        "fits": {dtype: need + SPARE <= room for dtype, need in needs.items()},
+        "fits": {dtype: need + memory.SPARE <= room for dtype, need in needs.items()},
         "device": device,
         "dtype": source.settings.dtype,
         "free": room,
@@ -178,7 +85,7 @@ class _Shape:
     limit: int | None
 
     @classmethod
-    def of(cls, source: catalog.Source, device: str) -> _Shape:
+    def read(cls, source: catalog.Source, device: str) -> _Shape:
         import transformers
 
         from backends.models import load
@@ -198,20 +105,20 @@ class _Shape:
         text = config.get_text_config() if hasattr(config, "get_text_config") else config
         return cls(family, imagined, getattr(text, "max_position_embeddings", None))
 
-    def lengths(self) -> tuple[list[int], list[Taken]]:
-        """Lengths in tokens (one entry, 0, where the input has one size only), and what a forward takes at each."""
-        if not issubclass(self.family, _text()):
-            return [0], [self.taken(0)]
+    def trace_lengths(self) -> tuple[list[int], list[Taken]]:
+        """Return lengths in tokens and what a forward takes at each; one entry, 0, where inputs have one size only."""
+        if not issubclass(self.family, _find_text_model()):
+            return [0], [self.trace(0)]
         some = [n for n in TRACED if n <= (self.limit or 10**9)]
         if len(some) < 3:
             some = sorted({max((self.limit or 12) // part, 2) for part in (4, 2, 1)})
-        found = [self.taken(n) for n in some]
+        found = [self.trace(n) for n in some]
         lengths = [n for n in LENGTHS if n <= (self.limit or LENGTHS[-1])] or some
-        columns = [_square(some, [getattr(one, name) for one in found]) for name in ("flops", "attention", "bytes")]
+        columns = [_fit_square(some, [getattr(one, name) for one in found]) for name in ("flops", "attention", "bytes")]
         return lengths, [Taken(columns[0](n), columns[1](n), int(columns[2](n))) for n in lengths]
 
-    def taken(self, length: int) -> Taken:
-        """What one forward of `length` tokens, or of one picture, takes."""
+    def trace(self, length: int) -> Taken:
+        """Trace one forward of `length` tokens, or of one image."""
         return self.imagined.take(lambda: self.imagined.module(**self._arguments(length)))
 
     def _arguments(self, length: int) -> dict[str, Any]:
@@ -234,42 +141,42 @@ class _Shape:
         return more | {"input_ids": ids} | ({"decoder_input_ids": ids[:, :8]} if "decoder_input_ids" in takes else {})
 
 
-def _text() -> type[Model]:
+def _find_text_model() -> type[Model]:
     from backends.models.text import TextModel
 
     return TextModel
 
 
-def _square(at: list[int], values: list[float]) -> Callable[[float], float]:
-    """The square a + b n + c n² through three values (a line, or a constant, through fewer)."""
+def _fit_square(at: list[int], values: list[float]) -> Callable[[float], float]:
+    """Fit a + b n + c n² to three values (a line or a constant to fewer), and return it as a function of n."""
     import numpy as np
 
     found = np.polynomial.Polynomial.fit(at, np.array(values, float), len(at) - 1)
     return lambda n: max(float(found(n)), 0.0)
 
 
-def matrix_speed(device: str, dtype: str = "float32") -> float:
-    """Floating-point operations a second of a matrix product on `device`, measured now."""
+def time_matrix_product(device: str, dtype: str = "float32") -> float:
+    """Time a matrix product on `device` and return its floating-point operations a second."""
     import torch
 
     device = device if device != "auto" else "cuda"
     side = 512 if device == "cpu" else 4096
     a = torch.ones(side, side, dtype=getattr(torch, dtype), device=device)
-    return 2 * side**3 / _best(lambda: a @ a, device, 3)
+    return 2 * side**3 / _time_best(lambda: a @ a, device, 3)
 
 
-def _best(run: Callable[[], Any], device: str, times: int) -> float:
-    """The least seconds of some runs: others use the machine too."""
+def _time_best(run: Callable[[], Any], device: str, times: int) -> float:
+    """Time some runs and return the least seconds: others use the machine too."""
     found = []
     for _ in range(times):
         start = clock()
         run()
-        _wait(device)
+        _synchronise(device)
         found.append(clock() - start)
     return min(found)
 
 
-def _wait(device: str) -> None:
+def _synchronise(device: str) -> None:
     import torch
 
     if device.startswith("cuda"):
@@ -302,8 +209,8 @@ class Forecaster:
         self._taken: dict[Any, Taken] = {}
         self._speed: Speed | None = None
 
-    def taken(self, batch: Batch, rows: int = 1, gradient: bool = False) -> Taken:
-        """What `rows` inputs like `batch` take in one forward, or in one forward and back."""
+    def trace(self, batch: Batch, rows: int = 1, gradient: bool = False) -> Taken:
+        """Trace one forward of `rows` inputs like `batch`, or one forward and back."""
         import torch
 
         shape = tuple(self.model.features(batch).shape[1:])
@@ -334,34 +241,34 @@ class Forecaster:
 
     @property
     def speed(self) -> Speed:
-        """Timed once, with forwards of at most about a second and one gradient."""
+        """The model's speed, timed once with forwards of at most about a second and one gradient."""
         if self._speed is None:
             with self.model.lock:
-                self._speed = self._timed()
+                self._speed = self._time()
         return self._speed
 
-    def _timed(self) -> Speed:
+    def _time(self) -> Speed:
         import torch
 
         model = self.model
         batch = model.encode(model.sample)
-        first, rest = (batch, ()) if "input_ids" not in batch.inputs else (_long(batch, 16, model), (256, 128, 64))
-        seconds = self._forward(first)
-        flops = self.taken(first).flops
+        first, rest = (batch, ()) if "input_ids" not in batch.inputs else (_lengthen(batch, 16, model), (256, 128, 64))
+        seconds = self._time_forward(first)
+        flops = self.trace(first).flops
         start, flop, last, took = 0.0, seconds / max(flops, 1.0), first, seconds
         for length in rest:
-            longer = _long(batch, length, model)
-            more = self.taken(longer).flops
+            longer = _lengthen(batch, length, model)
+            more = self.trace(longer).flops
             if more > 1.5 * flops and seconds * more / flops <= ENOUGH:
-                took, last = self._forward(longer), longer
+                took, last = self._time_forward(longer), longer
                 flop = max(took - seconds, 0.1 * took) / (more - flops)
                 start = max(seconds - flop * flops, 0.0)
                 break
         numbers = torch.ones(2**8, 2**12, device=model.device)
-        number = _best(lambda: numbers.softmax(-1), model.device, 3) / numbers.numel()
-        return Speed(start, flop, number, self._gradient(last) / took if took < 2 * ENOUGH else 2.5)
+        number = _time_best(lambda: numbers.softmax(-1), model.device, 3) / numbers.numel()
+        return Speed(start, flop, number, self._time_gradient(last) / took if took < 2 * ENOUGH else 2.5)
 
-    def _forward(self, batch: Batch) -> float:
+    def _time_forward(self, batch: Batch) -> float:
         import torch
 
         features = self.model.features(batch)
@@ -371,9 +278,9 @@ class Forecaster:
                 self.model.score(features, batch, Target("index", (0,), ""))
 
         run()
-        return _best(run, self.model.device, 2)
+        return _time_best(run, self.model.device, 2)
 
-    def _gradient(self, batch: Batch) -> float:
+    def _time_gradient(self, batch: Batch) -> float:
         import torch
 
         def run() -> None:
@@ -384,53 +291,55 @@ class Forecaster:
                     torch.autograd.grad(score.sum(), features)
 
         run()
-        return _best(run, self.model.device, 2)
+        return _time_best(run, self.model.device, 2)
 
-    def forward_seconds(self, batch: Batch, rows: int = 1) -> float:
-        """Seconds of one forward of `rows` inputs."""
-        return self.speed.start + self.speed.flop * rows * self.taken(batch).flops
+    def estimate_forward(self, batch: Batch, rows: int = 1) -> float:
+        """Estimate the seconds of one forward of `rows` inputs."""
+        return self.speed.start + self.speed.flop * rows * self.trace(batch).flops
 
-    def run(self, batch: Batch, method: Method, target: Any = None) -> dict[str, Any]:
-        """What `method` of `batch` takes: `seconds` (`most_seconds` where it decides on the way) and peak `bytes`."""
-        rows, trying, tried = self._rows(batch) if hasattr(method, "attribute") else (1, 0.0, 1)
-        cost = method.cost(size_of(self.model, batch, method, rows))
+    def estimate(self, batch: Batch, method: Method, target: Any = None) -> dict[str, Any]:
+        """Estimate `seconds`, peak `bytes` and, for a method that decides on the way, `most_seconds` of `method`."""
+        rows, trying, tried = self._estimate_rows(batch) if hasattr(method, "attribute") else (1, 0.0, 1)
+        cost = method.cost(measure_size(self.model, batch, method, rows))
         at_once = max(int(min(cost.at_once, rows if cost.gradients == 0 else cost.at_once)), 1)
         own = 1 + (method.needs_target and target in (None, ""))  # the prediction, and whose target nobody named
-        seconds = own * self.forward_seconds(batch) + self._many(batch, cost.forwards, 1 if cost.gradients else at_once)
-        seconds += self._many(batch, cost.gradients, at_once) * self.speed.gradient
+        seconds = own * self.estimate_forward(batch) + self._estimate_many(
+            batch, cost.forwards, 1 if cost.gradients else at_once
+        )
+        seconds += self._estimate_many(batch, cost.gradients, at_once) * self.speed.gradient
         seconds += cost.flops * self.speed.flop + cost.numbers * self.speed.number
-        peaks = [self.taken(batch).bytes]
-        peaks += [self.taken(batch, max(tried, 1)).bytes] if trying else []
-        peaks.append(self.taken(batch, at_once, gradient=cost.gradients > 0).bytes + int(cost.bytes))
+        peaks = [self.trace(batch).bytes]
+        peaks += [self.trace(batch, max(tried, 1)).bytes] if trying else []
+        peaks.append(self.trace(batch, at_once, gradient=cost.gradients > 0).bytes + int(cost.bytes))
         return {
             "seconds": seconds + trying,
             "most_seconds": seconds * cost.most + trying,
             "bytes": max(peaks),
-            "least_bytes": self.taken(batch, 1, gradient=cost.gradients > 0).bytes,
+            "least_bytes": self.trace(batch, 1, gradient=cost.gradients > 0).bytes,
             "forwards": round(cost.forwards + own),
             "gradients": round(cost.gradients),
         }
 
-    def _many(self, batch: Batch, count: float, at_once: int) -> float:
-        """Seconds of `count` forwards, `at_once` together."""
-        return math.ceil(count / at_once) * self.speed.start + count * (self.forward_seconds(batch) - self.speed.start)
+    def _estimate_many(self, batch: Batch, count: float, at_once: int) -> float:
+        """Estimate the seconds of `count` forwards, `at_once` together."""
+        return math.ceil(count / at_once) * self.speed.start + count * (self.estimate_forward(batch) - self.speed.start)
 
-    def _rows(self, batch: Batch) -> tuple[int, float, int]:
-        """How many inputs go through at once, the seconds that finding it takes, and the most that are tried."""
+    def _estimate_rows(self, batch: Batch) -> tuple[int, float, int]:
+        """Return how many inputs go through at once, the seconds that finding it takes, and the most that are tried."""
         shape = tuple(self.model.features(batch).shape[1:])
         if shape in self.model.batch_sizes:
             return self.model.batch_sizes[shape], 0.0, 1
-        total, size = self.forward_seconds(batch), 1  # the first is repeated
+        total, size = self.estimate_forward(batch), 1  # the first is repeated
         for size in batching.SIZES:
-            took = self.forward_seconds(batch, size)
+            took = self.estimate_forward(batch, size)
             total += took
             if took > 0.5:
                 break
         return size, total, size
 
 
-def _long(batch: Batch, length: int, model: Any) -> Batch:
-    """The same kind of input with `length` tokens, or as many as the model reads; captions as they are."""
+def _lengthen(batch: Batch, length: int, model: Any) -> Batch:
+    """Return the same kind of input with `length` tokens, or as many as the model reads; captions as they are."""
     if "pixel_values" in batch.inputs:
         return batch
     ids = batch.inputs["input_ids"]
@@ -440,8 +349,8 @@ def _long(batch: Batch, length: int, model: Any) -> Batch:
     return dataclasses.replace(batch, inputs={"input_ids": repeated, **rest})
 
 
-def size_of(model: Any, batch: Batch, method: Method, rows: int) -> Size:
-    """What the cost of a method hangs on, for this input of this model."""
+def measure_size(model: Any, batch: Batch, method: Method, rows: int) -> Size:
+    """Measure what the cost of a method depends on, for this input of this model."""
     features = model.features(batch)
     config = getattr(model.module.config, "vision_config", model.module.config)
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
@@ -467,8 +376,8 @@ _forecasters: weakref.WeakKeyDictionary[Model, Forecaster] = weakref.WeakKeyDict
 _lock = threading.Lock()
 
 
-def of(model: Model) -> Forecaster:
-    """The forecaster of an open model."""
+def find_forecaster(model: Model) -> Forecaster:
+    """Return the forecaster of an open model. Raises `Refused` for a diffusion pipeline."""
     if "denoising" in model.offers:
         raise Refused(f"what drawing with {model.name} takes is seen when it draws: it is not forecast")
     with _lock:
@@ -477,21 +386,23 @@ def of(model: Model) -> Forecaster:
         return _forecasters[model]
 
 
-def of_run(model: Model, batch: Batch, method: str, options: Mapping[str, Any], target: Any = None) -> dict[str, Any]:
-    """What `method` with `options` of `batch` takes, with the device's `free` bytes. Raises `Refused`."""
-    found = of(model).run(batch, registry.method(method).build(options), target)
-    return found | {"free": free(model.device), "device": model.device, "name": model.name}
+def forecast_run(
+    model: Model, batch: Batch, method: str, options: Mapping[str, Any], target: Any = None
+) -> dict[str, Any]:
+    """Forecast what `method` with `options` takes on `batch`, beside the device's `free` bytes. Raises `Refused`."""
+    found = find_forecaster(model).estimate(batch, registry.method(method).build(options), target)
+    return found | {"free": memory.measure_free_bytes(model.device), "device": model.device, "name": model.name}
 
 
-def announced(model: Model, batch: Batch, method: str, options: Mapping[str, Any], target: Any = None) -> str:
-    """What a run takes, in words, where that is long or much; empty for others, which are not even forecast.
+def announce(model: Model, batch: Batch, method: str, options: Mapping[str, Any], target: Any = None) -> str:
+    """Say in words what a long or large run takes; return an empty text for others, which are not even forecast.
 
     Raises `Unsettled` where one input at a time would need more memory than the computer has: it would end the process.
     """
     if "denoising" in model.offers:
         return ""
     built = registry.method(method).build(options)
-    size = size_of(model, batch, built, 1)
+    size = measure_size(model, batch, built, 1)
     cost = built.cost(size)
     passes = cost.forwards + 1 + 3 * cost.gradients
     rough = (
@@ -499,47 +410,47 @@ def announced(model: Model, batch: Batch, method: str, options: Mapping[str, Any
     )
     if rough < (SHORT if model.device == "cpu" else 200 * SHORT):
         return ""
-    found = of_run(model, batch, method, options, target)
+    found = forecast_run(model, batch, method, options, target)
     if model.device == "cpu" and found["least_bytes"] > found["free"]:
         raise Unsettled(
-            f"{registry.method(method).title} of this input needs about {gigabytes(found['least_bytes'])}, and "
-            f"{gigabytes(found['free'])} are free; {batching.WOULD_FIT}"
+            f"{registry.method(method).title} of this input needs about {memory.format_bytes(found['least_bytes'])}, "
+            f"and {memory.format_bytes(found['free'])} are free; {batching.WOULD_FIT}"
         )
-    return in_words(found)
+    return format_run(found)
 
 
-def in_words(run: Mapping[str, Any]) -> str:
-    """`about 12 s and 1.4 GB` of a run that is long or takes a notable share of the memory; empty for others."""
+def format_run(run: Mapping[str, Any]) -> str:
+    """Write `about 12 s and 1.4 GB` of a run that is long or takes a notable share of the memory, else nothing."""
     if run["seconds"] < LONG and run["bytes"] < run["free"] / 10:
         return ""
-    most = f" (at most {duration(run['most_seconds'])})" if run["most_seconds"] > 1.5 * run["seconds"] else ""
-    return f"about {duration(run['seconds'])}{most} and {gigabytes(run['bytes'])}"
+    most = f" (at most {format_duration(run['most_seconds'])})" if run["most_seconds"] > 1.5 * run["seconds"] else ""
+    return f"about {format_duration(run['seconds'])}{most} and {memory.format_bytes(run['bytes'])}"
 
 
-def duration(seconds: float) -> str:
-    """A time as a person reads it."""
+def format_duration(seconds: float) -> str:
+    """Write a time as a person reads it."""
     if seconds < 90:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def of_model(model: Model) -> dict[str, Any]:
-    """`of_source` of an open model, with seconds at the speed that its own forwards had."""
-    found = of(model)
+def forecast_model(model: Model) -> dict[str, Any]:
+    """Forecast as `forecast_source` does, for an open model and at the speed that its own forwards had."""
+    found = find_forecaster(model)
     device = model.device
     shape = _Shape(type(model), found.imagined, model.limit)
     parameters, buffers = found.imagined.sizes
     needs = {dtype: parameters * width + 4 * buffers for dtype, width in BYTES.items()} | {"8bit": parameters}
-    lengths, taken = shape.lengths()
+    lengths, taken = shape.trace_lengths()
     speed = found.speed
-    held, room = held_bytes(model), free(device)
+    held, room = memory.count_held_bytes(model), memory.measure_free_bytes(device)
     return {
         "name": model.name,
         "task": model.task,
         "parameters": parameters,
         "weights": needs,
         "held": held,
-        "fits": {dtype: need + SPARE <= room + held for dtype, need in needs.items()},
+        "fits": {dtype: need + memory.SPARE <= room + held for dtype, need in needs.items()},
         "device": device,
         "dtype": str(model.dtype).removeprefix("torch."),
         "free": room,
@@ -550,19 +461,3 @@ def of_model(model: Model) -> dict[str, Any]:
         "gradient": speed.gradient,
         "measured": True,
     }
-
-
-def held_bytes(model: Model) -> int:
-    """Bytes of an open model's weights and buffers; what is shared counts once."""
-    tensors = [*model.module.parameters(), *model.module.buffers()]
-    return sum({t.data_ptr(): t.numel() * t.element_size() for t in tensors}.values())
-
-
-def gigabytes(size: float) -> str:
-    """A number of bytes as a person reads it."""
-    return f"{size / GIB:.1f} GB" if size >= GIB else f"{size / 2**20:.0f} MB"
-
-
-def budget() -> int:
-    """Return VITRINE_MODEL_GB in bytes. Raises `Refused` when it is no number."""
-    return int(settings.number("VITRINE_MODEL_GB") * GIB)

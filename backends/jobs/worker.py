@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backends import catalog, running
-from backends.cost import forecast
+from backends.cost import forecast, memory
 from backends.errors import Refused, Unsettled
 from backends.methods import generation
 from backends.methods.base import Step, no_step
@@ -90,8 +90,8 @@ class Warm:
         need, least = 0, 1
         if source is not None:
             with self._lock:
-                held = sum(forecast.held_bytes(m) for m in self._open.values() if m.device == device)
-            need, least = forecast.check(source, device, held), 0
+                held = sum(memory.count_held_bytes(m) for m in self._open.values() if m.device == device)
+            need, least = memory.check_fits(source, device, held), 0
             with self._lock:
                 self._coming[key] = need
         while True:
@@ -103,13 +103,13 @@ class Warm:
 
     def _fits(self, need: int, device: str) -> bool:
         """Whether what is open and what is coming keeps within the bounds, and `need` bytes are free."""
-        held = sum(map(forecast.held_bytes, self._open.values()))
+        held = sum(map(memory.count_held_bytes, self._open.values()))
         if held + sum(self._coming.values()) > self.most_bytes:
             return False
-        return not need or need + forecast.SPARE <= forecast.free(device)
+        return not need or need + memory.SPARE <= memory.measure_free_bytes(device)
 
 
-warm = Warm(forecast.budget())
+warm = Warm(memory.read_budget())
 
 
 def preload() -> None:
@@ -259,7 +259,7 @@ def _announce(model: Model, request: Mapping[str, Any], raw: Any, step: Step) ->
         return
     try:
         batch = input_pair.encode(model, raw)
-        words = forecast.announced(model, batch, request["method"], request["options"], request["target"])
+        words = forecast.announce(model, batch, request["method"], request["options"], request["target"])
     except Refused as refused:
         if isinstance(refused, Unsettled):
             raise
@@ -298,13 +298,13 @@ def _forecast(request: Mapping[str, Any], store: Store, step: Step) -> dict[str,
     if "input" not in request:
         model = warm.peek(request["model"])
         if model is not None:
-            return forecast.of_model(model)
+            return forecast.forecast_model(model)
         source = catalog.configured(request["model"])
-        return forecast.of_source(source, running.device(source.settings.device))
+        return forecast.forecast_source(source, running.device(source.settings.device))
     model = _model(request)
     batch = model.encode(store.get_input(request["input"]))
     found = {}
     for method, options in request["methods"].items():
-        found[method] = forecast.of_run(model, batch, method, options, request.get("target"))
+        found[method] = forecast.forecast_run(model, batch, method, options, request.get("target"))
         step(len(found) / len(request["methods"]))
     return {"runs": found}

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-import struct
 
 import pytest
 
 import backends
 from backends import catalog, registry
-from backends.cost import fake_forward, forecast
-from backends.errors import Refused, Unsettled
+from backends.cost import forecast
+from backends.errors import Refused
 from backends.jobs import worker
 from backends.methods.base import Size
 from tests.conftest import raw_for
@@ -19,7 +18,7 @@ NAMES = ("tiny_gpt2", "tiny_llama", "tiny_bert", "tiny_bert_mlm", "tiny_vit", "t
 @pytest.fixture(autouse=True)
 def quick(monkeypatch) -> None:
     """No test waits for a timing."""
-    monkeypatch.setattr(forecast.Forecaster, "_timed", lambda self: forecast.Speed(0.01, 1e-9, 1e-9, 2.0))
+    monkeypatch.setattr(forecast.Forecaster, "_time", lambda self: forecast.Speed(0.01, 1e-9, 1e-9, 2.0))
 
 
 def llama(folder, **more):
@@ -36,7 +35,7 @@ def llama(folder, **more):
 @pytest.mark.slow
 def test_a_7b_config_without_weights_gets_a_forecast(tmp_path) -> None:
     source = catalog.configured(f"{llama(tmp_path)}?dtype=bfloat16")
-    found = forecast.of_source(source, "cpu")
+    found = forecast.forecast_source(source, "cpu")
     assert found["parameters"] == 6_738_415_616
     assert found["weights"]["bfloat16"] == pytest.approx(2 * 6_738_415_616, rel=1e-3)
     at = found["lengths"].index(1024)
@@ -50,7 +49,7 @@ def test_a_7b_config_without_weights_gets_a_forecast(tmp_path) -> None:
 def test_the_same_for_a_smaller_shape(tmp_path) -> None:
     small = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
     folder = llama(tmp_path, **small, vocab_size=100, max_position_embeddings=256)
-    found = forecast.of_source(catalog.configured(str(folder)), "cpu")
+    found = forecast.forecast_source(catalog.configured(str(folder)), "cpu")
     layer = 4 * 64 * 64 + 3 * 64 * 96
     assert found["parameters"] == 2 * (layer + 2 * 64) + 64 + 2 * 100 * 64
     assert found["lengths"] == [16, 64, 128, 256]
@@ -65,52 +64,10 @@ def test_the_same_for_a_smaller_shape(tmp_path) -> None:
 def test_a_config_of_no_known_kind_is_a_sentence(tmp_path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"architectures": ["WhisperForConditionalGeneration2"]}))
     with pytest.raises(Refused, match="which no family of Vitrine opens"):
-        forecast.of_source(catalog.configured(str(tmp_path)), "cpu")
+        forecast.forecast_source(catalog.configured(str(tmp_path)), "cpu")
     (tmp_path / "config.json").write_text(json.dumps({"architectures": ["GPT2LMHeadModel"], "model_type": "nothing"}))
     with pytest.raises(Refused, match="no network can be made of its config"):
-        forecast.of_source(catalog.configured(str(tmp_path)), "cpu")
-
-
-def heavy(folder, numbers: int):
-    """A folder whose safetensors claims to hold so many numbers."""
-    header = json.dumps({"w": {"dtype": "F32", "shape": [numbers], "data_offsets": [0, 0]}}).encode()
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
-    (folder / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
-    return folder
-
-
-def test_a_model_that_does_not_fit_is_a_sentence_before_it_is_loaded(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": 20 * 2**30)
-    folder = heavy(tmp_path, 7 * 10**9)
-    assert forecast.weights(catalog.resolve(str(folder))) == 28 * 10**9
-    told = "needs 26.1 GB for its weights in float32, and cpu has 19.8 GB free; in bfloat16 it needs 13.0 GB: open '"
-    with pytest.raises(Unsettled, match=told):
-        backends.open_model(str(folder))
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": 10 * 2**30)
-    with pytest.raises(Unsettled, match=r"with load=8bit \(needs bitsandbytes\) it takes 6.5 GB"):
-        backends.open_model(f"{folder}?dtype=bfloat16")
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": 2**30)
-    with pytest.raises(Unsettled, match="use a smaller model, a device with more memory, or device=auto"):
-        backends.open_model(str(folder))
-
-
-def test_weights_that_are_there_twice_count_once(tmp_path) -> None:
-    heavy(tmp_path, 100)
-    (tmp_path / "model.safetensors").rename(tmp_path / "model-00001-of-00001.safetensors")
-    heavy(tmp_path, 10**6)
-    (tmp_path / "model.safetensors").rename(tmp_path / "consolidated.safetensors")
-    index = {"weight_map": {"w": "model-00001-of-00001.safetensors"}}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert forecast.weights(catalog.resolve(str(tmp_path))) == 400
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_weights_are_those_that_the_open_model_holds(opened, name) -> None:
-    model = opened(name)
-    stored = forecast.weights(catalog.resolve(model.name))
-    held = forecast.held_bytes(model)
-    buffers = sum(b.numel() * b.element_size() for b in model.module.buffers())
-    assert held - buffers <= stored <= held  # positions and the like are made, not read
+        forecast.forecast_source(catalog.configured(str(tmp_path)), "cpu")
 
 
 @pytest.mark.parametrize("method", registry.entries("methods"))
@@ -119,7 +76,7 @@ def test_every_method_has_a_forecast_on_every_model(opened, picture, name, metho
     model, entry = opened(name), registry.method(method)
     if not entry.needs <= model.offers:
         pytest.skip("not offered")
-    found = forecast.of_run(model, model.encode(raw_for(name, picture)), method, {})
+    found = forecast.forecast_run(model, model.encode(raw_for(name, picture)), method, {})
     assert 0 < found["seconds"] <= found["most_seconds"] < 1000
     assert 0 < found["bytes"] < 2**30
     assert found["device"] == "cpu"
@@ -134,7 +91,7 @@ def test_every_method_has_a_forecast_on_every_model(opened, picture, name, metho
 @pytest.mark.parametrize("name", ["tiny_bert", "tiny_resnet"])
 def test_the_forecast_counts_what_the_run_will_count(opened, picture, name, method, options) -> None:
     model, raw = opened(name), raw_for(name, picture)
-    said = forecast.of_run(model, model.encode(raw), method, options)
+    said = forecast.forecast_run(model, model.encode(raw), method, options)
     done = backends.run(model, method, raw, **options).facts
     assert said["gradients"] == done["gradients"]
     assert said["forwards"] == pytest.approx(done["forwards"] + 2, abs=3)
@@ -144,45 +101,18 @@ def test_longer_inputs_and_more_steps_are_forecast_to_take_more(opened) -> None:
     model = opened("tiny_llama")
     short, long = (model.encode("no fever but severe chest pain " * n) for n in (1, 6))
     runs = [
-        forecast.of_run(model, b, "integrated_gradients", {"steps": n}) for b, n in ((short, 8), (long, 8), (long, 80))
+        forecast.forecast_run(model, b, "integrated_gradients", {"steps": n})
+        for b, n in ((short, 8), (long, 8), (long, 80))
     ]
     assert [r["seconds"] for r in runs] == sorted(r["seconds"] for r in runs)
     assert runs[0]["bytes"] < runs[1]["bytes"]
 
 
-def test_traced_memory_is_what_autograd_keeps(opened) -> None:
-    """On a linear layer: input (rows, 8) float32 and output (rows, 4), and for a gradient the ones and the sum's."""
-    import torch
-    from transformers import PretrainedConfig
-
-    class Line(torch.nn.Module):
-        @classmethod
-        def _from_config(cls, config, dtype=None):
-            made = cls()
-            made.line = torch.nn.Linear(8, 4, bias=False)
-            return made
-
-    imagined = fake_forward.Imagined(Line, PretrainedConfig())
-    taken = imagined.take(lambda: imagined.module.line(torch.zeros(16, 8)))
-    assert taken.flops == 2 * 16 * 8 * 4
-    assert taken.bytes == 4 * (16 * 8 + 16 * 4)
-    assert imagined.sizes == (32, 0)
-
-
 def test_attention_counts_with_the_square_of_the_length(opened) -> None:
     model = opened("tiny_gpt2")
-    found = forecast.of(model)
-    counts = [found.taken(forecast._long(model.encode(model.sample), n, model)).attention for n in (8, 16, 32)]
+    found = forecast.find_forecaster(model)
+    counts = [found.trace(forecast._lengthen(model.encode(model.sample), n, model)).attention for n in (8, 16, 32)]
     assert counts[2] == 4 * counts[1] == 16 * counts[0] == 4 * 3 * 16 * 32**2
-
-
-def test_free_memory_stays_within_a_container(monkeypatch, tmp_path) -> None:
-    figures = {"/sys/fs/cgroup/memory.max": 3000, "/sys/fs/cgroup/memory.current": 1000}
-    monkeypatch.setattr(forecast, "_number", figures.get)
-    monkeypatch.setattr(forecast, "_cached", lambda: 500)
-    assert forecast.free() == 2500
-    monkeypatch.setattr(forecast, "_number", lambda path: None)
-    assert forecast.free() > 2**20
 
 
 def test_the_job_forecasts_a_shape_an_open_model_and_its_runs(tiny_bert, tmp_path) -> None:
@@ -209,11 +139,11 @@ def model_words() -> int:
 def test_sizes_say_what_a_model_is(opened, picture) -> None:
     method = registry.method("kernel_shap").build({"square": 16})
     vit = opened("tiny_vit")
-    assert forecast.size_of(vit, vit.encode({"image": picture}), method, 4) == Size(
+    assert forecast.measure_size(vit, vit.encode({"image": picture}), method, 4) == Size(
         tokens=17, parts=4, numbers=3 * 32 * 32, side=32, batch=4, layers=2, heads=2, width=16, outputs=2
     )
     gpt = opened("tiny_gpt2")
-    found = forecast.size_of(gpt, gpt.encode("no fever but pain"), method, 1)
+    found = forecast.measure_size(gpt, gpt.encode("no fever but pain"), method, 1)
     assert (found.tokens, found.parts, found.width, found.layers, found.outputs) == (4, 4, 16, 3, model_words())
 
 
@@ -222,5 +152,5 @@ def test_a_comparison_with_captions_is_timed_at_their_own_length(tmp_path) -> No
 
     model = backends.open_model(str(families.make("CLIP", tmp_path / "clip")))
     batch = model.encode(model.sample)
-    assert forecast._long(batch, 256, model) is batch  # a caption has at most 16 tokens here
-    assert forecast.of_model(model)["lengths"] == [0]
+    assert forecast._lengthen(batch, 256, model) is batch  # a caption has at most 16 tokens here
+    assert forecast.forecast_model(model)["lengths"] == [0]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from backends import catalog, running
-from backends.cost import forecast
+from backends.cost import forecast, memory
 from backends.errors import Refused, Unsettled
 from backends.jobs import worker
 from backends.results import VERSION
@@ -46,7 +46,7 @@ def test_models_stay_warm_until_memory_is_short(tiny_bert, tiny_gpt2) -> None:
 
 
 def test_room_is_made_before_the_next_model_is_opened(tiny_bert, tiny_gpt2, tiny_llama, monkeypatch) -> None:
-    sizes = {n: forecast.weights(catalog.resolve(str(n))) for n in (tiny_bert, tiny_gpt2, tiny_llama)}
+    sizes = {n: memory.count_weight_bytes(catalog.resolve(str(n))) for n in (tiny_bert, tiny_gpt2, tiny_llama)}
     warm = worker.Warm(most_bytes=sizes[tiny_bert] + sizes[tiny_gpt2] + sizes[tiny_llama] // 2 + 2000)
     warm.get(str(tiny_bert))
     warm.get(str(tiny_gpt2))
@@ -68,9 +68,9 @@ def test_room_is_made_before_the_next_model_is_opened(tiny_bert, tiny_gpt2, tiny
 def test_models_go_where_the_device_is_short_of_memory(tiny_bert, tiny_gpt2, monkeypatch) -> None:
     warm = worker.Warm(most_bytes=2**40)
     warm.get(str(tiny_gpt2))
-    need = forecast.weights(catalog.resolve(str(tiny_bert)))
-    left = iter([forecast.SPARE, forecast.SPARE + need - 1])
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": next(left, 2**40))
+    need = memory.count_weight_bytes(catalog.resolve(str(tiny_bert)))
+    left = iter([memory.SPARE, memory.SPARE + need - 1])
+    monkeypatch.setattr(memory, "measure_free_bytes", lambda device="cpu": next(left, 2**40))
     warm.get(str(tiny_bert))
     assert warm.names() == [str(tiny_bert)]
 
@@ -78,7 +78,7 @@ def test_models_go_where_the_device_is_short_of_memory(tiny_bert, tiny_gpt2, mon
 def test_a_model_that_fits_nowhere_is_refused_and_none_goes(tiny_bert, tiny_gpt2, monkeypatch) -> None:
     warm = worker.Warm(most_bytes=2**40)
     warm.get(str(tiny_bert))
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": 0)
+    monkeypatch.setattr(memory, "measure_free_bytes", lambda device="cpu": 0)
     with pytest.raises(Unsettled, match="for its weights in float32, and cpu has 0 MB free"):
         warm.get(str(tiny_gpt2))
     assert warm.names() == [str(tiny_bert)]
@@ -150,13 +150,13 @@ def test_a_long_run_is_announced_and_one_that_cannot_fit_is_refused(tiny_bert, t
     worker.perform(request, str(tmp_path), step)
     assert step.words == []  # short runs are not even forecast
     monkeypatch.setattr(forecast, "SHORT", 0)
-    monkeypatch.setattr(forecast.Forecaster, "_timed", lambda self: forecast.Speed(2.5, 1e-9, 1e-9, 2.0))
+    monkeypatch.setattr(forecast.Forecaster, "_time", lambda self: forecast.Speed(2.5, 1e-9, 1e-9, 2.0))
     worker.perform(request, str(tmp_path), step)
     assert re.fullmatch(r"about \d+ s and \d+ MB", step.words[0])
-    monkeypatch.setattr(forecast, "free", lambda device="cpu": 100)
+    monkeypatch.setattr(memory, "measure_free_bytes", lambda device="cpu": 100)
     with pytest.raises(Unsettled, match="Saliency of this input needs about 0 MB, and 0 MB are free; use a shorter"):
         worker.perform(request, str(tmp_path), step)
-    monkeypatch.setattr(forecast, "announced", lambda *a: 1 / 0)
+    monkeypatch.setattr(forecast, "announce", lambda *a: 1 / 0)
     assert worker.perform(request, str(tmp_path), step).method == "saliency"  # a forecast stops no run
 
 

@@ -635,7 +635,7 @@ def test_what_a_sweep_takes_is_forecast(opened: Any, method: str, options: dict[
     raw = {"clean": TEXT, "corrupted": TEXT.replace("no", "and")}
     batch = contrast.encode(model, raw)
     entry = registry.method(method).build(options)
-    cost = entry.cost(forecast.size_of(model, batch, entry, 1))
+    cost = entry.cost(forecast.measure_size(model, batch, entry, 1))
     seen: list[int] = []
 
     def count(module: torch.nn.Module, given: Any) -> None:
