@@ -405,9 +405,11 @@ def _image(image: Any) -> bytes:
         data = bytes(image)
         size = len(data)
     elif hasattr(image, "convert") and hasattr(image, "save"):  # a PIL image, without importing PIL
+        from backends.inputs.images import open_image, turn_upright
+
         file = io.BytesIO()
-        plain = image if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else image.convert("RGB")
-        plain.save(file, "PNG")
+        kept = image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+        (turn_upright(image) if kept else open_image(image)).save(file, "PNG")
         data = file.getvalue()
         size = len(data)
     else:

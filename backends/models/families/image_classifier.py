@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,6 +25,9 @@ class ImageClassifier(Model):
     baselines: ClassVar = ("blur", "mean", "zero")
 
     processor_auto: ClassVar[str] = "AutoImageProcessor"
+
+    _undone: Any = field(default=None, init=False, repr=False)
+    """What `_colours` found, once it was asked."""
 
     @property
     def sample(self) -> Mapping[str, Any]:
@@ -64,14 +67,27 @@ class ImageClassifier(Model):
 
     def _seen(self, pixels: Tensor) -> np.ndarray:
         """What the network saw, undone to (height, width, 3) uint8."""
+        inverse, black = self._colours()
         array = pixels[0].float().cpu().numpy()  # (C, H, W)
-        if getattr(self.processor, "do_normalize", False):
-            mean, std = (np.array(v).reshape(-1, 1, 1) for v in (self.processor.image_mean, self.processor.image_std))
-            array = array * std + mean
-        if getattr(self.processor, "do_rescale", True):
-            array = array / self.processor.rescale_factor
-        array = np.broadcast_to(array, (3, *array.shape[1:]))
-        return array.transpose(1, 2, 0).round().clip(0, 255).astype(np.uint8)
+        colours = np.einsum("rc,chw->hwr", inverse, array - black[:, None, None])
+        colours = np.broadcast_to(colours, (*colours.shape[:2], 3))
+        return colours.round().clip(0, 255).astype(np.uint8)
+
+    def _colours(self) -> tuple[np.ndarray, np.ndarray]:
+        """How the preprocessor's numbers become colours again: a matrix (colour, channel), and what black becomes.
+
+        Found by giving it images of one colour, whatever it does to them: rescale, normalise twice, swap channels.
+        """
+        if self._undone is None:
+            channels = getattr(self._config, "num_channels", 3)
+            plain = np.zeros((channels + 1, 64, 64, channels), np.uint8)
+            for channel in range(channels):
+                plain[channel + 1, ..., channel] = 255
+            made = [self.processor(one, return_tensors="pt", input_data_format="channels_last") for one in plain]
+            found = np.stack([m["pixel_values"][0].float().numpy() for m in made])  # (1 + colour, channel, H, W)
+            found = found[:, :, found.shape[2] // 2, found.shape[3] // 2]
+            self._undone = np.linalg.pinv(((found[1:] - found[0]) / 255).T), found[0]
+        return self._undone
 
     def _grid(self, pixels: Tensor) -> tuple[tuple[int, int] | None, int]:
         """Rows and columns of patch tokens, and how many tokens stand before them."""

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from backends.errors import Refused
 from backends.inputs import images
@@ -38,12 +39,104 @@ def test_paths_bytes_arrays_and_pictures_open_alike(tmp_path) -> None:
         np.testing.assert_array_equal(np.asarray(open_image(source)), np.asarray(picture))
 
 
-@pytest.mark.parametrize(("top", "shown"), [(255, 255), (4095, 255), (65535, 255)])
-def test_sixteen_bit_greys_keep_their_brightness(top, shown) -> None:
-    grey = np.array([[0, top]], np.uint16)
-    opened = open_image(png(Image.fromarray(grey)))
+def declared(data: bytes, bits: int) -> bytes:
+    """A grey PNG that declares how many of its 16 bits are used."""
+    chunk = b"sBIT" + bytes([bits])
+    return data[:33] + struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:]
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_sixteen_bit_greys_are_scaled_by_their_depth_never_by_their_values(form) -> None:
+    grey = np.array([[0, 257 * 10, 4095]], np.uint16)
+    opened = open_image(png(Image.fromarray(grey), form))
     assert opened.mode == "L"
-    assert np.asarray(opened).max() == shown
+    np.testing.assert_array_equal(np.asarray(opened), [[0, 10, 16]])
+    grey[0, 0] = 65535  # one hot pixel
+    np.testing.assert_array_equal(np.asarray(open_image(png(Image.fromarray(grey), form)))[0, 1:], [10, 16])
+
+
+def test_a_declared_depth_is_heeded() -> None:
+    grey = np.array([[0, 4095]], np.uint16)
+    assert np.asarray(open_image(declared(png(Image.fromarray(grey)), 12))).tolist() == [[0, 255]]
+    file = io.BytesIO()
+    Image.fromarray(grey).save(file, "TIFF", tiffinfo={images.MAX_SAMPLE: 4095})
+    assert np.asarray(open_image(file.getvalue())).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_as_their_exif_says(form, orientation) -> None:
+    sideways = np.full((32, 48, 3), 40, np.uint8)
+    sideways[:, :16] = (220, 20, 20)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.fromarray(sideways).save(file, form, exif=exif, **({"quality": 100} if form in ("JPEG", "WEBP") else {}))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue()))).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(open_image(file.getvalue())), np.asarray(upright))
+
+
+def test_a_picture_kept_from_memory_is_upright(tmp_path) -> None:
+    from backends.store import Store
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(file, "JPEG", exif=exif)
+    store = Store(tmp_path)
+    digest = store.put_input({"image": Image.open(io.BytesIO(file.getvalue()))})
+    assert open_image(store.get_input(digest)["image"]).size == (20, 30)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        NOISE,
+        NOISE.transpose(2, 0, 1),
+        NOISE[..., :1],
+        NOISE[..., 0],
+        NOISE.astype(np.int64),
+        NOISE.astype(np.uint16) * 257,
+        NOISE / 255,
+        (NOISE / 255).astype(np.float32),
+    ],
+    ids=lambda a: f"{a.shape} {a.dtype}",
+)
+def test_arrays_of_every_layout_and_dtype(array) -> None:
+    expected = NOISE if array.ndim == 3 and 3 in array.shape else NOISE[..., 0]
+    np.testing.assert_array_equal(np.asarray(open_image(array)), expected)
+
+
+def test_a_tensor_and_a_mask_are_images() -> None:
+    import torch
+
+    np.testing.assert_array_equal(np.asarray(open_image(torch.tensor(NOISE).permute(2, 0, 1) / 255)), NOISE)
+    assert np.asarray(open_image(np.array([[True, False]]))).tolist() == [[255, 0]]
+
+
+@pytest.mark.parametrize(
+    ("array", "sentence"),
+    [
+        (NOISE.astype(np.float32), "goes from 0 to 254; floats are read from 0 to 1"),
+        (np.array([[-1000, 3000]]), "goes from -1000 to 3000; whole numbers are read from 0 to 255"),
+        (np.array([[np.nan, 0.5]]), "goes from nan to nan"),
+        (np.zeros((2, 5, 7)), "an array of 2 × 5 × 7 is no image; give"),
+        (np.zeros((0, 5)), "an array of 0 × 5 is no image"),
+        (np.array([["a"]]), "no image; give whole numbers or floats"),
+        (np.zeros(5), "an array of 5 is no image"),
+    ],
+)
+def test_arrays_whose_values_do_not_say_what_is_white_are_refused(array, sentence) -> None:
+    with pytest.raises(Refused, match=re.escape(sentence)):
+        open_image(array)
+
+
+def test_wide_whole_numbers_and_floats_in_files_are_refused_unless_in_range() -> None:
+    for array in (np.full((4, 4), 70000, np.int32), np.full((4, 4), -1024.0, np.float32)):
+        with pytest.raises(Refused, match="its values alone do not say"):
+            open_image(png(Image.fromarray(array), "TIFF"))
+    half = open_image(png(Image.fromarray(np.full((4, 4), 0.5, np.float32)), "TIFF"))
+    assert np.asarray(half).max() == 128
 
 
 def test_transparency_is_laid_on_white() -> None:

@@ -1,5 +1,6 @@
 """Image classifiers: pixels, patches, squares, bad pictures."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -105,3 +106,30 @@ def test_a_pixel_bomb_is_a_sentence(opened):
     Image.new("1", (8000, 8000)).save(data, "PNG")
     with pytest.raises(Refused, match="8000 × 8000 = 64 megapixels; at most 40 megapixels work"):
         opened("tiny_vit").encode(data.getvalue())
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "no rescale", "rescaled to 2", "offset", "swapped channels", "divided twice"]
+)
+def test_what_is_shown_is_what_was_given_whatever_the_preprocessor(opened, name) -> None:
+    import transformers as t
+
+    size = {"height": 32, "width": 32}
+    mobile = getattr(t, "MobileViTImageProcessorPil", None) or t.MobileViTImageProcessor
+    efficient = getattr(t, "EfficientNetImageProcessorPil", None) or t.EfficientNetImageProcessor
+    processors = {
+        "plain": lambda: t.ViTImageProcessorPil(size=size),
+        "no rescale": lambda: t.ViTImageProcessorPil(size=size, do_rescale=False, do_normalize=False),
+        "rescaled to 2": lambda: t.ViTImageProcessorPil(size=size, rescale_factor=1 / 127.5),
+        "offset": lambda: efficient(
+            size=size, rescale_offset=True, rescale_factor=1 / 127.5, do_normalize=False, include_top=False
+        ),
+        "swapped channels": lambda: mobile(size={"shortest_edge": 32}, crop_size=size),
+        "divided twice": lambda: efficient(size=size, include_top=True),
+    }
+    model = dataclasses.replace(opened("tiny_vit"), processor=processors[name]())
+    red = np.zeros((32, 32, 3), np.uint8)
+    red[..., 0] = 220
+    red[10:20, 10:20] = (30, 200, 40)
+    seen = model.encode({"image": red}).image
+    assert np.abs(seen.astype(int) - red).max() <= 1
