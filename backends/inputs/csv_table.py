@@ -28,6 +28,7 @@ TEXT = (
 )
 LABEL = ("label", "labels", "class", "target", "category", "gold", "answer", "truth", "sentiment", "diagnosis", "y")
 SEPARATORS = (",", ";", "\t", "|")
+csv.field_size_limit(2**26)  # a cell may hold a whole file: what bounds it is the size of the file
 MOST_COLUMNS = 200
 WIDEST = 10_000
 """Separators in an unquoted first line beyond which it is no table, whichever the separator."""
@@ -181,6 +182,10 @@ def separator(text: str, name: str) -> str:
 
 
 def _some(text: str, mark: str, most: int = 50) -> list[list[str]]:
+    if mark == "\t":  # where a quotation mark is text, unless that leaves lines of unequal length
+        plain = [line.split(mark) if line else [] for line in text[:SNIFFED].split("\n")[:most]]
+        if len(set(map(len, filter(None, plain)))) < 2:
+            return plain
     found = []
     try:
         for record in csv.reader(io.StringIO(text[:SNIFFED], newline=""), delimiter=mark):
@@ -197,6 +202,49 @@ def _records(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int
     if not mark:
         there = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
         return [[line] for _, line in there], [i for i, _ in there]
+    if mark == "\t":
+        return _tabbed(text, name)
+    return _quoted(text, mark, name)
+
+
+def _tabbed(text: str, name: str) -> tuple[list[list[str]], list[int]]:
+    """The records of a TSV, where a quotation mark is text: a sentence may begin with one.
+
+    Only where that leaves lines of unequal length, and reading quotes as a CSV has them does not, they are read so:
+    a spreadsheet writes tabs and line breaks within a cell like that.
+    """
+    if text.count("\t") + text.count("\n") > MOST_CELLS:
+        raise Refused(f"{name} has more than {MOST_CELLS:,} cells; give fewer lines, or only the texts and labels")
+    there = [(i, line.split("\t")) for i, line in enumerate(text.split("\n"), 1)]
+    first = next((n for n, (_, cells) in enumerate(there) if any(cells)), len(there))
+    if len(there) - first > MOST_RECORDS + 1:
+        raise Refused(f"{name} has more than {MOST_RECORDS:,} lines; give a part of it")
+    plain = [[] if cells == [""] else cells for _, cells in there[first:]]
+    lines = [line for line, _ in there[first:]]
+    while plain and not plain[-1]:
+        plain.pop(), lines.pop()
+    if len(set(map(len, filter(None, plain)))) > 1 and '"' in text:
+        try:
+            records, begins = _quoted(text, "\t", name)
+        except Refused:
+            records, begins = [], []
+        if len(set(map(len, filter(None, records)))) == 1:
+            return records, begins
+    return _unwrapped(plain), lines
+
+
+def _unwrapped(records: list[list[str]]) -> list[list[str]]:
+    """The records without the quotes that a writer put around every cell that holds one, or around every cell."""
+    cells = [cell for record in records for cell in record if '"' in cell]
+    wrapped = all(re.fullmatch(r'"(?:[^"]|"")*"', cell) for cell in cells)
+    every = len(cells) == sum(map(len, records))
+    if not cells or not wrapped or not (every or any('""' in cell[1:-1] for cell in cells)):
+        return records
+    return [[cell[1:-1].replace('""', '"') if '"' in cell else cell for cell in record] for record in records]
+
+
+def _quoted(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int]]:
+    """The records of a CSV, where a cell in quotes may hold the separator and line breaks."""
     records: list[list[str]] = []
     lines: list[int] = []
     cells = 0

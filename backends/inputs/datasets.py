@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,8 +23,11 @@ from backends.errors import Refused
 from backends.inputs.csv_table import Sheet, read_sheet
 from backends.store import Store
 
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 SHEETS = (".csv", ".tsv", ".tab", ".txt")
+FILE_COLUMNS = ("file", "filename", "file_name", "image", "image_path", "image_id", "path", "name", "id")
+SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"}
+"""Names of folders that say to which part of a data set an image belongs, never what it shows."""
 MOST_IMAGES = 2000
 MOST_TEXTS = 5000
 MOST_FILES = 50_000
@@ -63,12 +68,27 @@ class _Labels:
     by_name: dict[str, str]
     used: set[str] = field(default_factory=set)
 
-    def of(self, path: PurePosixPath) -> str | None:
-        for name in (str(path), path.name):
-            if name in self.by_name:
-                self.used.add(name)
-                return self.by_name[name]
+    def of(self, path: PurePosixPath, alone: bool = True) -> str | None:
+        """Return the label of the image at `path`: by its path, or by its name where it is `alone` with it.
+
+        A table may write another folder in front, or leave the ending away.
+        """
+        ways = [str(path), *([path.name, path.stem] if alone else [])]
+        for way in ways:
+            found = way if way in self.by_name else self._names.get(way, "")
+            ending = PurePosixPath(found).suffix.lower() in IMAGES
+            if found and (way != path.stem or not ending):
+                self.used.add(found)
+                return self.by_name[found]
         return None
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """The last part of each name in the table, where no other has it -> the whole name."""
+        called: dict[str, list[str]] = {}
+        for name in self.by_name:
+            called.setdefault(PurePosixPath(name).name, []).append(name)
+        return {way: names[0] for way, names in called.items() if len(names) == 1}
 
 
 def open_path(path: str) -> Dataset:
@@ -144,12 +164,17 @@ def of_images(
     found = sorted(files, key=lambda file: str(file[0]))
     if not found:
         raise Refused(f"there is no image in {name!r}; Vitrine reads {', '.join(s[1:].upper() for s in IMAGES)}")
-    rows = []
+    skipped = _count_splits([path for path, _ in found]) if labels is None else 0
+    rows, named = [], Counter(path.name for path, _ in found)
     for path, source in found:
-        label = labels.of(path) if labels else (path.parts[0] if len(path.parts) > 1 else None)
+        below = path.parts[skipped:]
+        label = labels.of(path, named[path.name] == 1) if labels else (below[0] if len(below) > 1 else None)
         rows.append(Row(str(path), {"image": source}, label))
     them = "files were left out, since they are" if others > 1 else "file was left out, since it is"
     notes = [f"{others} other {them} no image"] if others else []
+    if skipped:
+        splits = sorted({path.parts[0] for path, _ in found})
+        notes.append(f"{' and '.join(splits)} name parts of the data set, so the folders in them are the labels")
     if labels:
         missing = [n for n in labels.by_name if n not in labels.used]
         unnamed = sum(row.label is None for row in rows)
@@ -157,6 +182,11 @@ def of_images(
         notes += [f"{unnamed} images stand in no line of labels.csv, so they have no label"] if unnamed else []
     kept, cut = spread(rows, MOST_IMAGES)
     return Dataset("image", name, tuple(kept), (*notes, *cut))
+
+
+def _count_splits(paths: Sequence[PurePosixPath]) -> int:
+    """Return 1 where the first folder of every path names a split (train, val …), else 0."""
+    return int(all(len(path.parts) > 1 and path.parts[0].lower() in SPLITS for path in paths))
 
 
 def spread(rows: list[Row], most: int) -> tuple[list[Row], list[str]]:
@@ -266,7 +296,7 @@ def _top(paths: list[PurePosixPath]) -> int:
 
 
 def _is_labels(path: PurePosixPath) -> bool:
-    return path.name.lower() in ("labels.csv", "labels.tsv")
+    return path.name.lower() in ("labels.csv", "labels.tsv", "metadata.csv", "metadata.tsv")
 
 
 def _labels(sheets: list[tuple[PurePosixPath, bytes]]) -> _Labels | None:
@@ -274,7 +304,10 @@ def _labels(sheets: list[tuple[PurePosixPath, bytes]]) -> _Labels | None:
     if not sheets:
         return None
     sheet = read_sheet(sheets[0][1], sheets[0][0].name)
-    scores = [sum(r[c].lower().endswith(IMAGES) for r in sheet.records) for c in range(len(sheet.columns))]
+    scores = [
+        2 * sum(r[c].lower().strip().endswith(IMAGES) for r in sheet.records) + (column.strip().lower() in FILE_COLUMNS)
+        for c, column in enumerate(sheet.columns)
+    ]
     file = scores.index(max(scores))
     rest = [c for c in range(len(sheet.columns)) if c != file]
     if not max(scores) or not rest:

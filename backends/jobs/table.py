@@ -161,7 +161,7 @@ def known(label: str, classes: Sequence[str]) -> str | None:
     plain = {_plain(c): c for c in reversed(classes)}
     if _plain(label) in plain:
         return plain[_plain(label)]
-    numbered = label.strip().isdigit() and int(label) < len(classes)
+    numbered = label.strip().isdecimal() and int(label) < len(classes)
     return classes[int(label)] if numbered else None
 
 

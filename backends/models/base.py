@@ -301,7 +301,7 @@ class Model:
         for index, label in enumerate(self.labels):
             if str(spec).strip().lower() == label.lower():
                 return index
-        if str(spec).lstrip("-").isdigit() and 0 <= int(spec) < len(self.labels):
+        if str(spec).lstrip("-").isdecimal() and 0 <= int(spec) < len(self.labels):
             return int(spec)
         there = ", ".join(self.labels[:20]) + (" …" if len(self.labels) > 20 else "")
         raise Refused(f"{self.name} has no class {str(spec)[:60]!r}; its classes are: {there}")

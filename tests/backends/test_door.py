@@ -75,7 +75,7 @@ def test_models_of_no_known_kind_are_refused(tmp_path) -> None:
     with pytest.raises(Refused, match=r"is a Wav2Vec2ForCTC; Vitrine opens: causal-lm, .*image-classification"):
         backends.open_model(str(tmp_path))
     (tmp_path / "config.json").write_text("not json")
-    with pytest.raises(Refused, match=r"config\.json cannot be read"):
+    with pytest.raises(Refused, match=r"'config\.json' cannot be read as JSON"):
         backends.open_model(str(tmp_path))
 
 

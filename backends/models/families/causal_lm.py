@@ -71,7 +71,7 @@ class CausalLanguageModel(TextModel):
         for ids in pieces:
             if len(ids) == 1 and ids[0] != self._unknown:
                 return ids[0]
-        if str(spec).isdigit() and int(spec) < size:
+        if str(spec).isdecimal() and int(spec) < size:
             return int(spec)
         if not pieces[0] or self._unknown in pieces[0]:
             raise Refused(f"the vocabulary of {self.name} has no token for {str(spec)[:60]!r}; pick one it predicts")

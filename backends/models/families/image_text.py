@@ -122,7 +122,7 @@ class ImageText(ImageClassifier):
         """Which caption `spec`, its text or its number, means."""
         if str(spec).strip() in captions:
             return captions.index(str(spec).strip())
-        if str(spec).isdigit() and int(spec) < len(captions):
+        if str(spec).isdecimal() and int(spec) < len(captions):
             return int(spec)
         raise Refused(f"no caption {str(spec)[:60]!r}; the captions are: {', '.join(captions)[:300]}")
 

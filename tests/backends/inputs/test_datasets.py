@@ -213,3 +213,40 @@ def test_examples_are_small_labelled_and_the_same_each_time(name: str, tmp_path:
 def test_no_such_example() -> None:
     with pytest.raises(Refused, match="no example table 'x'; there are: triage, radiograph, names"):
         datasets.example("x")
+
+
+def test_folders_of_splits_are_no_labels(tmp_path: Path) -> None:
+    for split in ("train", "Val"):
+        for kind in ("cat", "dog"):
+            (tmp_path / split / kind).mkdir(parents=True)
+            (tmp_path / split / kind / f"{split}.png").write_bytes(png())
+    found = datasets.open_path(str(tmp_path))
+    assert [row.label for row in found.rows] == ["cat", "dog", "cat", "dog"]
+    assert any("Val and train name parts of the data set" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("sheet", ["labels.csv", "metadata.csv", "labels.tsv"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file_name,label\n1.png,cat\n2.png,dog\n",
+        "filename,label\n1,cat\n2,dog\n",
+        "image_path,diagnosis\nimages/1.png,cat\nimages\\2.png,dog\n",
+    ],
+)
+def test_tables_of_labels_as_people_write_them(tmp_path: Path, sheet: str, table: str) -> None:
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(png())
+    (tmp_path / sheet).write_text(table.replace(",", "\t") if sheet.endswith("tsv") else table)
+    assert [row.label for row in datasets.open_path(str(tmp_path)).rows] == ["cat", "dog"]
+
+
+def test_a_label_is_given_to_no_other_file_of_the_same_name(tmp_path: Path) -> None:
+    for name in ("1.png", "1.jpg"):
+        (tmp_path / name).write_bytes(png())
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "2.png").write_bytes(png())
+    (tmp_path / "labels.csv").write_text("file,label\n1.png,cat\nimages/2.png,dog\n")
+    found = {row.name: row.label for row in datasets.open_path(str(tmp_path)).rows}
+    assert found == {"1.png": "cat", "1.jpg": None, "a/2.png": None, "b/2.png": None}
