@@ -1,4 +1,4 @@
-"""create_app() and the command line: serve, run, generate, table, models, worker."""
+"""create_app() and the command line: serve, run, generate, table, models, keys, scheduler, worker."""
 
 from __future__ import annotations
 
@@ -227,13 +227,31 @@ def models(args: argparse.Namespace) -> int:
     return 0
 
 
+def keys(args: argparse.Namespace) -> int:
+    """Make the keys of a cluster in a folder."""
+    from backends.jobs.cluster import make_keys
+
+    folder = make_keys(Path(args.folder))
+    print(f"copy {folder} to each machine of the cluster, for its user only, and set VITRINE_TLS to it there")
+    return 0
+
+
+def scheduler(args: argparse.Namespace) -> int:
+    """Serve the scheduler that hands the web processes' jobs to workers, until Ctrl-C."""
+    from backends.jobs.cluster import schedule
+
+    with contextlib.suppress(KeyboardInterrupt):
+        schedule(args.host, args.port)
+    return 0
+
+
 def worker(args: argparse.Namespace) -> int:
-    """Join the cluster of a dask scheduler and work for it: one process, one thread, one GPU."""
-    from backends.jobs.engine import work_for
+    """Join the cluster of a scheduler and work for it: one process, one thread, one GPU."""
+    from backends.jobs.cluster import work_for
 
     address = args.scheduler or settings.value("VITRINE_SCHEDULER")
     if not address:
-        raise Refused("no scheduler named; start `dask scheduler` and give --scheduler tcp://HOST:8786")
+        raise Refused("no scheduler named; start `python app.py scheduler` and give --scheduler tls://HOST:8786")
     print(f"working for {address}  (Ctrl-C stops it)", flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         work_for(address)
@@ -277,8 +295,15 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", default="vitrine-out", help="the folder to write")
     one.set_defaults(do=table)
     commands.add_parser("models", help="list bundled models and methods").set_defaults(do=models)
-    one = commands.add_parser("worker", help="work for a dask scheduler")
-    one.add_argument("--scheduler", help="tcp://HOST:8786; default: VITRINE_SCHEDULER")
+    one = commands.add_parser("keys", help="make the keys with which the machines of a cluster know each other")
+    one.add_argument("folder", help="a new folder, for VITRINE_TLS")
+    one.set_defaults(do=keys)
+    one = commands.add_parser("scheduler", help="hand the jobs of web processes to workers on several machines")
+    one.add_argument("--host", default="127.0.0.1", help="where to listen; beyond 127.0.0.1 VITRINE_TLS must name keys")
+    one.add_argument("--port", type=int, default=8786)
+    one.set_defaults(do=scheduler)
+    one = commands.add_parser("worker", help="work for a scheduler")
+    one.add_argument("--scheduler", help="tls://HOST:8786; default: VITRINE_SCHEDULER")
     one.set_defaults(do=worker)
     return top
 
@@ -286,7 +311,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr and exit code 2."""
     words = sys.argv[1:] if words is None else words
-    known = ("serve", "run", "generate", "table", "models", "worker", "-h", "--help", "--version")
+    known = ("serve", "run", "generate", "table", "models", "worker", "keys", "scheduler", "-h", "--help", "--version")
     try:
         settings.check()
         args = parser().parse_args(words if words and words[0] in known else ["serve", *words])

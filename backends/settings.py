@@ -51,7 +51,6 @@ SETTINGS = (
         "weights and buffers kept open at once, in GiB; the model used longest ago goes first",
     ),
     Setting("VITRINE_QK_GB", "0.5", "number", "queries and keys of long texts kept between looks, in GiB"),
-    Setting("VITRINE_SCHEDULER", "", "text", "the address of a dask scheduler to use instead of the embedded worker"),
     Setting(
         "VITRINE_TOKEN",
         "",
@@ -73,6 +72,10 @@ SETTINGS = (
     Setting("VITRINE_THREADS", "32", "whole", "requests answered at a time"),
     Setting("VITRINE_GRACE", "10", "number", "seconds that answers under way have to end when the server is stopped"),
     Setting("VITRINE_LOG", "text", "text", "`text`, or `json` for one JSON object a line"),
+    Setting("VITRINE_SCHEDULER", "", "text", "the address of a scheduler to use instead of the embedded worker"),
+    Setting(
+        "VITRINE_TLS", "", "text", "the folder of that scheduler's and its workers' keys, made by `app.py keys DIR`"
+    ),
 )
 
 _BY_NAME = {setting.name: setting for setting in SETTINGS}

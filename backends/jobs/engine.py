@@ -13,10 +13,8 @@ import dataclasses
 import importlib
 import itertools
 import logging
-import multiprocessing
 import os
 import queue
-import signal
 import threading
 import time
 import traceback
@@ -30,12 +28,13 @@ from typing import TYPE_CHECKING, Any
 
 from backends import settings
 from backends.errors import Cancelled, Refused, Unsettled
+from backends.jobs import cluster
 from backends.requests import key_of
 from backends.results import Result
 from backends.store import Store
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, LocalCluster, Worker
+    from distributed import Client, Future, LocalCluster
 
 log = logging.getLogger("vitrine.engine")
 
@@ -45,13 +44,8 @@ PATIENCE = 30.0
 REMEMBERED = 60.0
 """Seconds for which the end of a job is kept in memory; what it computed stays in the store."""
 
-SILENT = logging.CRITICAL + 1
-
 FAULT = "this failed in Vitrine itself, not through what you asked; the server's log has the details"
 LOST = "the connection to the workers broke off while this was computed; ask again"
-CONNECTING = 10.0
-"""Seconds given to an external scheduler to answer."""
-
 MOST = 1000
 """Jobs that are known at a time, waiting ones included."""
 
@@ -60,20 +54,6 @@ CLOSED = "Vitrine is being stopped"
 
 STATES = ("waiting", "running", "done", "failed", "cancelled")
 """How a job can stand."""
-
-_SETTINGS: dict[str, Any] = {
-    "distributed.worker.profile.enabled": False,  # samples the stack a hundred times a second
-    "distributed.scheduler.worker-ttl": None,  # a worker deep in one long operation is not dead
-    "distributed.scheduler.no-workers-timeout": "120s",
-    "distributed.scheduler.http.routes": [],  # nobody reads dask's pages here
-    "distributed.worker.http.routes": [],
-    # measured: dask's threshold makes torch 1.5 to 1.9 times slower on a CPU, every large tensor being mapped anew
-    "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
-    # dask would set these to 1, for many workers on one machine; here one worker has it to itself
-    "distributed.nanny.pre-spawn-environ.OMP_NUM_THREADS": None,
-    "distributed.nanny.pre-spawn-environ.MKL_NUM_THREADS": None,
-    "distributed.nanny.pre-spawn-environ.OPENBLAS_NUM_THREADS": None,
-}
 
 
 @dataclass(frozen=True)
@@ -247,11 +227,11 @@ class Engine:
 
     def _workers(self) -> int:
         """How many workers are there, as far as is known without asking anybody."""
-        client, cluster = self._client, self._cluster
+        client, local = self._client, self._cluster
         if client is None or client.status != "running":
             return 0
-        if cluster is not None:
-            return sum(worker.status.name == "running" for worker in list(cluster.workers.values()))
+        if local is not None:
+            return sum(worker.status.name == "running" for worker in list(local.workers.values()))
         with contextlib.suppress(Exception):
             known = client._scheduler_identity
             return int(known.get("n_workers", len(known.get("workers", {}))))
@@ -406,13 +386,13 @@ class Engine:
         """The client of a cluster that works; a broken one is replaced. Raises `Refused` when there is none."""
         if not self._healthy():
             self._disconnect()
-            if self._refused and time.monotonic() - self._refused[0] < CONNECTING:
+            if self._refused and time.monotonic() - self._refused[0] < cluster.CONNECTING:
                 raise self._refused[1]  # many jobs do not wait in turn for a scheduler that is not there
             try:
                 if self.address:
-                    self._client = _connect(self.address)
+                    self._client = cluster.connect(self.address)
                 else:
-                    self._cluster, self._client = _start()
+                    self._cluster, self._client = cluster.start()
             except Refused as refusal:
                 self._refused = time.monotonic(), refusal
                 raise
@@ -431,97 +411,15 @@ class Engine:
         return self._cluster.status.name == "running" and "running" in nannies
 
     def _disconnect(self) -> None:
-        client, cluster = self._client, self._cluster
+        client, local = self._client, self._cluster
         self._client = self._cluster = self._warming = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if client is not None:
                 with contextlib.suppress(Exception):
                     client.close(timeout=1)
-            if cluster is not None:
-                _stop(cluster)
-
-
-def work_for(address: str) -> None:
-    """Join the cluster at `address` as one worker process with one thread, until stopped.
-
-    Raises `Refused` when no scheduler answers there.
-    """
-    import asyncio
-
-    import dask.config
-    from distributed import Nanny
-
-    _hush()
-
-    async def serve() -> None:
-        nanny = Nanny(address, nthreads=1, memory_limit=0, dashboard=False, preload=["backends.jobs.engine"])
-        async with asyncio.timeout(CONNECTING):
-            await nanny.start()
-        await nanny.finished()
-
-    with dask.config.set({**_SETTINGS, "distributed.comm.timeouts.connect": "5s"}):
-        try:
-            asyncio.run(serve())
-        except (OSError, TimeoutError, RuntimeError):
-            raise Unsettled(f"no dask scheduler answers at {address}; start `dask scheduler` there first") from None
-
-
-def _start() -> tuple[LocalCluster, Client]:
-    """One worker process on this machine, reachable from this machine only."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise Refused('the main script starts a job while it is imported: put that under `if __name__ == "__main__":`')
-    import dask.config
-    from distributed import Client, LocalCluster
-
-    _hush()
-    options: dict[str, Any] = {
-        "n_workers": 1,
-        "threads_per_worker": 1,
-        "processes": True,
-        "host": "127.0.0.1",
-        "dashboard_address": None,
-        "silence_logs": SILENT,
-        "memory_limit": 0,
-        "preload": ["backends.jobs.engine"],
-        # without a port of its own, the scheduler serves pages at 8787 and warns where that is taken
-        "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-    }
-    with dask.config.set(_SETTINGS):
-        try:
-            cluster = LocalCluster(**options)
-        except Exception as error:
-            log.exception("the worker process did not start")
-            raise Unsettled("the worker process could not be started; the server's log says why") from error
-        return cluster, Client(cluster, set_as_default=False)
-
-
-def _stop(cluster: LocalCluster) -> None:
-    """End the worker process and what serves it, within about three seconds."""
-    from distributed.core import Status
-
-    for nanny in list(cluster.workers.values()):
-        with contextlib.suppress(Exception):
-            cluster.sync(nanny.close, timeout=1, callback_timeout=3)  # 0.8 s of grace, then a kill
-    try:
-        cluster.close(timeout=1)
-    except Exception:  # its scheduler is gone, and it would wait for that for ever
-        cluster.status = Status.closed
-        with contextlib.suppress(Exception):
-            cluster._loop_runner.stop()
-
-
-def _connect(address: str) -> Client:
-    from distributed import Client
-
-    _hush()
-    try:
-        return Client(address, timeout=CONNECTING, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise Unsettled(
-            f"no scheduler answers at {address[:200]} ({type(error).__name__}): start one with `dask scheduler`, "
-            "or unset VITRINE_SCHEDULER to compute on this machine"
-        ) from error
+            if local is not None:
+                cluster.stop(local)
 
 
 def _in_words(error: BaseException) -> str:
@@ -547,20 +445,7 @@ def _in_short(request: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {str(request[name])[:80]}" for name in ("job", "model", "method") if name in request)
 
 
-def _hush() -> None:
-    """Silence dask's own reports of what reaches people as sentences: lost connections, workers that died."""
-    for name in ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio"):
-        logging.getLogger(name).setLevel(SILENT)
-
-
 # What runs in the worker process
-
-
-def dask_setup(worker: Worker) -> None:
-    """Called by dask in a new worker process that preloads this module: Ctrl-C is the parent's business."""
-    _hush()
-    if multiprocessing.parent_process() is not None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _performer(path: str) -> Callable[..., Result | dict[str, Any]]:

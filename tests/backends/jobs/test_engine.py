@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from backends.errors import Refused
+from backends.jobs import cluster
 from backends.jobs import engine as module
 from backends.jobs.engine import FAULT, GONE, LOST, Engine, State, _work
 from backends.requests import key_of
@@ -392,7 +393,7 @@ def test_a_worker_that_does_not_start_is_a_sentence(
 
 
 def test_no_scheduler_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECTING", 0.5)
+    monkeypatch.setattr(cluster, "CONNECTING", 0.5)
     monkeypatch.setenv("VITRINE_SCHEDULER", "tcp://127.0.0.1:9")
     alone = Engine(Store(tmp_path), perform=PERFORM)
     state = ask(alone, do="answer")
@@ -475,17 +476,17 @@ def _spawn(folder: Path, name: str, script: str, *args: str) -> subprocess.Popen
 
 
 def test_an_external_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CONNECTING", 2)
-    cluster = _spawn(tmp_path, "cluster.py", CLUSTER, "0")
+    monkeypatch.setattr(cluster, "CONNECTING", 2)
+    far_off = _spawn(tmp_path, "cluster.py", CLUSTER, "0")
     try:
-        assert cluster.stdout is not None
-        assert cluster.stdin is not None
-        address = cluster.stdout.readline().strip()
+        assert far_off.stdout is not None
+        assert far_off.stdin is not None
+        address = far_off.stdout.readline().strip()
         far = Engine(Store(tmp_path / "store"), address=address, perform=PERFORM)
         key = far.submit({"do": "answer"}, "tab")
         until(lambda: far.state(key).message == f"waiting for a worker to join {address}")
-        cluster.stdin.write("a worker\n")
-        cluster.stdin.flush()
+        far_off.stdin.write("a worker\n")
+        far_off.stdin.flush()
         assert far.wait(key, 30).status == "done"
         long = far.submit({"do": "sleep", "seconds": 60}, "tab")
         until(lambda: running(far, long))
@@ -496,7 +497,7 @@ def test_an_external_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert far._cluster is None
         again = far.submit({"do": "sleep", "seconds": 60, "n": 2}, "tab")
         until(lambda: running(far, again))
-        os.killpg(cluster.pid, signal.SIGKILL)
+        os.killpg(far_off.pid, signal.SIGKILL)
         assert far.wait(again, 20).message == LOST
         assert ask(far, do="answer", n=3).message.startswith("no scheduler answers")
         started = time.monotonic()
@@ -504,8 +505,8 @@ def test_an_external_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert time.monotonic() - started < 5
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(cluster.pid, signal.SIGKILL)
-        cluster.communicate()
+            os.killpg(far_off.pid, signal.SIGKILL)
+        far_off.communicate()
 
 
 ENDINGS = {"returns": None, "closes": None, "terminated": signal.SIGTERM, "interrupted": signal.SIGINT, "killed": None}
@@ -565,7 +566,7 @@ def test_nobody_else_can_reach_it(engine: Engine) -> None:
         c for p in (me, *me.children(recursive=True)) for c in p.net_connections() if c.status == psutil.CONN_LISTEN
     ]
     assert len(ports) >= 3
-    assert {c.laddr.ip for c in ports} == {"127.0.0.1"}, "dask's ports take pickles: from this machine only"
+    assert {c.laddr.ip for c in ports} == {"127.0.0.1"}, "from this machine only, and with keys: see test_cluster"
 
 
 def test_close_is_quick_and_refuses_what_follows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

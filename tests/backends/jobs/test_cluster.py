@@ -1,0 +1,167 @@
+"""The cluster that jobs run on: who has not its keys is refused, and who has them is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from backends.errors import Refused
+from backends.jobs import cluster
+from backends.jobs.engine import Engine
+from backends.store import Store
+
+ROOT = Path(__file__).parents[3]
+PERFORM = "tests.backends.performers:perform"
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    engine = Engine(Store(tmp_path_factory.mktemp("store")), perform=PERFORM)
+    engine.wait(engine.submit({"do": "answer", "n": "first"}, "tab"), 60)
+    yield engine
+    engine.close()
+
+
+def listening() -> set[int]:
+    """The ports on which this process and its children listen."""
+    me = psutil.Process()
+    return {
+        c.laddr.port for p in (me, *me.children(recursive=True)) for c in p.net_connections()
+        if c.status == psutil.CONN_LISTEN
+    }  # fmt: skip
+
+
+def refused(address: str, security: Any = None) -> bool:
+    """Whether whoever speaks dask's protocol gets no word at `address`: what a client does first."""
+    from distributed.comm import connect
+
+    async def greeted() -> None:
+        arguments = security.get_connection_args("client") if security else {}
+        comm = await asyncio.wait_for(connect(address, timeout=2, **arguments), 2)
+        comm.abort()
+
+    try:
+        asyncio.run(greeted())
+    except (OSError, TimeoutError, ValueError):
+        return True
+    return False
+
+
+def test_whoever_has_no_keys_or_others_is_refused_at_every_port(engine: Engine) -> None:
+    from distributed import Client
+    from distributed.security import Security
+
+    ports = listening()
+    assert len(ports) >= 3, "the scheduler, the nanny and the worker"
+    for port in ports:
+        assert refused(f"tcp://127.0.0.1:{port}"), "a plain client"
+        assert refused(f"tls://127.0.0.1:{port}", Security.temporary()), "one with keys of its own"
+    assert engine._cluster is not None
+    address = engine._cluster.scheduler_address
+    with pytest.raises(OSError, match="Reset"):
+        Client(address.replace("tls", "tcp"), timeout=2, set_as_default=False)
+    with pytest.raises(OSError, match="certificate does not match"):
+        Client(address, timeout=2, set_as_default=False, security=Security.temporary())
+    assert not refused(address, engine._cluster.security), "the right keys open it"
+    assert engine.wait(engine.submit({"do": "answer", "n": "still"}, "tab"), 30).status == "done"
+
+
+def test_keys_are_their_owners_only_and_are_not_overwritten(tmp_path: Path) -> None:
+    folder = cluster.make_keys(tmp_path / "new" / "keys")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    files = sorted(folder.iterdir())
+    assert [f.name for f in files] == ["cert.pem", "key.pem"]
+    assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
+    assert cluster.open_keys(folder).require_encryption
+    with pytest.raises(Refused, match="there are keys in"):
+        cluster.make_keys(folder)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://192.0.2.7:8786", "192.0.2.7:8786", "0.0.0.0:8786", "tcp://nowhere.invalid:1"]
+)
+def test_beyond_this_machine_nothing_is_spoken_without_keys(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VITRINE_TLS", raising=False)
+    with pytest.raises(Refused, match=r"beyond this machine and asks for no keys.*app\.py keys DIR.*use tls://"):
+        cluster.guarded(address)
+    with pytest.raises(Refused, match="beyond this machine"):
+        cluster.connect(address)
+    with pytest.raises(Refused, match="beyond this machine"):
+        cluster.work_for(address)
+
+
+def test_addresses_and_their_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VITRINE_TLS", raising=False)
+    for address in ("tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://localhost:1", "tcp://[::1]:1"):
+        assert cluster.guarded(address) is None
+    with pytest.raises(Refused, match="is no address of a scheduler"):
+        cluster.guarded("http://127.0.0.1:1")
+    with pytest.raises(Refused, match="asks for keys: set VITRINE_TLS"):
+        cluster.guarded("tls://192.0.2.7:8786")
+    monkeypatch.setenv("VITRINE_TLS", str(tmp_path))
+    with pytest.raises(Refused, match="no keys can be read there"):
+        cluster.guarded("tls://192.0.2.7:8786")
+    cluster.make_keys(tmp_path)
+    assert cluster.guarded("tls://192.0.2.7:8786") is not None
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    with pytest.raises(Refused, match="no keys can be read there"):
+        cluster.guarded("tls://192.0.2.7:8786")
+
+
+def started(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "app.py", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, **environment}, cwd=ROOT, start_new_session=True,
+    )  # fmt: skip
+
+
+def test_keys_a_scheduler_and_a_worker_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = str(tmp_path / "keys")
+    made = started(["keys", keys], {})
+    assert "set VITRINE_TLS to it there" in made.communicate(timeout=60)[0]
+    guarded = {"VITRINE_TLS": keys, "PYTHONPATH": str(ROOT)}
+    scheduler = started(["scheduler", "--port", "0"], guarded)
+    processes = [scheduler]
+    try:
+        assert scheduler.stdout is not None
+        address = scheduler.stdout.readline().split()[4]
+        assert address.startswith("tls://127.0.0.1:")
+        processes.append(started(["worker", "--scheduler", address], guarded))
+        monkeypatch.setenv("VITRINE_TLS", keys)
+        far = Engine(Store(tmp_path / "store"), address=address, perform=PERFORM)
+        assert far.wait(far.submit({"do": "answer"}, "tab"), 60).status == "done"
+        assert refused(address.replace("tls", "tcp"))
+        monkeypatch.setenv("VITRINE_TLS", str(cluster.make_keys(tmp_path / "others")))
+        monkeypatch.setattr(cluster, "CONNECTING", 1)
+        with pytest.raises(Refused, match="no scheduler answers"):
+            cluster.connect(address)
+        far.close()
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+        deadline = time.monotonic() + 10
+        for process in processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+
+def test_a_scheduler_beyond_this_machine_wants_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VITRINE_TLS", raising=False)
+    with pytest.raises(Refused, match="beyond this machine"):
+        cluster.schedule("0.0.0.0", 0)
