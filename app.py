@@ -1,4 +1,4 @@
-"""create_app() and the command line: serve, run, generate, table, models, keys, scheduler, worker."""
+"""create_app() and the command line: serve, run, generate, table, models, store, keys, scheduler, worker."""
 
 from __future__ import annotations
 
@@ -110,6 +110,7 @@ def serve(args: argparse.Namespace) -> int:
     engine = Engine(Store())
     try:
         _reach(args.host, args.port)
+        engine.store.sweep()
         app = create_app(engine, access)
         server = listening.Server(app.server, args.host, args.port, limits)
         app.server.config[health.FIGURES] = server.figures
@@ -227,6 +228,25 @@ def models(args: argparse.Namespace) -> int:
     return 0
 
 
+def store(args: argparse.Namespace) -> int:
+    """Verify the store, drop what is too much of it, or say how large it is; 1 where something was damaged."""
+    from backends.store import Store
+
+    kept, damaged = Store(), 0
+    if args.what == "verify":
+        for kind, key in kept.verify():
+            damaged += 1
+            print(f"damaged, and dropped: {kind}/{key}")
+        print(f"{damaged} damaged; all else is as it was written")
+    if args.what == "gc":
+        before, pieces = kept.size(), kept.sweep()
+        print(f"{pieces} pieces of dead writers; {(before - kept.trim()) / 2**20:.1f} MB freed")
+    for kind, (count, held) in kept.sizes().items():
+        print(f"{kind:10} {count:8}  {held / 2**20:10.1f} MB")
+    print(f"{kept.root} keeps at most {kept.limit / 2**30:g} GB (VITRINE_STORE_GB)")
+    return 1 if damaged else 0
+
+
 def keys(args: argparse.Namespace) -> int:
     """Make the keys of a cluster in a folder."""
     from backends.jobs.cluster import make_keys
@@ -295,6 +315,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--out", default="vitrine-out", help="the folder to write")
     one.set_defaults(do=table)
     commands.add_parser("models", help="list bundled models and methods").set_defaults(do=models)
+    one = commands.add_parser("store", help="verify what is kept, make room, or say how large it is")
+    one.add_argument("what", choices=("verify", "gc", "size"))
+    one.set_defaults(do=store)
     one = commands.add_parser("keys", help="make the keys with which the machines of a cluster know each other")
     one.add_argument("folder", help="a new folder, for VITRINE_TLS")
     one.set_defaults(do=keys)
@@ -311,7 +334,20 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str] | None = None) -> int:
     """Run one command; a refusal is one line on stderr and exit code 2."""
     words = sys.argv[1:] if words is None else words
-    known = ("serve", "run", "generate", "table", "models", "worker", "keys", "scheduler", "-h", "--help", "--version")
+    known = (
+        "serve",
+        "run",
+        "generate",
+        "table",
+        "models",
+        "worker",
+        "keys",
+        "scheduler",
+        "store",
+        "-h",
+        "--help",
+        "--version",
+    )
     try:
         settings.check()
         args = parser().parse_args(words if words and words[0] in known else ["serve", *words])

@@ -34,6 +34,7 @@ SETTINGS = (
     Setting("HOST", "127.0.0.1", "text", "the address on which the pages are served"),
     Setting("PORT", "8050", "whole", "the port on which the pages are served"),
     Setting("VITRINE_STORE", ".vitrine", "text", "the folder of results and inputs"),
+    Setting("VITRINE_STORE_GB", "4", "number", "what the store keeps, in GiB; what was used longest ago goes first"),
     Setting(
         "VITRINE_ROOTS",
         "",

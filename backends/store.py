@@ -1,33 +1,34 @@
 """Results, documents and inputs on disk, by content.
 
 A folder that several processes share: the web process, its workers, a script. Everything is written
-beside its place and moved there whole, so that a reader never sees half a result. The folder is
-bounded: what was not looked at for longest goes first.
+beside its place, put on the disk itself and moved there whole, so that a reader never sees half a result.
+Each thing has its digest beside it: what the disk damaged is never served, but dropped and computed again.
+The folder is bounded: what was not looked at for longest goes first.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
+import functools
 import heapq
 import io
 import json
 import os
 import re
 import shutil
+import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backends import settings
+from backends import digests, settings
+from backends.digests import Damaged
 from backends.errors import Refused, Unsettled
 from backends.results import Result, update_request
-
-LIMIT = 4 * 2**30
-"""Bytes that a store keeps at most, unless it is told otherwise."""
 
 INPUT_LIMIT = 32 * 2**20
 """Bytes of one input's text or image file."""
@@ -38,8 +39,14 @@ TEXTS = ("text", "pair", "output")
 SIDES = ("clean", "corrupted")
 """The two inputs that an intervention compares."""
 
+KINDS = ("results", "documents", "inputs")
+"""What is kept, each in a folder of its own."""
+
 IDS = ("ids", "output_ids")
 """The exact tokens of an input, where its text could be split otherwise."""
+
+ABANDONED = 3600.0
+"""Seconds after which a piece of a writer elsewhere, of whom nothing else is known, counts as left behind."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _GONE = "is no longer kept here; ask for it again"
@@ -58,13 +65,14 @@ class Store:
     """What was computed and what it was computed from, under `root`.
 
     `root` is `VITRINE_STORE` or `.vitrine` in the current folder unless given; it is made at the first
-    write. At most about `limit` bytes are kept. A key that is not 64 hex characters raises `Refused`,
-    so no key leads out of the folder; so does a full or read-only disk, naming the folder.
+    write. At most about `limit` bytes are kept, `VITRINE_STORE_GB` unless given. A key that is not 64 hex
+    characters raises `Refused`, so no key leads out of the folder; so does a full or read-only disk,
+    naming the folder.
     """
 
-    def __init__(self, root: str | os.PathLike[str] | None = None, limit: int = LIMIT) -> None:
+    def __init__(self, root: str | os.PathLike[str] | None = None, limit: int | None = None) -> None:
         self.root = Path(root or settings.value("VITRINE_STORE")).absolute()
-        self.limit = limit
+        self.limit = int(settings.number("VITRINE_STORE_GB") * 2**30) if limit is None else limit
         self._written: int | None = None  # bytes since the last look at the whole folder; None: never looked
 
     def has(self, key: str) -> bool:
@@ -79,7 +87,10 @@ class Store:
         """Keep `result`. Of two processes that write the same key, one wins and neither fails."""
         target = self.folder(key)
         with self._writing() as part:
+            part.mkdir(mode=0o700)
             result.save(part)
+            digests.seal_folder(part)
+            digests.settle(part)
             size = sum(f.stat().st_size for f in part.iterdir())
             self._place(part, target)
         self._use_input(result.request)
@@ -89,6 +100,7 @@ class Store:
         """The result of this key. Raises `Refused` when it is not kept; a broken one is dropped."""
         folder = self.folder(key)
         try:
+            digests.check_folder(folder)
             result = Result.load(folder)
         except Exception as error:  # safetensors' own error is no ValueError
             if not self._whole(folder):
@@ -104,11 +116,9 @@ class Store:
 
     def put_document(self, key: str, document: Mapping[str, Any]) -> None:
         """Keep a plain JSON object, such as a model's card, in its own order. Raises `ValueError` on NaN."""
-        text = json.dumps(dict(document), allow_nan=False)
-        with self._writing() as part:
-            part.write_text(text)
-            os.replace(part, _ready(self._document(key)))
-        self._grew(len(text), self._document(key))
+        content = digests.seal(json.dumps(dict(document), allow_nan=False))
+        self._write(self._document(key), content)
+        self._grew(len(content), self._document(key))
 
     def get_document(self, key: str) -> dict[str, Any]:
         """The document of this key. Raises `Refused` when it is not kept; a broken one is dropped."""
@@ -138,31 +148,42 @@ class Store:
                 plain[name] = _text(raw[name])
         if "image" in raw:
             data = _image(raw["image"])
-            plain["image"] = _sha(data)
+            plain["image"] = digests.digest_of(data)
             size += self._put_file(self._image(plain["image"]), data)
         content = _json(plain).encode()
-        digest = _sha(content)
+        digest = digests.digest_of(content)
         size += self._put_file(self._input(digest), content)
         self._grew(size, self._input(digest), *([self._image(plain["image"])] if "image" in plain else []))
         return digest
 
     def _put_pair(self, sides: dict[str, str]) -> str:
         content = _json(sides).encode()
-        digest = _sha(content)
+        digest = digests.digest_of(content)
         self._grew(self._put_file(self._input(digest), content), *map(self._input, (digest, *sides.values())))
         return digest
 
     def get_input(self, digest: str) -> dict[str, Any]:
         """The raw input of this digest, its image as the `Path` of the kept file. Raises `Refused` when it is gone."""
-        raw = self._read_json(self._input(digest), "this input")
+        raw = self._read_json(self._input(digest), "this input", digest)
         if set(raw) == set(SIDES):
             return {side: self.get_input(raw[side]) for side in SIDES}
         if "image" in raw:
-            raw["image"] = self._image(raw["image"])
-            if not raw["image"].exists():
-                raise Refused(f"the image of this input {_GONE}")
+            raw["image"] = self._checked_image(raw["image"])
         self._use_input({"input": digest})
         return raw
+
+    def _checked_image(self, digest: str) -> Path:
+        path = self._image(digest)
+        try:
+            found = digests.digest_of_file(path)
+        except FileNotFoundError:
+            raise Refused(f"the image of this input {_GONE}") from None
+        except OSError as error:
+            raise Unsettled(f"the image of this input cannot be read ({_said(error)}); try again") from error
+        if found != digest:
+            self._discard(path)
+            raise Refused(f"the image of this input was damaged on disk and {_GONE}")
+        return path
 
     def recent(self, n: int = 12) -> list[dict[str, Any]]:
         """The newest results, newest first: key, method, model, target, input and when (seconds since 1970)."""
@@ -173,6 +194,7 @@ class Store:
         found: list[dict[str, Any]] = []
         for when, key in heapq.nlargest(2 * n, made):  # some of them may be broken
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+                digests.check_folder(self.folder(key), "result.json")
                 about = json.loads((self.folder(key) / "result.json").read_text())
                 method, asked = update_request(about["method"], about["request"])
                 if not self._whole(self.folder(key)):
@@ -181,16 +203,9 @@ class Store:
                 found.append({**row, "input": asked.get("input"), "when": when})
         return found[:n]
 
-    def size(self) -> int:
-        """Return the bytes kept, by a look at the whole folder."""
-        return sum(entry.size for entry in self._entries())
-
     def trim(self, *keep: Path) -> int:
         """Evict what was not used for longest until the folder is within its limit; returns the bytes kept."""
-        for left in _scan(self.root / "tmp"):  # by a process that died
-            with contextlib.suppress(OSError):
-                if left.stat().st_mtime < time.time() - 3600:
-                    _remove(Path(left.path))
+        self.sweep()
         entries = sorted(self._entries())
         total = sum(e.size for e in entries)
         if total > self.limit:
@@ -203,16 +218,70 @@ class Store:
         self._written = 0 if total <= self.limit else None
         return total
 
+    def sweep(self) -> int:
+        """Delete what writers left behind that died, and return how many pieces that were."""
+        gone = 0
+        for piece in _scan(self.root / "tmp"):
+            with contextlib.suppress(OSError):
+                if _abandoned(piece):
+                    _remove(Path(piece.path))
+                    gone += 1
+        return gone
+
+    def size(self) -> int:
+        """Return the bytes kept, by a look at the whole folder."""
+        return sum(entry.size for entry in self._entries())
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """How many things of each kind are kept, and their bytes: results, documents, inputs, and pieces in writing."""
+        count, held = Counter[str](), Counter[str]()
+        for entry in self._entries():
+            count[KINDS[entry.rank]] += 1
+            held[KINDS[entry.rank]] += entry.size
+        pieces = [Path(piece.path) for piece in _scan(self.root / "tmp")]
+        count["pieces"] = len(pieces)
+        held["pieces"] = sum(_bytes(piece) for piece in pieces)
+        return {kind: (count[kind], held[kind]) for kind in (*KINDS, "pieces")}
+
+    def verify(self) -> Iterator[tuple[str, str]]:
+        """Read everything that is kept; what is damaged is dropped, and told as its kind and key or digest."""
+        for entry in list(self._entries()):
+            kind, key = KINDS[entry.rank], entry.path.stem
+            get = {"results": self._check_result, "documents": self._check_document, "inputs": self._check_input}[kind]
+            try:
+                get(key, entry.path)
+            except (Damaged, ValueError):
+                self._discard(entry.path)
+                yield kind, key
+            except OSError:  # gone meanwhile, or not to be read just now
+                continue
+
+    def _check_result(self, key: str, path: Path) -> None:
+        digests.check_folder(path)
+        try:
+            Result.load(path)
+        except Refused as error:
+            if _errno(error.__cause__ or error) is not None:
+                raise OSError(errno.EIO, str(error)) from error
+            raise
+
+    def _check_document(self, key: str, path: Path) -> None:
+        json.loads(digests.unseal(path.read_bytes()))
+
+    def _check_input(self, digest: str, path: Path) -> None:
+        if digests.digest_of_file(path) != digest:
+            raise Damaged("its digest is another one")
+
     def _entries(self) -> Iterator[_Entry]:
         """Everything kept. A result's last use is its arrays' time; the JSON's time is when it was made."""
-        for rank, name in enumerate(("results", "documents", "inputs")):
+        for rank, name in enumerate(KINDS):
             for entry in _scan(self.root / name):
                 with contextlib.suppress(OSError):
                     about = entry.stat()
                     size = about.st_size
                     if rank == 0:
                         about = os.stat(entry.path + "/arrays.safetensors")
-                        size = about.st_size + os.stat(entry.path + "/result.json").st_size
+                        size = _bytes(Path(entry.path))
                     yield _Entry(about.st_mtime_ns, rank, size, Path(entry.path))
 
     def _grew(self, size: int, *keep: Path) -> None:
@@ -247,9 +316,13 @@ class Store:
     def _whole(self, folder: Path) -> bool:
         return (folder / "result.json").exists() and (folder / "arrays.safetensors").exists()
 
-    def _read_json(self, path: Path, noun: str) -> dict[str, Any]:
+    def _read_json(self, path: Path, noun: str, digest: str = "") -> dict[str, Any]:
+        """The JSON of a document, or of an input whose file has this `digest`."""
         try:
-            found = json.loads(path.read_text())
+            content = path.read_bytes()
+            if digest and digests.digest_of(content) != digest:
+                raise Damaged("its digest is another one")
+            found = json.loads(content if digest else digests.unseal(content))
         except OSError as error:
             raise Refused(f"{noun} {_GONE}") from error
         except ValueError as error:
@@ -260,13 +333,19 @@ class Store:
 
     def _put_file(self, path: Path, content: bytes) -> int:
         """Write a file named by its content, if it is not there already; returns the bytes written."""
-        if path.exists() and path.stat().st_size == len(content):
-            _use(path)
-            return 0
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == len(content) and path.read_bytes() == content:
+                _use(path)
+                return 0
+        self._write(path, content)
+        return len(content)
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Put `content` at `path`, whole and on the disk itself."""
         with self._writing() as part:
             part.write_bytes(content)
+            digests.settle(part)
             os.replace(part, _ready(path))
-        return len(content)
 
     def _place(self, part: Path, target: Path) -> None:
         """Move a written folder to its place; one that is there already, and whole, stays."""
@@ -285,7 +364,7 @@ class Store:
 
     def _discard(self, path: Path) -> None:
         """Take a file or folder away at once, then delete it."""
-        trash = self.root / "tmp" / uuid.uuid4().hex
+        trash = self.root / "tmp" / _piece()
         with contextlib.suppress(OSError):
             os.rename(path, _ready(trash))
             _remove(trash)
@@ -293,9 +372,8 @@ class Store:
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Path]:
         """A place to write beside the store's own; what is left there is deleted. Disk errors become sentences."""
-        part = self.root / "tmp" / uuid.uuid4().hex
+        part = self.root / "tmp" / _piece()
         try:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # inputs may be about people
             yield _ready(part)
         except Refused:
             raise
@@ -339,13 +417,58 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _ready(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Make the folder of `path`, and the store's own, for their owner only: inputs may be about people."""
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _piece() -> str:
+    """A name for something in writing, which says who writes it: the machine and the process."""
+    return f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex}"
+
+
+@functools.cache
+def _machine() -> str:
+    """What tells apart the machines, and the containers of one, whose process numbers mean different processes."""
+    try:
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        space = ""
+    return digests.digest_of(f"{socket.gethostname()} {space}".encode())[:12]
+
+
+def _abandoned(piece: os.DirEntry[str]) -> bool:
+    """Whether who wrote a piece is dead; of a writer elsewhere, whether that was long ago. Raises `OSError`."""
+    machine, _, rest = piece.name.partition("-")
+    process = rest.partition("-")[0]
+    if machine == _machine() and process.isdigit() and not _alive(int(process)):
+        return True
+    return piece.stat().st_mtime < time.time() - ABANDONED
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def _bytes(path: Path) -> int:
+    """The bytes of a file, or of all files of a folder; 0 for what is gone."""
+    if not path.is_dir():
+        with contextlib.suppress(OSError):
+            return path.stat().st_size
+        return 0
+    return sum(entry.stat().st_size for entry in _scan(path))
+
+
+def _said(error: OSError) -> str:
+    return os.strerror(error.errno or errno.EIO).lower()
 
 
 def _use(path: Path) -> None:

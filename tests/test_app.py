@@ -211,3 +211,25 @@ def test_a_run_keeps_its_receipt_where_one_is_asked_for(tmp_path: Path, capsys: 
     assert kept["verdict"] == "holds"
     assert kept["rule"] == said["rule"]
     assert [line["name"] for line in kept["lines"]][:2] == ["hiding", "random parts"]
+
+
+def test_the_store_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from backends.store import Store
+
+    monkeypatch.setenv("VITRINE_STORE", str(tmp_path / "kept"))
+    for n in range(3):
+        Store().put_document(f"{n:064x}", {"n": n})
+    assert app.main(["store", "size"]) == 0
+    assert "documents         3" in capsys.readouterr().out
+    damaged = tmp_path / "kept" / "documents" / f"{1:064x}.json"
+    damaged.write_bytes(damaged.read_bytes().replace(b"1", b"3", 1))
+    assert app.main(["store", "verify"]) == 1
+    assert f"damaged, and dropped: documents/{1:064x}" in capsys.readouterr().out
+    assert app.main(["store", "verify"]) == 0
+    monkeypatch.setenv("VITRINE_STORE_GB", "0.0000001")
+    assert app.main(["store", "gc"]) == 0
+    said = capsys.readouterr().out
+    assert "0 pieces of dead writers; 0.0 MB freed" in said
+    assert "documents         1" in said or "documents         0" in said

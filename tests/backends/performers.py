@@ -80,13 +80,13 @@ def do_die(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[st
 
 def do_full(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
     """Answer, on a disk that is full for the next write."""
-    write = Path.write_text
+    write = Path.write_bytes
 
     def full(*_: object, **__: object) -> int:
-        Path.write_text = write  # type: ignore[method-assign]
+        Path.write_bytes = write  # type: ignore[method-assign]
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    Path.write_text = full  # type: ignore[method-assign, assignment]
+    Path.write_bytes = full  # type: ignore[method-assign, assignment]
     return {"answer": 42}
 
 

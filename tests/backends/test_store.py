@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import errno
 import io
-import json
 import os
+import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -54,7 +56,9 @@ def test_result_round_trip(store: Store) -> None:
     back = store.get_result(KEY)
     assert back.target == "urgent"
     assert back.arrays["x"].tolist() == [0, 1, 2]
-    assert sorted(f.name for f in store.folder(KEY).iterdir()) == ["arrays.safetensors", "result.json"]
+    assert sorted(f.name for f in store.folder(KEY).iterdir()) == [
+        "SHA256SUMS", "arrays.safetensors", "result.json",
+    ]  # fmt: skip
     assert not any((store.root / "tmp").iterdir())
 
 
@@ -281,6 +285,33 @@ def test_what_dead_processes_left_is_removed(store: Store) -> None:
     assert not left.exists()
 
 
+def test_a_piece_of_a_dead_process_goes_at_once_and_of_a_living_one_stays(store: Store) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = module._piece()
+    pieces = [mine, mine.replace(f"-{os.getpid()}-", f"-{dead.pid}-"), f"0123456789ab-{dead.pid}-elsewhere"]
+    for piece in pieces:
+        (store.root / "tmp" / piece).mkdir(parents=True)
+        (store.root / "tmp" / piece / "x").write_text("half")
+    assert store.sizes()["pieces"] == (3, 12)
+    assert store.sweep() == 1
+    assert {p.name for p in (store.root / "tmp").iterdir()} == {pieces[0], pieces[2]}, "of a writer elsewhere who knows"
+
+
+def test_its_size_by_kind(store: Store) -> None:
+    store.put_result(KEY, result(input=store.put_input({"text": "private", "image": png()})))
+    store.put_document(KEY, {"a": 1})
+    size = store.sizes()
+    assert {kind: count for kind, (count, _) in size.items()} == {
+        "results": 1, "documents": 1, "inputs": 2, "pieces": 0,
+    }  # fmt: skip
+    assert (
+        store.size()
+        == sum(held for _, held in size.values())
+        == sum(f.stat().st_size for f in store.root.rglob("*") if f.is_file())
+    )
+
+
 DISK = [
     (errno.ENOSPC, "the disk that holds {root} is full: free some space there, or set VITRINE_STORE"),
     (errno.EDQUOT, "the disk that holds {root} is full"),
@@ -333,7 +364,20 @@ def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Store().root == tmp_path / "there"
     Store().put_document(KEY, {})
     assert (tmp_path / "there").stat().st_mode & 0o077 == 0, "inputs are nobody else's business"
-    assert json.loads((tmp_path / "there" / "documents" / f"{KEY}.json").read_text()) == {}
+    assert (tmp_path / "there" / "documents" / f"{KEY}.json").read_text().startswith("{}\n#sha256 ")
+
+
+def test_its_limit_is_a_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRINE_STORE_GB", "0.5")
+    assert Store(tmp_path).limit == 2**29
+    assert Store(tmp_path, limit=7).limit == 7
+
+
+def test_all_that_is_kept_is_for_its_owner_only(store: Store) -> None:
+    store.put_result(KEY, result(input=store.put_input({"text": "private", "image": png()})))
+    store.put_document(KEY, {"a": 1})
+    modes = {(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in (store.root, *store.root.rglob("*"))}
+    assert modes == {(True, 0o700), (False, 0o600)}
 
 
 def test_the_text_beside_a_text_is_kept(store: Store) -> None:

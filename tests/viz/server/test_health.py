@@ -61,7 +61,7 @@ def test_metrics_are_in_prometheus_format(client: FlaskClient, engine: FakeEngin
     assert 'vitrine_jobs{state="waiting"} 0' in said
     assert "vitrine_connections 7" in said
     assert "vitrine_connections_refused_total 1" in said
-    assert "vitrine_store_bytes 8" in said
+    assert f"vitrine_store_bytes {engine.store.size()}" in said
     assert f"vitrine_store_limit_bytes {engine.store.limit}" in said
 
 
