@@ -12,5 +12,9 @@ class Unsettled(Refused):
     """Refused by circumstances that may change, such as a network or a full disk: the same may be asked again."""
 
 
+class Crowded(Unsettled):
+    """Refused because memory is short where it was tried: another worker may have room, or the same one later."""
+
+
 class Cancelled(Exception):
     """Nobody wants the answer any more; raised by `step` inside a running method."""

@@ -73,6 +73,14 @@ SETTINGS = (
     Setting("VITRINE_THREADS", "32", "whole", "requests answered at a time"),
     Setting("VITRINE_GRACE", "10", "number", "seconds that answers under way have to end when the server is stopped"),
     Setting("VITRINE_LOG", "text", "text", "`text`, or `json` for one JSON object a line"),
+    Setting("VITRINE_WORKERS", "2", "whole", "worker processes; of several, the last is kept for quick work"),
+    Setting("VITRINE_JOB_SECONDS", "14400", "number", "seconds that one job may take; 0: as many as it likes"),
+    Setting(
+        "VITRINE_JOB_GB",
+        "0",
+        "number",
+        "memory a worker process may hold, in GiB; 0: four fifths of the machine's",
+    ),
     Setting("VITRINE_SCHEDULER", "", "text", "the address of a scheduler to use instead of the embedded worker"),
     Setting(
         "VITRINE_TLS", "", "text", "the folder of that scheduler's and its workers' keys, made by `app.py keys DIR`"

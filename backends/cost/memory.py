@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends import catalog, settings
-from backends.errors import Unsettled
+from backends.errors import Crowded
 from backends.load_options import BYTES, Settings
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _find_weight_files(folder: Path) -> list[Path]:
 def check_fits(source: catalog.Source, device: str, others: int = 0) -> int:
     """Return the bytes of the source's weights, if they fit on `device` once `others` bytes are given back there.
 
-    Raises `Unsettled` where they do not: what is needed, what is free, and which dtype would fit.
+    Raises `Crowded` where they do not: what is needed, what is free, and which dtype would fit.
     """
     try:
         need = count_weight_bytes(source)
@@ -94,7 +94,7 @@ def check_fits(source: catalog.Source, device: str, others: int = 0) -> int:
         return need
     numbers = need // source.settings.width
     there = f"{source.bare!r} needs {format_bytes(need)} for its weights in {source.settings.dtype}"
-    raise Unsettled(f"{there}, and {device} has {format_bytes(max(room, 0))} free; {_advise(source, numbers, room)}")
+    raise Crowded(f"{there}, and {device} has {format_bytes(max(room, 0))} free; {_advise(source, numbers, room)}")
 
 
 def _advise(source: catalog.Source, numbers: int, room: int) -> str:

@@ -7,6 +7,7 @@ torch.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime
 import ipaddress
@@ -15,6 +16,13 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +30,7 @@ from backends import settings
 from backends.errors import Refused, Unsettled
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster, Worker
+    from distributed import Client, LocalCluster, Nanny, Worker
     from distributed.security import Security
 
 log = logging.getLogger("vitrine.engine")
@@ -31,6 +39,9 @@ SILENT = logging.CRITICAL + 1
 
 CONNECTING = 10.0
 """Seconds given to an external scheduler to answer."""
+
+REPLACED = 8.0
+"""Seconds for which a worker of one's own may be missing before another is started in its place."""
 
 PORT = 8786
 """Where a scheduler listens unless told otherwise."""
@@ -47,7 +58,6 @@ KEYS_LAST = 3650
 SETTINGS: dict[str, Any] = {
     "distributed.worker.profile.enabled": False,  # samples the stack a hundred times a second
     "distributed.scheduler.worker-ttl": None,  # a worker deep in one long operation is not dead
-    "distributed.scheduler.no-workers-timeout": "120s",
     "distributed.scheduler.http.routes": [],  # nobody reads dask's pages here
     "distributed.worker.http.routes": [],
     # measured: dask's threshold makes torch 1.5 to 1.9 times slower on a CPU, every large tensor being mapped anew
@@ -146,56 +156,346 @@ def on_loopback(place: str) -> bool:
         return False
 
 
+# Why a worker died
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a worker process ended: its exit code, negative for a signal; None where nobody saw it."""
+
+    code: int | None = None
+    memory: bool = False
+    """Whether the kernel ended it because memory ran out."""
+
+    @property
+    def cause(self) -> str:
+        """What is known of the cause, after “the worker process died”."""
+        if self.memory:
+            return "the kernel ended it because memory ran out"
+        if self.code is None:
+            return "nothing says why"
+        if self.code >= 0:
+            return f"it ended with code {self.code}"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-self.code).name
+            did = "it crashed" if name in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT") else "it was killed"
+            return f"{did} (signal {-self.code}, {name})"
+        return f"it was killed (signal {-self.code})"
+
+
+class MemoryKills:
+    """How many processes the kernel ended for want of memory, where the memory of this one is counted."""
+
+    def __init__(self, count: Callable[[], int] | None = None) -> None:
+        self._count = count or memory_kills
+        self._looks: deque[int] = deque([self._count()], maxlen=6)
+
+    def look(self) -> None:
+        """Note the count; called each second, so that only a kill of the last seconds is blamed."""
+        self._looks.append(self._count())
+
+    def blamed(self, code: int) -> bool:
+        """Whether a process that just ended with `code` was ended for want of memory; each kill is blamed once."""
+        if code != -signal.SIGKILL or self._count() <= self._looks[0]:
+            return False
+        self._looks = deque([self._looks[0] + 1], maxlen=6)
+        return True
+
+
+def memory_kills(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the kernel's count of processes ended for want of memory in this control group, else on this machine."""
+    with contextlib.suppress(OSError):
+        for line in (proc / "self/cgroup").read_text().splitlines():
+            _, kinds, path = line.split(":", 2)
+            if kinds in ("", "memory"):
+                file = "memory/{}/memory.oom_control" if kinds else "{}/memory.events"
+                for place in (path.strip("/"), ""):  # a container sees its own group as the root
+                    found = _counted(groups / file.format(place).lstrip("/"))
+                    if found is not None:
+                        return found
+    return _counted(proc / "vmstat") or 0
+
+
+def _counted(file: Path) -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        for line in file.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return None
+
+
 # The cluster of one engine
 
 
-def start() -> tuple[LocalCluster, Client]:
-    """Start one worker process on this machine, which only this process has the keys of."""
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        raise Refused('the main script starts a job while it is imported: put that under `if __name__ == "__main__":`')
-    import dask.config
-    from distributed import Client, LocalCluster
-    from distributed.security import Security
+class Embedded:
+    """Worker processes on this machine, which only this process has the keys of. Raises `Refused` when none starts.
 
-    hush()
-    options: dict[str, Any] = {
-        "n_workers": 1,
-        "threads_per_worker": 1,
-        "processes": True,
-        "host": "127.0.0.1",
-        "dashboard_address": None,
-        "silence_logs": SILENT,
-        "memory_limit": 0,
-        "preload": PRELOAD,
-        "security": Security.temporary(),
-        # without a port of its own, the scheduler serves pages at 8787 and warns where that is taken
-        "scheduler_kwargs": {"allowed_failures": 1, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
-    }
-    with dask.config.set(SETTINGS):
+    At first there is one; `grow` starts the others, `size` in all. Each has a place: 0, 1, …
+    """
+
+    def __init__(self, size: int) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            raise Refused(
+                'the main script starts a job while it is imported: put that under `if __name__ == "__main__":`'
+            )
+        self.size = size
+        self.kills = MemoryKills()
+        self._deaths: dict[str, Death] = {}
+        self._lacking: dict[int, float] = {}
+        self._patience = REPLACED
+        self._grown = size == 1
+        self.local, self.client = self._started()
+
+    def _started(self) -> tuple[LocalCluster, Client]:
+        import dask.config
+        from distributed import Client, LocalCluster
+        from distributed.deploy import Cluster
+        from distributed.security import Security
+
+        hush()
+        options: dict[str, Any] = {
+            "n_workers": 1,
+            "threads_per_worker": 1,
+            "processes": True,
+            "host": "127.0.0.1",
+            "dashboard_address": None,
+            "silence_logs": SILENT,
+            "memory_limit": 0,
+            "preload": PRELOAD,
+            "worker_class": _nanny(self._died),
+            "security": Security.temporary(),
+            # without a port of its own, the scheduler serves pages at 8787 and warns where that is taken
+            "scheduler_kwargs": {"allowed_failures": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        }
+        for last in (False, True):  # the first may have been killed
+            try:
+                with dask.config.set(SETTINGS):
+                    local = LocalCluster(**options)
+                    # of a worker that takes long to come back dask would let go
+                    local._update_worker_status = partial(  # type: ignore[method-assign]
+                        Cluster._update_worker_status, local
+                    )
+                    return local, Client(local, set_as_default=False)
+            except Exception as error:
+                if last:
+                    log.exception("the worker process did not start")
+                    raise Unsettled("the worker process could not be started; the server's log says why") from error
+        raise AssertionError
+
+    def healthy(self) -> bool:
+        """Whether its scheduler works; workers may be missing."""
+        return self.client.status == "running" and self.local.status.name == "running"
+
+    def workers(self) -> dict[str, int]:
+        """The addresses of the workers that are there, each with its place."""
+        scheduler = self.local.scheduler
+        known = scheduler.workers if scheduler is not None else {}
+        nannies = list(self.local.workers.items())
+        return {nanny.worker_address: place for place, nanny in nannies if nanny.worker_address in known}
+
+    def processes(self) -> dict[str, int]:
+        """The process numbers of the workers that are there, by address."""
+        nannies = list(self.local.workers.values())
+        return {nanny.worker_address: nanny.pid for nanny in nannies if nanny.worker_address and nanny.pid}
+
+    def grow(self) -> None:
+        """Start those workers that are not there from the start."""
+        if not self._grown:
+            self._grown = True
+            self.local.scale(self.size)
+
+    def tend(self) -> None:
+        """Replace a worker that is missing for long; called each second."""
+        self.kills.look()
+        there, now = self.workers(), time.monotonic()
+        if there:
+            self._patience = max(REPLACED, self._patience / 1.1)
+        for place in range(self.size if self._grown else 1):
+            if place in there.values():
+                self._lacking.pop(place, None)
+            elif now - self._lacking.setdefault(place, now) > self._patience * (4 if self._starting(place) else 1):
+                self._lacking.pop(place)
+                self._patience = min(2 * self._patience, 120.0)  # perhaps this machine is slow
+                log.warning("worker %d is missing; another is started in its place", place)
+                self._replace(place)
+
+    def _starting(self, place: int) -> bool:
+        """Whether there is a process that may still become this worker: on a loaded machine that takes a while."""
+        nanny = self.local.workers.get(place)
+        return nanny is not None and bool(nanny.is_alive())
+
+    def _replace(self, place: int) -> None:
+        async def replace() -> None:
+            nanny = self.local.workers.pop(place, None)
+            if nanny is not None:
+                with contextlib.suppress(Exception):
+                    await nanny.close(timeout=1)
+            self.local.worker_spec.setdefault(place, self.local.new_spec)
+            await self.local._correct_state()
+
+        asyncio.run_coroutine_threadsafe(replace(), self.local.loop.asyncio_loop)  # type: ignore[union-attr]
+
+    def end(self, worker: str) -> None:
+        """End a worker at once, whatever it is at; another takes its place."""
+        process = self.processes().get(worker)
+        if process:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def held(self, worker: str) -> int:
+        """The bytes of memory that a worker's process holds; 0 where nobody knows."""
+        import psutil
+
+        process = self.processes().get(worker)
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(process).memory_info().rss if process else 0
+        return 0
+
+    def death(self, worker: str) -> Death:
+        """How the worker of this address died; waits for that to be known, a second at most."""
+        for _ in range(20):
+            if worker in self._deaths:
+                break
+            time.sleep(0.05)
+        return self._deaths.get(worker, Death())
+
+    def _died(self, worker: str | None, code: int) -> None:
+        death = Death(code, self.kills.blamed(code))
+        log.warning("a worker process died: %s", death.cause)
+        if worker:
+            self._deaths[worker] = death
+            while len(self._deaths) > 100:
+                del self._deaths[next(iter(self._deaths))]
+
+    def close(self) -> None:
+        """End the worker processes and what serves them, within about three seconds."""
+        from distributed.core import Status
+
+        with contextlib.suppress(Exception):
+            self.client.close(timeout=1)
+        with contextlib.suppress(Exception):
+            self.local.sync(self._end_all, callback_timeout=3)
         try:
-            cluster = LocalCluster(**options)
-        except Exception as error:
-            log.exception("the worker process did not start")
-            raise Unsettled("the worker process could not be started; the server's log says why") from error
-        return cluster, Client(cluster, set_as_default=False)
+            self.local.close(timeout=1)
+        except Exception:  # its scheduler is gone, and it would wait for that for ever
+            self.local.status = Status.closed
+            with contextlib.suppress(Exception):
+                self.local._loop_runner.stop()
+
+    async def _end_all(self) -> None:
+        """End all worker processes: 0.8 s of grace, then a kill; those that are only starting are killed at once."""
+        from distributed.core import Status
+
+        self.local.worker_spec.clear()  # so that none is made any more
+        nannies = [nanny for nanny in self.local._created if nanny.status not in (Status.closed, Status.failed)]
+        closing = [asyncio.ensure_future(nanny.close(timeout=1)) for nanny in nannies]
+        pending: set[Any] = set(closing)
+        while pending:
+            _, pending = await asyncio.wait(pending, timeout=0.1)
+            for nanny in nannies:
+                if nanny.process is not None and nanny.process.status == Status.starting and nanny.pid:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(nanny.pid, signal.SIGKILL)
 
 
-def stop(cluster: LocalCluster) -> None:
-    """End the worker process and what serves it, within about three seconds."""
+def _nanny(died: Callable[[str | None, int], None]) -> type[Nanny]:
+    """Return a nanny that tells how its worker process died, and starts another until one works."""
+    import dask.config
+    from distributed import Nanny
     from distributed.core import Status
 
-    for nanny in list(cluster.workers.values()):
-        with contextlib.suppress(Exception):
-            cluster.sync(nanny.close, timeout=1, callback_timeout=3)  # 0.8 s of grace, then a kill
-    try:
-        cluster.close(timeout=1)
-    except Exception:  # its scheduler is gone, and it would wait for that for ever
-        cluster.status = Status.closed
-        with contextlib.suppress(Exception):
-            cluster._loop_runner.stop()
+    class Watching(Nanny):
+        replacing = False
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            with dask.config.set(SETTINGS):  # which it hands on to its worker
+                super().__init__(*arguments, **options)
+
+        async def instantiate(self) -> Status:
+            if self.status in (Status.closing, Status.closed):
+                raise RuntimeError("closed before its process was started")
+            return await super().instantiate()
+
+        def _on_worker_exit_sync(self, exitcode: int) -> None:
+            if self.status == Status.running:
+                died(self.worker_address, exitcode)
+            super()._on_worker_exit_sync(exitcode)
+
+        async def _on_worker_exit(self, exitcode: int) -> None:
+            if self.status != Status.running:
+                await super()._on_worker_exit(exitcode)
+                return
+            if self.replacing:  # it died while it started: the loop below sees that
+                return
+            self.replacing = True
+            try:
+                with contextlib.suppress(OSError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self._unregister(timeout=2), 3)
+                while self.status == Status.running:
+                    self.process = None  # dask's own would be started again while half-way through its first start
+                    with contextlib.suppress(Exception):
+                        if await self.instantiate() == Status.running:
+                            return
+                    await asyncio.sleep(0.2)
+            finally:
+                self.replacing = False
+
+    return Watching
 
 
 # A cluster elsewhere
+
+
+class Remote:
+    """The workers of a scheduler elsewhere. Raises `Refused` when none answers, or it is not guarded."""
+
+    def __init__(self, address: str) -> None:
+        self.client = connect(address)
+        self._there: dict[str, int] = {}
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return len(self._there)
+
+    def healthy(self) -> bool:
+        """Whether the connection stands."""
+        return self.client.status == "running"
+
+    def workers(self) -> dict[str, int]:
+        """The addresses of the workers that are there, each with its place."""
+        with contextlib.suppress(Exception):
+            self.client.sync(self.client._update_scheduler_info, n_workers=-1, callback_timeout=5)
+            self._there = {name: i for i, name in enumerate(sorted(self.client._scheduler_identity["workers"]))}
+        return dict(self._there)
+
+    def grow(self) -> None:
+        """Nothing: who runs the cluster starts its workers."""
+
+    def tend(self) -> None:
+        """Nothing: who runs the cluster tends it."""
+
+    def end(self, worker: str) -> None:
+        """Have a worker's nanny end its process and start another; returns before that has happened."""
+        options = {"workers": [worker], "timeout": 20, "raise_for_error": False}
+        threading.Thread(target=self._restart, kwargs=options, daemon=True).start()
+
+    def _restart(self, **options: Any) -> None:
+        with contextlib.suppress(Exception):
+            self.client.restart_workers(**options)
+
+    def held(self, worker: str) -> int:
+        """0: the memory of another machine's process is not known here."""
+        return 0
+
+    def death(self, worker: str) -> Death:
+        """How the worker of this address died, which is not known here."""
+        return Death()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with contextlib.suppress(Exception):
+            self.client.close(timeout=1)
 
 
 def connect(address: str) -> Client:
@@ -218,8 +518,6 @@ def schedule(host: str, port: int) -> None:
 
     Raises `Refused` beyond loopback without keys, and where the address cannot be served on.
     """
-    import asyncio
-
     import dask.config
     from distributed import Scheduler
 
@@ -227,7 +525,7 @@ def schedule(host: str, port: int) -> None:
     hush()
 
     async def serve() -> None:
-        options: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "allowed_failures": 1}
+        options: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0", "allowed_failures": 0}
         scheduler = await Scheduler(host=host, port=port, security=security, protocol=_protocol(security), **options)
         print(f"a scheduler is at {scheduler.address}  (Ctrl-C stops it)", flush=True)
         await scheduler.finished()
@@ -244,17 +542,17 @@ def work_for(address: str) -> None:
 
     Raises `Refused` when no scheduler answers there, or the address is not guarded.
     """
-    import asyncio
-
     import dask.config
-    from distributed import Nanny
 
     security = guarded(address)
     hush()
 
+    def died(_: str | None, code: int) -> None:
+        print(f"the worker process died: {Death(code).cause}; another is started", file=sys.stderr, flush=True)
+
     async def serve() -> None:
         options: dict[str, Any] = {"memory_limit": 0, "dashboard": False, "preload": PRELOAD}
-        nanny = Nanny(address, nthreads=1, security=security, protocol=_protocol(security), **options)
+        nanny = _nanny(died)(address, nthreads=1, security=security, protocol=_protocol(security), **options)
         async with asyncio.timeout(CONNECTING):
             await nanny.start()
         await nanny.finished()

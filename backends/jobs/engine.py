@@ -1,8 +1,10 @@
 """Jobs: submit, progress, result, on dask.distributed. Loads no torch.
 
-With no address, one worker process is started on this machine at the first job; with `VITRINE_SCHEDULER`
+With no address, worker processes are started on this machine at the first job; with `VITRINE_SCHEDULER`
 the jobs go to that cluster. A job is known by the key of its request, so the same question asked by
 many is computed once, and an answer that the store holds needs no worker at all.
+
+Jobs wait here, not in dask: each free worker is handed the next one, by the rule of `backends.jobs.turns`.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
+import functools
 import importlib
 import itertools
 import logging
@@ -27,14 +30,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from backends import settings
-from backends.errors import Cancelled, Refused, Unsettled
+from backends.errors import Cancelled, Crowded, Refused, Unsettled
 from backends.jobs import cluster
+from backends.jobs.turns import Attempt, Job, Turns, makes_room, seat_for, stopped
 from backends.requests import key_of
 from backends.results import Result
 from backends.store import Store
 
 if TYPE_CHECKING:
-    from distributed import Client, Future, LocalCluster
+    from distributed import Future
 
 log = logging.getLogger("vitrine.engine")
 
@@ -46,8 +50,35 @@ REMEMBERED = 60.0
 
 FAULT = "this failed in Vitrine itself, not through what you asked; the server's log has the details"
 LOST = "the connection to the workers broke off while this was computed; ask again"
+SMALLER = "try a shorter input, a smaller model or fewer samples"
+NOBODY = "no worker has been there to compute this for a while; start one, then ask again"
+AGAIN = "the worker process died; computing it again"
+PAUSED = "others' work goes first for a moment; this goes on where it was"
+RESTARTED = "this takes long: others' short work goes first, then it starts again"
+
+TICK, LOOK = 0.25, 1.0
+"""Seconds between two tries to hand out what waits, and between two looks at everything."""
+
+STUCK = 5.0
+"""Seconds that a job which is not wanted any more has to end before its worker is ended, if another job waits."""
+
+STUCK_ALONE = 30.0
+"""The same where nothing waits."""
+
+MOST_UNBEGUN = 4
+"""How often a job's worker may die before it began the job."""
+
+UNHEARD = 60.0
+"""Seconds after which a worker of one's own that does not begin a job is taken for stuck."""
+
+UNATTENDED = 120.0
+"""Seconds that a job waits for a worker to join an external cluster."""
+
 MOST = 1000
 """Jobs that are known at a time, waiting ones included."""
+
+SHARE = 100
+"""Jobs that one browser tab may have under way."""
 
 GONE = "this is not kept any more and nothing computes it; ask for it again"
 CLOSED = "Vitrine is being stopped"
@@ -79,22 +110,17 @@ class State:
 
 
 @dataclass(eq=False)
-class _Job:
-    """One request under way. `owners` maps each browser tab to when it was last heard of."""
+class _Job(Job):
+    """One request under way."""
 
-    key: str
-    request: dict[str, Any]
-    priority: int
-    number: int
-    owners: dict[str, float]
-    name: str
     state: State = State("waiting")
     asked: float = field(default_factory=time.monotonic)
     ended: threading.Event = field(default_factory=threading.Event)
     ended_at: float = 0.0
     waiting: int = 0
-    process: int | None = None
-    future: Future | None = None
+    deaths: list[cluster.Death] = field(default_factory=list)
+    unbegun: int = 0
+    """How often a worker died that had been handed this job, and had not said yet that it began."""
 
 
 class Engine:
@@ -103,6 +129,7 @@ class Engine:
     `perform` is the import path of what a worker does with a request; see `backends.jobs.worker`.
     An owner is a browser tab: a job goes on while one of its owners wants it, and an owner not heard
     of for `patience` seconds (three times that once a job is four minutes old) wants nothing.
+    `workers` are the worker processes of its own, `VITRINE_WORKERS` unless given.
     """
 
     def __init__(
@@ -111,6 +138,7 @@ class Engine:
         address: str | None = None,
         perform: str = "backends.jobs.worker:perform",
         patience: float = PATIENCE,
+        workers: int | None = None,
     ) -> None:
         self.store = store
         self.address = address or settings.value("VITRINE_SCHEDULER") or None
@@ -123,9 +151,16 @@ class Engine:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._closing = threading.Event()
-        self._cluster: LocalCluster | None = None
-        self._client: Client | None = None
-        self._warming: Future | None = None
+        self._own_workers = max(1, int(settings.number("VITRINE_WORKERS") if workers is None else workers))
+        self._most_seconds = settings.number("VITRINE_JOB_SECONDS")
+        self._most_bytes = int(settings.number("VITRINE_JOB_GB") * 2**30)
+        self._cluster: cluster.Embedded | cluster.Remote | None = None
+        self._turns = Turns()
+        self._busy: dict[str, Attempt] = {}
+        self._asked_last: dict[str, str] = {}
+        self._wanted_warm = False
+        self._warmed: dict[str, Future] = {}
+        self._unattended = 0.0
         self._refused: tuple[float, Refused] | None = None
         self._ended: Counter[str] = Counter()
 
@@ -133,7 +168,7 @@ class Engine:
         """Ask for `request` on behalf of `owner`; returns its key. Work with a lower `priority` waits longer.
 
         A job that is under way is joined; one that failed or was cancelled starts anew. Raises
-        `Refused` when the request is not plain JSON, or far too much is waiting already.
+        `Refused` when the request is not plain JSON, or far too much is waiting already, of `owner` or in all.
         """
         if self._closing.is_set():
             raise Refused(CLOSED)
@@ -146,12 +181,10 @@ class Engine:
             self._jobs.pop(key, None)
             if self.store.has(key):
                 return key
-            self._make_room()
-            number = next(self._numbers)
-            name = f"{self._topic}-{number}"
-            job = _Job(key, dict(request), priority, number, {owner: time.monotonic()}, name)
+            self._make_room(owner)
+            job = _Job(key, dict(request), priority, next(self._numbers), {owner: time.monotonic()})
             self._jobs[key] = job
-        self._call(partial(self._dispatch, job))
+        self._call(self._fill)
         return key
 
     def state(self, key: str) -> State:
@@ -221,25 +254,21 @@ class Engine:
         """Return why no job could be computed now, or nothing."""
         if self._closing.is_set():
             return CLOSED
-        if self._client is None and self._refused:
+        if self._cluster is None and self._refused:
             return str(self._refused[1])
         return "" if self._workers() else "no worker is there yet"
 
     def _workers(self) -> int:
         """How many workers are there, as far as is known without asking anybody."""
-        client, local = self._client, self._cluster
-        if client is None or client.status != "running":
+        there = self._cluster
+        if there is None or not there.healthy():
             return 0
-        if local is not None:
-            return sum(worker.status.name == "running" for worker in list(local.workers.values()))
-        with contextlib.suppress(Exception):
-            known = client._scheduler_identity
-            return int(known.get("n_workers", len(known.get("workers", {}))))
-        return 0
+        return len(there.workers()) if isinstance(there, cluster.Embedded) else there.size
 
     def warm(self) -> None:
         """Start the worker and its heavy imports in the background, so that the first job need not wait for them."""
-        self._call(self._warm)
+        self._wanted_warm = True
+        self._call(self._fill)
 
     def close(self) -> None:
         """Stop all jobs and, if it is this engine's own, the worker process. Later submits are refused."""
@@ -259,8 +288,12 @@ class Engine:
 
     # Ends of jobs
 
-    def _make_room(self) -> None:
-        """Forget the oldest ends when very many jobs are known."""
+    def _make_room(self, owner: str) -> None:
+        """Forget the oldest ends when very many jobs are known. Raises `Unsettled` where `owner` has its share."""
+        if sum(owner in job.owners and not job.state.final for job in self._jobs.values()) >= SHARE:
+            raise Unsettled(
+                f"this browser tab has {SHARE} jobs under way, as many as one may have; ask again when some are done"
+            )
         if len(self._jobs) >= MOST:
             over = [key for key, job in self._jobs.items() if job.state.final][: MOST // 4]
             if not over:
@@ -294,37 +327,106 @@ class Engine:
             self._call(partial(self._release, job))
 
     def _release(self, job: _Job) -> None:
-        """Take the job from the cluster; a worker that is at it notices at its next step."""
-        if job.future is not None:
-            job.future.cancel()
+        """Take the job from its worker, who notices at its next step; the worker counts as busy until it has."""
+        with self._lock:
+            attempt, job.attempt = job.attempt, None
+            if attempt is None:
+                return
+            attempt.left = time.monotonic()
+        if attempt.future is not None:
+            attempt.future.cancel()
 
-    def _landed(self, job: _Job, future: Future) -> None:
-        """The cluster is done with the job, in whatever way."""
-        if job.state.final:
-            return
+    def _landed(self, attempt: Attempt, future: Future) -> None:
+        """The cluster is done with an attempt, in whatever way."""
         try:
             outcome = future.result(timeout=30)
         except BaseException as error:  # dask's cancellation is no Exception
+            if not attempt.left:
+                self._call(partial(self._broke, attempt, error))
+            return
+        self._freed(attempt)
+        job = self._job_of(attempt)
+        if job is not None and not job.state.final:
+            if outcome["trace"]:
+                log.error("job %s (%s) failed\n%s", job.key, _in_short(job.request), outcome["trace"])
+            if outcome.get("memory") and self._retried_elsewhere(attempt):
+                return
+            self._end(job, outcome["status"], outcome["message"], bool(outcome.get("again", True)))
+
+    def _retried_elsewhere(self, attempt: Attempt) -> bool:
+        """Whether a job for which the quick worker has no memory beside the others' waits for another worker now."""
+        with self._lock:
+            if attempt.place == 0 or attempt.job.long:
+                return False
+            attempt.job.long, attempt.job.attempt = True, None
+        self._call(self._fill)
+        return True
+
+    def _broke(self, attempt: Attempt, error: BaseException) -> None:
+        """Dask gave up an attempt: its worker died, or the connection broke off."""
+        from distributed import KilledWorker
+
+        if isinstance(error, KilledWorker):
+            self._lost(attempt)
+            return
+        job = self._job_of(attempt)
+        self._freed(attempt)
+        if job is not None:
             self._end(job, "failed", _in_words(error))
             if job.state.message == FAULT:
                 log.error("job %s failed", job.key, exc_info=error)
+
+    def _lost(self, attempt: Attempt) -> None:
+        """The worker of an attempt died: the job waits again, or ends where that says more than another try would."""
+        self._freed(attempt)
+        job = self._job_of(attempt)
+        if job is None or job.state.final:
             return
-        if outcome["trace"]:
-            log.error("job %s (%s) failed\n%s", job.key, _in_short(job.request), outcome["trace"])
-        self._end(job, outcome["status"], outcome["message"], bool(outcome.get("again", True)))
+        death = self._cluster.death(attempt.worker) if self._cluster else cluster.Death()
+        if attempt.future is not None:
+            attempt.left = time.monotonic()
+            attempt.future.cancel()
+        with self._lock:
+            job.attempt = None
+            job.spent += attempt.ran(time.monotonic())
+            if attempt.begun:
+                job.deaths.append(death)
+                job.long = True  # another try must not take the worker that is kept for quick work
+                job.state = dataclasses.replace(job.state, status="waiting", message=AGAIN)
+            else:  # it is hardly to blame
+                job.unbegun += 1
+            if len(job.deaths) > 1 or job.unbegun > MOST_UNBEGUN or (attempt.begun and death.memory):
+                self._end(job, "failed", _of_deaths(job.deaths or [death]))
+        self._call(self._fill)
+
+    def _job_of(self, attempt: Attempt) -> _Job | None:
+        """The job of an attempt, if that is its present one."""
+        job = attempt.job
+        return job if isinstance(job, _Job) and job.attempt is attempt else None
+
+    def _freed(self, attempt: Attempt) -> None:
+        """A worker is free again."""
+        with self._lock:
+            if self._busy.get(attempt.worker) is attempt:
+                del self._busy[attempt.worker]
+        self._call(self._fill)
 
     def _heard(self, event: tuple[float, Mapping[str, Any]]) -> None:
-        """Progress from a worker."""
+        """Progress from a worker, or that it is done with an attempt."""
         _, said = event
         with self._lock:
-            job = self._jobs.get(said["key"])
-            if job is None or job.name != said["name"] or job.state.final:
+            attempt = next((a for a in self._busy.values() if a.name == said["name"]), None)
+            if attempt is None:
                 return
-            again = job.process is not None and job.process != said["process"]
-            job.process = said["process"]
-            message = "the worker process died; computing it again" if again else job.state.message
-            if job.state.status == "waiting":
-                message = ""
+            if said.get("ended"):
+                if attempt.left:  # else its outcome is on its way
+                    self._freed(attempt)
+                return
+            attempt.begun = attempt.begun or time.monotonic()
+            job = self._job_of(attempt)
+            if job is None or job.state.final:
+                return
+            message = job.state.message if job.state.status == "running" else AGAIN if job.deaths else ""
             preview = said.get("preview", job.state.preview)
             job.state = State("running", said["fraction"], said.get("message", message), preview=preview)
 
@@ -351,93 +453,230 @@ class Engine:
                         log.exception("a call to the cluster failed")
 
     def _keep_sweeping(self) -> None:
-        while not self._closing.wait(min(5.0, self.patience / 4)):
-            self.sweep()
+        next_look = 0.0
+        while not self._closing.wait(min(TICK, self.patience / 4)):
+            behind = not self._calls.empty()
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + min(LOOK, self.patience / 4)
+                self.sweep()
+                if not behind:
+                    self._call(self._tend)
+            elif not behind and self._waiting():
+                self._call(self._fill)
 
-    def _dispatch(self, job: _Job) -> None:
-        """Hand a job to the cluster, starting or finding that first."""
-        if job.state.final:
+    def _waiting(self) -> list[Job]:
+        """The jobs that wait for a worker, the next first."""
+        with self._lock:
+            return self._turns.in_order(j for j in self._jobs.values() if j.attempt is None and not j.state.final)
+
+    def _fill(self) -> None:
+        """Hand jobs to free workers until none is left that may take one."""
+        waiting = self._waiting()
+        if not waiting and not self._wanted_warm:
             return
         try:
-            client = self._connected()
-            if self.address and not client.scheduler_info()["workers"]:
-                self._say(job, f"waiting for a worker to join {self.address}")
-            work = (self.perform, job.request, job.key, job.name, str(self.store.root), self.store.limit, self._topic)
-            job.future = client.submit(_work, *work, key=job.name, priority=job.priority, pure=False)
+            there = self._connected()
+            workers = there.workers()
+            self._warm_up(there, workers)
+            for job in waiting:
+                free = {worker: place for worker, place in workers.items() if worker not in self._busy}
+                if not free:
+                    break
+                busy, now = list(self._busy.values()), time.monotonic()
+                worker = seat_for(job, free, busy, there.size, self._asked_last, now)
+                if worker is not None:
+                    self._hand(there, job, worker, workers[worker])
         except Refused as refusal:
-            self._end(job, "failed", str(refusal))
+            self._fail_all(waiting, str(refusal))
+            if self._wanted_warm:
+                self._wanted_warm = False
+                log.warning("%s", refusal)
         except Exception:
             if not self._closing.is_set():
-                log.exception("job %s could not be handed to a worker", job.key)
-            self._end(job, "failed", FAULT)
-        else:
-            job.future.add_done_callback(partial(self._landed, job))
-            if job.state.final:  # cancelled meanwhile
-                job.future.cancel()
+                log.exception("jobs could not be handed to a worker")
+            self._fail_all(waiting, FAULT)
 
-    def _warm(self) -> None:
+    def _fail_all(self, jobs: list[Job], message: str) -> None:
+        for job in jobs:
+            if isinstance(job, _Job) and job.attempt is None:
+                self._end(job, "failed", message)
+
+    def _hand(self, there: cluster.Embedded | cluster.Remote, job: Job, worker: str, place: int) -> None:
+        """Have `worker` try `job`."""
+        attempt = Attempt(job, f"{self._topic}-{next(self._numbers)}", worker, place)
+        with self._lock:
+            if job.attempt is not None or self._jobs.get(job.key) is not job or self._jobs[job.key].state.final:
+                return
+            job.attempt = self._busy[worker] = attempt
+            self._turns.served(job)
+            self._asked_last[worker] = str(job.request.get("model"))
+        work = (self.perform, job.request, job.key, attempt.name, str(self.store.root), self.store.limit, self._topic)
+        options: dict[str, Any] = {"key": attempt.name, "workers": [worker], "priority": job.priority, "pure": False}
         try:
-            client = self._connected()
-            self._warming = client.submit(_import, self.perform, key=f"{self._topic}-warm", priority=100)
-        except Refused as refusal:
-            log.warning("%s", refusal)
+            attempt.future = there.client.submit(_work, *work, **options)
+        except BaseException:
+            job.attempt = None
+            self._freed(attempt)
+            raise
+        attempt.future.add_done_callback(partial(self._landed, attempt))
+        if attempt.left:  # cancelled meanwhile
+            attempt.future.cancel()
 
-    def _connected(self) -> Client:
-        """The client of a cluster that works; a broken one is replaced. Raises `Refused` when there is none."""
-        if not self._healthy():
+    def _warm_up(self, there: cluster.Embedded | cluster.Remote, workers: Mapping[str, int]) -> None:
+        """Have each new worker do its heavy imports; the other workers are started once the first has."""
+        if not self._wanted_warm:
+            return
+        for worker in set(workers) - set(self._warmed):
+            options: dict[str, Any] = {"key": f"{self._topic}-warm-{next(self._numbers)}", "workers": [worker]}
+            self._warmed[worker] = there.client.submit(_import, self.perform, priority=100, **options)
+            self._warmed[worker].add_done_callback(lambda _: self._call(there.grow))
+
+    # Once a second: who died, who is stuck, who makes room, who takes too much
+
+    def _tend(self) -> None:
+        there = self._cluster
+        if there is None or not there.healthy():
+            self._disconnect()
+            self._fill()  # which connects again where something waits
+            return
+        there.tend()
+        workers, now = there.workers(), time.monotonic()
+        waiting = self._waiting()
+        for attempt in list(self._busy.values()):
+            if attempt.worker not in workers:
+                self._lost(attempt)
+            elif attempt.left:
+                self._hurry(there, attempt, bool(waiting), now)
+            elif isinstance(there, cluster.Embedded) and not attempt.begun and now - attempt.sent > UNHEARD:
+                there.end(attempt.worker)
+            elif said := self._too_much(there, attempt, now):
+                self._end_job(attempt, said)
+            elif makes_room(attempt, waiting, there.size, now):
+                self._pause(attempt, now)
+        if waiting and not workers:
+            self._await_workers(waiting, now)
+        else:
+            self._unattended = 0.0
+        if waiting and any(now - attempt.sent > 1 for attempt in self._busy.values()):
+            there.grow()
+        self._fill()
+
+    def _hurry(self, there: cluster.Embedded | cluster.Remote, attempt: Attempt, waited_for: bool, now: float) -> None:
+        """See to it that a worker ends a job that nobody wants: one that does not heed loses its process."""
+        since = now - attempt.left
+        if not attempt.begun and since > 2:  # taken back before the worker looked at it
+            self._freed(attempt)
+        elif since > (STUCK if waited_for else STUCK_ALONE) or there.held(attempt.worker) > self._room():
+            log.warning("a worker does not end job %s, and is ended", attempt.job.key)
+            attempt.left = now
+            there.end(attempt.worker)
+
+    def _too_much(self, there: cluster.Embedded | cluster.Remote, attempt: Attempt, now: float) -> str:
+        """The sentence of a job that takes more time or memory than one may, or nothing."""
+        seconds, most = attempt.job.spent + attempt.ran(now), self._most_seconds
+        if most and seconds > most:
+            on = "; asked again, it goes on where it was" if attempt.job.resumed else f"; {SMALLER}"
+            return f"this took {most:g} seconds, the most that one job may take here (VITRINE_JOB_SECONDS){on}"
+        room = self._room()
+        if there.held(attempt.worker) > room:
+            there.end(attempt.worker)
+            return (
+                f"this needed more than {room / 2**30:.1f} GB of memory, the most that a worker may hold here "
+                f"(VITRINE_JOB_GB); {SMALLER}"
+            )
+        return ""
+
+    def _room(self) -> int:
+        """The bytes that a worker process may hold."""
+        return self._most_bytes or _four_fifths()
+
+    def _end_job(self, attempt: Attempt, said: str) -> None:
+        job = self._job_of(attempt)
+        if job is not None:
+            self._end(job, "failed", said)
+            self._release(job)
+
+    def _pause(self, attempt: Attempt, now: float) -> None:
+        """Stop a job that makes room for others; it waits again."""
+        job = self._job_of(attempt)
+        if job is None or job.state.final:
+            return
+        with self._lock:
+            stopped(attempt, now)
+            message = PAUSED if job.resumed else RESTARTED
+            job.state = dataclasses.replace(job.state, status="waiting", message=message)
+        if attempt.future is not None:
+            attempt.future.cancel()
+
+    def _await_workers(self, waiting: list[Job], now: float) -> None:
+        """Tell those who wait that there is no worker, and after a while that there was none."""
+        self._unattended = self._unattended or now
+        if not self.address:
+            return
+        if now - self._unattended > UNATTENDED:
+            self._fail_all(waiting, NOBODY)
+        for job in waiting:
+            if isinstance(job, _Job):
+                self._say(job, f"waiting for a worker to join {self.address}")
+
+    def _connected(self) -> cluster.Embedded | cluster.Remote:
+        """The cluster, which works; a broken one is replaced. Raises `Refused` when there is none."""
+        if self._cluster is None or not self._cluster.healthy():
             self._disconnect()
             if self._refused and time.monotonic() - self._refused[0] < cluster.CONNECTING:
                 raise self._refused[1]  # many jobs do not wait in turn for a scheduler that is not there
             try:
-                if self.address:
-                    self._client = cluster.connect(self.address)
-                else:
-                    self._cluster, self._client = cluster.start()
+                self._cluster = cluster.Remote(self.address) if self.address else cluster.Embedded(self._own_workers)
             except Refused as refusal:
                 self._refused = time.monotonic(), refusal
                 raise
-            self._client.subscribe_topic(self._topic, self._heard)
+            self._cluster.client.subscribe_topic(self._topic, self._heard)
             atexit.unregister(self.close)
             atexit.register(self.close)  # after dask's own, so it runs first: that waits 4 s for a running job
-        assert self._client is not None
-        return self._client
-
-    def _healthy(self) -> bool:
-        if self._client is None or self._client.status != "running":
-            return False
-        if self._cluster is None:
-            return bool(self.address)
-        nannies = [worker.status.name for worker in self._cluster.workers.values()]
-        return self._cluster.status.name == "running" and "running" in nannies
+        return self._cluster
 
     def _disconnect(self) -> None:
-        client, local = self._client, self._cluster
-        self._client = self._cluster = self._warming = None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if client is not None:
-                with contextlib.suppress(Exception):
-                    client.close(timeout=1)
-            if local is not None:
-                cluster.stop(local)
+        there, self._cluster = self._cluster, None
+        self._warmed, self._asked_last = {}, {}
+        with self._lock:
+            lost = list(self._busy.values())
+            self._busy = {}
+        for attempt in lost:
+            job = self._job_of(attempt)
+            if job is not None:
+                self._end(job, "failed", LOST)
+        if there is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                there.close()
 
 
 def _in_words(error: BaseException) -> str:
     """The sentence for a job that the cluster could not carry out."""
-    from distributed import KilledWorker
-    from distributed.scheduler import NoValidWorkerError
-
-    if isinstance(error, KilledWorker):
-        times = {1: "once", 2: "twice"}.get(error.allowed_failures + 1, f"{error.allowed_failures + 1} times")
-        return (
-            f"the worker process died {times} while computing this, most often because memory ran out; "
-            "try a shorter input, a smaller model or fewer samples"
-        )
-    if isinstance(error, NoValidWorkerError):
-        return "no worker has been there to compute this for a while; start one, then ask again"
-    if type(error).__name__ in ("FutureCancelledError", "CancelledError", "CommClosedError", "TimeoutError"):
+    name = type(error).__name__
+    if name in ("NoValidWorkerError", "NoWorkerError"):
+        return NOBODY
+    if name in ("FutureCancelledError", "CancelledError", "CommClosedError", "TimeoutError"):
         return LOST
     return FAULT
+
+
+def _of_deaths(deaths: list[cluster.Death]) -> str:
+    """The sentence for a job whose worker died, perhaps more than once: what is known, and no guess."""
+    causes = list(dict.fromkeys(death.cause for death in deaths))
+    times = {1: "", 2: " twice"}.get(len(deaths), f" {len(deaths)} times")
+    said = f"the worker process died{times} while computing this: {', then '.join(causes)}"
+    if any(death.memory for death in deaths):
+        return f"{said}; {SMALLER}"
+    return f"{said}; ask again, and if that repeats, the server's log may say more"
+
+
+@functools.cache
+def _four_fifths() -> int:
+    """Four fifths of the memory that this machine, or its container, has."""
+    from distributed.system import MEMORY_LIMIT
+
+    return int(0.8 * MEMORY_LIMIT)
 
 
 def _in_short(request: Mapping[str, Any]) -> str:
@@ -463,12 +702,14 @@ def _import(path: str) -> None:
 def _work(path: str, request: dict[str, Any], key: str, name: str, root: str, limit: int, topic: str) -> dict[str, Any]:
     """Perform one request and keep its answer; returns status, message and trace rather than raising.
 
-    `again` is False where the request itself was refused: it would be refused another time.
+    `again` is False where the request itself was refused: it would be refused another time. `memory` is True where
+    another worker may have the memory for it.
     """
     store = Store(root, limit)
+    step = _Step(key, name, topic)
     try:
+        step(0.0)
         if not store.has(key):  # another engine may have been faster
-            step = _Step(key, name, topic)
             answer = _performer(path)(request, root, step)
             step(1.0)
             if isinstance(answer, Result):
@@ -479,13 +720,15 @@ def _work(path: str, request: dict[str, Any], key: str, name: str, root: str, li
     except Cancelled:
         return {"status": "cancelled", "message": "cancelled", "trace": ""}
     except Refused as refusal:
-        again = isinstance(refusal, Unsettled)
-        return {"status": "failed", "message": str(refusal), "trace": "", "again": again}
+        again, memory = isinstance(refusal, Unsettled), isinstance(refusal, Crowded)
+        return {"status": "failed", "message": str(refusal), "trace": "", "again": again, "memory": memory}
     except MemoryError:
-        message = "memory ran out while computing this; try a shorter input, a smaller model or fewer samples"
-        return {"status": "failed", "message": message, "trace": traceback.format_exc()}
+        message = f"memory ran out while computing this; {SMALLER}"
+        return {"status": "failed", "message": message, "trace": traceback.format_exc(), "memory": True}
     except Exception:
         return {"status": "failed", "message": FAULT, "trace": traceback.format_exc()}
+    finally:
+        step.end()
 
 
 class _Step:
@@ -498,7 +741,10 @@ class _Step:
         self.name, self.topic = name, topic
         self.event = {"key": key, "name": name, "process": os.getpid()}
         self.said = 0.0
-        self(0.0)
+
+    def end(self) -> None:
+        """Say that this worker is free again, also after a job that nobody waits for."""
+        self.worker.log_event(self.topic, {**self.event, "ended": True})
 
     def say(self, message: str) -> None:
         """Tell the person what is under way; it stands beside the progress until the end."""

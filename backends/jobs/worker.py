@@ -10,7 +10,7 @@ from typing import Any
 
 from backends import catalog, running
 from backends.cost import forecast, memory
-from backends.errors import Refused, Unsettled
+from backends.errors import Crowded, Refused, Unsettled
 from backends.methods import generation
 from backends.methods.base import Step, no_step
 from backends.models import input_pair
@@ -146,7 +146,7 @@ def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -
         if isinstance(error, Refused) or not out_of_memory(error):
             raise
     release()  # here, where the error no longer holds the tensors of the failed job
-    raise Unsettled(f"memory ran out while computing this; {WOULD_FIT}")
+    raise Crowded(f"memory ran out while computing this; {WOULD_FIT}")
 
 
 def _open(request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:

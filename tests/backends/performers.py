@@ -94,3 +94,40 @@ def do_look(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[s
     """What the worker process is like."""
     names = ("OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
     return {"process": os.getpid(), "environment": {name: os.environ[name] for name in names if name in os.environ}}
+
+
+def do_stuck(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
+    """Hear nothing for a while, as a native call does."""
+    step(0.1)
+    time.sleep(request["seconds"])
+    return {"stuck": request["seconds"]}
+
+
+def do_pieces(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
+    """Make pieces one by one, each kept in the file `pieces`; those that are there are not made again."""
+    file = Path(request["pieces"])
+    for i in range(request["of"]):
+        if i >= (len(file.read_text().splitlines()) if file.exists() else 0):
+            step(i / request["of"])
+            time.sleep(0.1)
+            with file.open("a") as kept:
+                kept.write(f"{i}\n")
+    return {"pieces": file.read_text().splitlines()}
+
+
+def do_grow(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
+    """Take more and more memory."""
+    held = []
+    while True:
+        step(0.5)
+        held.append(b"x" * 2**24)
+        time.sleep(0.02)
+
+
+def do_crowded(request: Mapping[str, Any], step: Callable[[float], None]) -> dict[str, Any]:
+    """Need more memory than there is the first time."""
+    from backends.errors import Crowded
+
+    if len(Path(request["count"]).read_text().splitlines()) == 1:
+        raise Crowded("it needs 9 GB, and cpu has 2 GB free")
+    return {"process": os.getpid()}

@@ -68,13 +68,13 @@ def test_whoever_has_no_keys_or_others_is_refused_at_every_port(engine: Engine) 
     for port in ports:
         assert refused(f"tcp://127.0.0.1:{port}"), "a plain client"
         assert refused(f"tls://127.0.0.1:{port}", Security.temporary()), "one with keys of its own"
-    assert engine._cluster is not None
-    address = engine._cluster.scheduler_address
+    assert isinstance(engine._cluster, cluster.Embedded)
+    address = engine._cluster.local.scheduler_address
     with pytest.raises(OSError, match="Reset"):
         Client(address.replace("tls", "tcp"), timeout=2, set_as_default=False)
     with pytest.raises(OSError, match="certificate does not match"):
         Client(address, timeout=2, set_as_default=False, security=Security.temporary())
-    assert not refused(address, engine._cluster.security), "the right keys open it"
+    assert not refused(address, engine._cluster.local.security), "the right keys open it"
     assert engine.wait(engine.submit({"do": "answer", "n": "still"}, "tab"), 30).status == "done"
 
 
@@ -165,3 +165,75 @@ def test_a_scheduler_beyond_this_machine_wants_keys(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("VITRINE_TLS", raising=False)
     with pytest.raises(Refused, match="beyond this machine"):
         cluster.schedule("0.0.0.0", 0)
+
+
+# Why a worker died
+
+
+@pytest.mark.parametrize(
+    ("code", "memory", "cause"),
+    [
+        (-9, False, "it was killed (signal 9, SIGKILL)"),
+        (-9, True, "the kernel ended it because memory ran out"),
+        (-11, False, "it crashed (signal 11, SIGSEGV)"),
+        (-15, False, "it was killed (signal 15, SIGTERM)"),
+        (3, False, "it ended with code 3"),
+        (None, False, "nothing says why"),
+    ],
+)
+def test_each_cause_has_its_words(code: int | None, memory: bool, cause: str) -> None:
+    assert cluster.Death(code, memory).cause == cause
+
+
+GROUPS = {
+    "memory.events of a group": ("0::/a/b\n", "a/b/memory.events", "low 0\noom 3\noom_kill 7\noom_group_kill 1\n"),
+    "memory.events of a container": ("0::/../c\n", "memory.events", "oom 9\noom_kill 7\n"),
+    "the first version's": ("4:memory:/a\n0::/\n", "memory/a/memory.oom_control", "under_oom 0\noom_kill 7\n"),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_the_kernel_counts_who_was_ended_for_memory(tmp_path: Path, name: str) -> None:
+    group, file, content = GROUPS[name]
+    proc, groups = tmp_path / "proc", tmp_path / "groups"
+    (proc / "self").mkdir(parents=True)
+    (proc / "self" / "cgroup").write_text(group)
+    (proc / "vmstat").write_text("nr_free_pages 5\noom_kill 2\n")
+    assert cluster.memory_kills(proc, groups) == 2, "where no group counts, the machine does"
+    (groups / file).parent.mkdir(parents=True, exist_ok=True)
+    (groups / file).write_text(content)
+    assert cluster.memory_kills(proc, groups) == 7
+
+
+def test_memory_is_blamed_only_where_the_kernel_counted_a_kill_just_now() -> None:
+    counts = [4]
+    kills = cluster.MemoryKills(lambda: counts[0])
+    assert not kills.blamed(-9), "killed by somebody"
+    counts[0] = 5
+    assert not kills.blamed(-11), "a crash is no want of memory"
+    assert kills.blamed(-9)
+    assert not kills.blamed(-9), "one kill is blamed for one death"
+    counts[0] = 6
+    for _ in range(6):
+        kills.look()
+    assert not kills.blamed(-9), "that kill was of another process, a while ago"
+
+
+def trackers() -> set[psutil.Process]:
+    """Python's own helper process, which stays as long as this one."""
+    return {c for c in psutil.Process().children() if "resource_tracker" in " ".join(c.cmdline())}
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_closed_while_a_worker_starts_nothing_stays_behind(seconds: float) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    both = cluster.Embedded(2)
+    both.grow()
+    time.sleep(seconds)
+    started = time.monotonic()
+    both.close()
+    assert time.monotonic() - started < 5
+    deadline = time.monotonic() + 5
+    while left := set(psutil.Process().children(recursive=True)) - before - trackers():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
