@@ -132,7 +132,7 @@ def test_refusals_are_one_line_and_exit_with_2(capsys: pytest.CaptureFixture[str
         "'/nowhere' does not exist; give the folder that holds config.json and *.safetensors\n"
     )
     assert app.main(["worker"]) == 2
-    assert "no scheduler named; start `dask scheduler`" in capsys.readouterr().err
+    assert "no scheduler named; start `python app.py scheduler`" in capsys.readouterr().err
 
 
 def test_the_command_line_continues_a_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -553,10 +553,9 @@ class Engine:
                 self._end_job(attempt, said)
             elif makes_room(attempt, waiting, there.size, now):
                 self._pause(attempt, now)
-        if waiting and not workers:
-            self._await_workers(waiting, now)
-        else:
-            self._unattended = 0.0
+        self._asked_last = {worker: self._asked_last[worker] for worker in workers if worker in self._asked_last}
+        self._warmed = {worker: self._warmed[worker] for worker in workers if worker in self._warmed}
+        self._await_workers(waiting if self.address else [], bool(workers), now)
         if waiting and any(now - attempt.sent > 1 for attempt in self._busy.values()):
             there.grow()
         self._fill()
@@ -608,16 +607,15 @@ class Engine:
         if attempt.future is not None:
             attempt.future.cancel()
 
-    def _await_workers(self, waiting: list[Job], now: float) -> None:
-        """Tell those who wait that there is no worker, and after a while that there was none."""
-        self._unattended = self._unattended or now
-        if not self.address:
-            return
-        if now - self._unattended > UNATTENDED:
+    def _await_workers(self, waiting: list[Job], attended: bool, now: float) -> None:
+        """Tell those who wait at a cluster elsewhere that it has no worker, and after a while that there was none."""
+        self._unattended = 0.0 if attended else self._unattended or now
+        if self._unattended and now - self._unattended > UNATTENDED:
             self._fail_all(waiting, NOBODY)
+        said = f"waiting for a worker to join {self.address}"
         for job in waiting:
-            if isinstance(job, _Job):
-                self._say(job, f"waiting for a worker to join {self.address}")
+            if isinstance(job, _Job) and attended == (job.state.message == said):
+                self._say(job, "" if attended else said)
 
     def _connected(self) -> cluster.Embedded | cluster.Remote:
         """The cluster, which works; a broken one is replaced. Raises `Refused` when there is none."""

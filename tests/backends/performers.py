@@ -131,3 +131,12 @@ def do_crowded(request: Mapping[str, Any], step: Callable[[float], None]) -> dic
     if len(Path(request["count"]).read_text().splitlines()) == 1:
         raise Crowded("it needs 9 GB, and cpu has 2 GB free")
     return {"process": os.getpid()}
+
+
+def do_echo(request: Mapping[str, Any], step: Callable[[float], None]) -> Result:
+    """A result that holds the bytes of the request's text, after a while that the text decides."""
+    text = request["text"].encode()
+    for i in range(sum(text) % 20):
+        step(i / 20)
+        time.sleep(0.005)
+    return Result("echo", {"x": np.frombuffer(text, np.uint8)}, {"x": ("token",)}, request=request)
