@@ -18,7 +18,7 @@ from backends.requests import Generate
 from viz import theme
 from viz.components import inputs
 from viz.components.alerts import alert
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys
 from viz.figures.words import percent, visible
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Generation:
 
     def __init__(self, page: str) -> None:
         self.page = page
-        self.slot = Slot(page, "continue", "Continuing the text")
+        self.slot = JobPanel(page, "continue", "Continuing the text")
         self.area, self.step, self.slider = self.id("area"), self.id("step"), self.id("slider")
         self.drawn, self.chips, self.words = self.id("drawn"), self.id("chips"), self.id("said")
 
@@ -137,7 +137,7 @@ class Generation:
             prevent_initial_call=True,
         )
         def arrive(answers, given, asked):  # type: ignore[no-untyped-def]
-            key = (answers or {}).get("keys", {}).get("text")
+            key = answer_keys(answers).get("text")
             begun = (asked or {}).get("text", {}).get("input")
             if not key or not given or given.get("digest") != begun:  # the input was changed meanwhile
                 return no_update

@@ -1,13 +1,14 @@
-"""A slot: the place on a page where jobs are asked for, watched and cancelled.
+"""The one idiom of asking and answering: jobs are asked for, watched, cancelled, and their answers read.
 
-A page writes `{name: request}` into the slot's requests and reads `{"keys": {name: key}, "sentences":
-{name: why}}` from its answers as they come in. The interval is off while nothing runs.
+A page says with `JobPanel.ask` which `{name: request}` follows from what stands on it, and reads the answers as they
+come in with `document`, `result`, `documents` or `results`. The interval is off while nothing runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
@@ -27,17 +28,41 @@ PATIENCE = 0.15
 LATER = 3_600_000
 """Milliseconds of the interval while a poll is under way: on a busy machine polls would overtake each other."""
 MOST = 64
-"""Jobs that one slot may ask for at a time."""
+"""Jobs that one panel may ask for at a time."""
 CANCELLED = "cancelled"
 BUTTON = "btn btn-sm btn-outline-secondary"
 
+Requests = dict[str, dict[str, Any]]
+"""The jobs of a panel by name, as its store holds them."""
 
-class Slot:
-    """Jobs of one kind on one page; ids are `<page>-<name>-…`.
 
-    `verb` is what the bar says while they run ("Opening the model"). `quiet` slots show neither bar nor
+class Answers(TypedDict):
+    """What the store of a panel's answers holds: all by the names of the jobs.
+
+    `asked` and `keys` are the keys of all jobs and of those that are done, `sentences` say why one gave nothing, and
+    `again` names those that may go well another time.
+    """
+
+    asked: NotRequired[dict[str, str]]
+    keys: NotRequired[dict[str, str]]
+    sentences: NotRequired[dict[str, str]]
+    again: NotRequired[list[str]]
+
+
+class Answer(NamedTuple):
+    """One answer: its document or result with its key; or None, and a sentence where it is known why."""
+
+    value: Any
+    key: str
+    why: str
+
+
+class JobPanel:
+    """The place of the jobs of one kind on one page; ids are `<page>-<name>-…`.
+
+    `verb` is what the bar says while they run ("Opening the model"). `quiet` panels show neither bar nor
     sentences, and their jobs wait behind all others; without `tell` the page shows the sentences itself.
-    `beside` are the answers of another slot: what is told there, such as that a text is too long, is not told twice.
+    `beside` are the answers of another panel: what is told there, such as that a text is too long, is not told twice.
     """
 
     def __init__(
@@ -80,7 +105,7 @@ class Slot:
         )  # fmt: skip
 
     def register(self, app: Dash, engine: Engine) -> None:
-        """Connect the slot to the engine."""
+        """Connect the panel to the engine."""
 
         @app.callback(
             Output(self.answers, "data"),
@@ -98,7 +123,14 @@ class Slot:
             running=[(Output(self.poll, "interval"), LATER, self.every)],
             prevent_initial_call=True,
         )
-        def watch(requests, _ticks, _cancel, _again, before, tab):  # type: ignore[no-untyped-def]
+        def watch(
+            requests: Requests | None,
+            _ticks: int | None,
+            _cancel: int | None,
+            _again: int | None,
+            before: Any,
+            tab: Any,
+        ) -> tuple[Any, ...]:
             triggers = set(ctx.triggered_prop_ids.values())
             what = "ask" if {self.requests, self.again} & triggers else "cancel" if self.cancel in triggers else "poll"
             before = before if isinstance(before, dict) else {}
@@ -113,14 +145,109 @@ class Slot:
         others = [Input(self.beside, "data")] if self.beside else []
 
         @app.callback(Output(self.alert, "children"), Input(self.answers, "data"), *others, prevent_initial_call=True)
-        def tell(answers, *beside):  # type: ignore[no-untyped-def]
+        def tell(answers: Answers | None, *beside: Answers | None) -> list[Any]:
             return sentences(untold(answers, *beside)) if self.tell else []
+
+    def ask(
+        self,
+        app: Dash,
+        inputs: Sequence[Any],
+        wanted: Callable[..., Any],
+        while_open: tuple[str, str] | None = None,
+    ) -> None:
+        """Ask for the jobs that `wanted` makes of the values of `inputs`, each time one of them changes.
+
+        Nothing happens where just these are asked for already, or where `wanted` gives `no_update`. With `while_open`,
+        the id of the tabs' store and a tab's name, jobs are asked for only while that tab is open; elsewhere those that
+        do not belong to the page any more are given up.
+        """
+        tab = [Input(while_open[0], "data")] if while_open else []
+        own = State(self.requests, "data")
+
+        @app.callback(Output(self.requests, "data"), *inputs, *tab, own, prevent_initial_call=True)
+        def ask(*values: Any) -> Any:
+            *rest, before = values
+            there = not while_open or rest.pop() == while_open[1]
+            asked = if_new(wanted(*rest), before)
+            return asked if there or asked is no_update else {}
+
+
+def if_new(wanted: Any, before: Any) -> Any:
+    """The jobs that are wanted; `no_update` where they are asked for already. The browser knows no tuples."""
+    return no_update if _written(wanted) == _written(before) else wanted
+
+
+def _written(requests: Any) -> Any:
+    return requests if requests is no_update else json.dumps(requests, sort_keys=True)
+
+
+def answer_keys(answers: Answers | Mapping[str, Any] | None) -> dict[str, str]:
+    """The keys of what is done, by name."""
+    return (answers or {}).get("keys") or {}
+
+
+def reasons(answers: Answers | Mapping[str, Any] | None) -> dict[str, str]:
+    """Why a job gave nothing, by name."""
+    return (answers or {}).get("sentences") or {}
+
+
+def take_document(engine: Engine, answers: Answers | Mapping[str, Any] | None, name: str) -> Any:
+    """The document that is the answer to the job `name`, None while there is none. Raises `Refused` if it is gone."""
+    key = answer_keys(answers).get(name)
+    return engine.store.get_document(key) if key else None
+
+
+def take_result(engine: Engine, answers: Answers | Mapping[str, Any] | None, name: str) -> Any:
+    """The result that is the answer to the job `name`, None while there is none. Raises `Refused` if it is gone."""
+    key = answer_keys(answers).get(name)
+    return engine.store.get_result(key) if key else None
+
+
+def document(engine: Engine, answers: Answers | Mapping[str, Any] | None, name: str) -> Answer:
+    """The document that is the answer to the job `name`."""
+    return _read(engine.store.get_document, answers, name)
+
+
+def result(engine: Engine, answers: Answers | Mapping[str, Any] | None, name: str) -> Answer:
+    """The result that is the answer to the job `name`."""
+    return _read(engine.store.get_result, answers, name)
+
+
+def documents(engine: Engine, answers: Answers | Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The documents that are there, by name; and a sentence for each job that has none."""
+    return _read_all(engine.store.get_document, answers)
+
+
+def results(engine: Engine, answers: Answers | Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """The results that are there, by name; and a sentence for each job that has none."""
+    return _read_all(engine.store.get_result, answers)
+
+
+def _read_all(
+    get: Callable[[str], Any], answers: Answers | Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, str]]:
+    found, why = {}, dict(reasons(answers))
+    for name in answer_keys(answers):
+        one = _read(get, answers, name)
+        if one.value is None:
+            why[name] = one.why
+        else:
+            found[name] = one.value
+    return found, why
+
+
+def _read(get: Callable[[str], Any], answers: Answers | Mapping[str, Any] | None, name: str) -> Answer:
+    key = answer_keys(answers).get(name, "")
+    try:
+        return Answer(get(key) if key else None, key, reasons(answers).get(name, ""))
+    except Refused as refused:
+        return Answer(None, "", str(refused))
 
 
 def untold(answers: Any, beside: Any = None) -> dict[str, str]:
-    """The sentences of a slot's answers, without those that the answers of the slot `beside` hold too."""
-    known = set((beside or {}).get("sentences", {}).values()) - {CANCELLED}
-    return {name: why for name, why in (answers or {}).get("sentences", {}).items() if why not in known}
+    """The sentences of a panel's answers, without those that the answers of the panel `beside` hold too."""
+    known = set(reasons(beside).values()) - {CANCELLED}
+    return {name: why for name, why in reasons(answers).items() if why not in known}
 
 
 def progress(
@@ -132,7 +259,7 @@ def progress(
     verb: str = "",
     quiet: bool = False,
 ) -> tuple[dict[str, Any], bool, float, str]:
-    """Ask for (`ask`), look after (`poll`) or give up (`cancel`) the jobs of one slot.
+    """Ask for (`ask`), look after (`poll`) or give up (`cancel`) the jobs of one panel.
 
     Returns the answers so far (`again` names those that may go well another time), whether any job still
     runs, the fraction done and words for the bar. A poll may arrive before, or instead of, the callback that

@@ -19,7 +19,7 @@ from backends.models.card import Card
 from backends.requests import OpenModel
 from viz.components import links
 from viz.components.alerts import alert
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, take_document
 
 OTHER = "…"
 """The entry of the list that asks for a hub id or a folder."""
@@ -47,9 +47,9 @@ class ModelPicker:
     hint: str = "Enter opens it. Only safetensors are read; no code of it is run."
 
     @property
-    def job(self) -> Slot:
+    def job(self) -> JobPanel:
         """The job that opens the model."""
-        return Slot(self.page, "open", f"Opening the {self.kind}")
+        return JobPanel(self.page, "open", f"Opening the {self.kind}")
 
     @property
     def card(self) -> str:
@@ -168,8 +168,7 @@ def open_request(source: catalog.Source) -> dict[str, Any]:
 
 def opened_card(engine: Engine, answers: Mapping[str, Any] | None) -> Card | None:
     """The card that the answers of `open_jobs` hold; None while there is none. Raises `Refused` if it is not kept."""
-    key = (answers or {}).get("keys", {}).get("model")
-    return cast(Card, engine.store.get_document(key)) if key else None
+    return cast(Card | None, take_document(engine, answers, "model"))
 
 
 def about(card: Card, drawing: bool = True) -> list[Any]:

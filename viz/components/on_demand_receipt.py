@@ -12,10 +12,9 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links, receipt
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import JobPanel, documents, if_new, in_words
 
 MOST = 4
 """Receipts that stand on a page at a time; the oldest goes."""
@@ -23,7 +22,7 @@ Choices = Callable[[Any, Any], Mapping[str, tuple[str, dict[str, Any], dict[str,
 """From a slot's answers and requests to what can be tested, by value: words, request of the run, receipt's options."""
 
 
-class Retest:
+class OnDemandReceipt:
     """The place of such receipts on a page; ids are `<page>-test-…`.
 
     `question` heads each receipt; `button` and `verb` say what is done; with `pick` there is a choice of several.
@@ -31,7 +30,7 @@ class Retest:
 
     def __init__(self, page: str, question: str, button: str, verb: str, pick: str = "") -> None:
         self.page, self.question, self.button, self.pick = page, question, button, pick
-        self.slot = Slot(page, "test", verb)
+        self.slot = JobPanel(page, "test", verb)
         self.chosen, self.tested = self.id("chosen"), self.id("tested")
 
     def id(self, part: str) -> str:
@@ -60,7 +59,7 @@ class Retest:
         """The place on the picture where maps that failed are named."""
         return html.Div(id=self.id("face"), role="status")
 
-    def register(self, app: Dash, engine: Engine, runs: Slot, choices: Choices) -> None:
+    def register(self, app: Dash, engine: Engine, runs: JobPanel, choices: Choices) -> None:
         """Ask for the receipts that are wanted of what `runs` has answered, and show them."""
         self.slot.register(app, engine)
 
@@ -107,25 +106,19 @@ class Retest:
         wanted = {t: receipt.request(there[t][1], there[t][2]) for t in known if t in there}
         return [
             options, kept, "retest" if there else "d-none", no_update if known == list(tested) else known,
-            no_update if wanted == before else wanted,
+            if_new(wanted, before),
         ]  # fmt: skip
 
     def found(
         self, engine: Engine, answers: Any, requests: Mapping[str, Any], there: Mapping[str, Any]
     ) -> dict[str, Any]:
         """The receipts that were asked for by their words, the newest first; a sentence for one that is not there."""
-        keys, why = (answers or {}).get("keys", {}), (answers or {}).get("sentences", {})
-        made: dict[str, Any] = {}
-        for name in reversed([name for name in requests if name in there]):
-            words = there[name][0]
-            if name not in keys:
-                made[words] = in_words(why[name]) if name in why else receipt.WAITING
-                continue
-            try:
-                made[words] = engine.store.get_document(keys[name])
-            except Refused as refused:
-                made[words] = str(refused)
-        return made
+        there_now, why = documents(engine, answers)
+        newest = [name for name in reversed(list(requests)) if name in there]
+        return {
+            there[name][0]: there_now.get(name) or (in_words(why[name]) if name in why else receipt.WAITING)
+            for name in newest
+        }
 
     def shown(self, found: Mapping[str, Any]) -> list[html.Div]:
         """Each receipt in its box."""

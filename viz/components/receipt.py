@@ -12,13 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html
 
-from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.requests import Receipt
 from viz.components import links
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import JobPanel, answer_keys, documents, if_new, in_words
 
 WORDS = {
     "surroundings": "what is around it", "resample": "what other inputs have there", "blur": "a blur",
@@ -61,7 +60,7 @@ class Receipts:
 
     def __init__(self, page: str, count: int) -> None:
         self.page, self.count = page, count
-        self.slot = Slot(page, "receipt", quiet=True)
+        self.slot = JobPanel(page, "receipt", quiet=True)
         self.options = f"{page}-receipt-options"
 
     def id(self, part: str, i: int) -> str:
@@ -93,7 +92,7 @@ class Receipts:
             **{"aria-label": "Receipt: should you believe this map?"},
         )
 
-    def register(self, app: Dash, engine: Engine, runs: Slot, card: str, chosen: str) -> None:
+    def register(self, app: Dash, engine: Engine, runs: JobPanel, card: str, chosen: str) -> None:
         """Ask for receipts when maps are there, and show them."""
         self.slot.register(app, engine)
         many = range(self.count)
@@ -125,7 +124,7 @@ class Receipts:
             shown = [[{"label": words, "value": kind} for kind, words in there.items()]] * self.count
             kinds = [standing(changed.get(methods[i], {}) if i < len(methods) else {}, there) for i in many]
             return (
-                no_update if wanted == before else wanted, no_update if changed == options else changed, *shown, *kinds
+                if_new(wanted, before), if_new(changed, options), *shown, *kinds
             )  # fmt: skip
 
         parts = ("face", "children"), ("box", "className"), ("body", "children"), ("tools", "className")
@@ -161,7 +160,7 @@ def asked(
     answers: Any, requests: Any, options: Mapping[str, Any], there: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     """The receipts of the maps that are there, by method."""
-    done = (answers or {}).get("keys", {})
+    done = answer_keys(answers)
     kept = {m: r for m, r in (requests or {}).items() if m in done}
     return {m: request(r, clean(options.get(m, {}), there)) for m, r in kept.items()}
 
@@ -222,15 +221,9 @@ def link_of(options: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]
 
 def read(engine: Engine, answers: Any, requests: Any) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The receipts that are there, by method, with their `key`; and a sentence for those that cannot be."""
-    found, why = {}, dict((answers or {}).get("sentences", {}))
-    for method, key in (answers or {}).get("keys", {}).items():
-        if method not in (requests or {}):
-            continue
-        try:
-            found[method] = {**engine.store.get_document(key), "key": key}
-        except Refused as refused:
-            why[method] = str(refused)
-    return found, why
+    there, why = documents(engine, answers)
+    keys = answer_keys(answers)
+    return {m: {**about, "key": keys[m]} for m, about in there.items() if m in (requests or {})}, why
 
 
 def parts_of(method: str, requests: Mapping[str, Any], found: Mapping[str, Any] | None, why: str) -> list[Any]:

@@ -7,8 +7,6 @@ from typing import Any
 
 from dash import html
 
-from backends.errors import Refused
-from backends.jobs.engine import Engine
 from backends.results import Result, regroup
 from viz.components import attribution_summary
 from viz.components.workbench import percent
@@ -20,22 +18,6 @@ KEPT = {
     "captions": "It is explained by the picture; the captions stay as they are.",
 }
 """What is explained and what is not, of models that are given two things."""
-
-
-def keys(answers: Any) -> dict[str, str]:
-    """The keys of what is computed, by method."""
-    return (answers or {}).get("keys", {})
-
-
-def results(engine: Engine, answers: Any) -> tuple[dict[str, Result], dict[str, str]]:
-    """The results that are there, by method, and a sentence for those that cannot be."""
-    found, why = {}, dict((answers or {}).get("sentences", {}))
-    for method, key in keys(answers).items():
-        try:
-            found[method] = engine.store.get_result(key)
-        except Refused as refused:
-            why[method] = str(refused)
-    return found, why
 
 
 def common_sentence(chosen: Sequence[str], why: Mapping[str, str], elsewhere: Collection[str] = ()) -> str:

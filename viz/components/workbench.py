@@ -22,7 +22,7 @@ from viz.components import links as link
 from viz.components.alerts import alert
 from viz.components.generation import Generation
 from viz.components.inputs import example_image, fits
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import JobPanel, answer_keys, in_words, reasons
 from viz.components.model_picker import ModelPicker
 from viz.figures.words import percent, visible
 
@@ -40,7 +40,7 @@ class Workbench:
     def __init__(self, page: str, targets: bool = True) -> None:
         self.page, self.targets = page, targets
         self.picker = ModelPicker(page)
-        self.predicting = Slot(page, "predict", "Asking the model", tell=False)  # told at the input, see `answered`
+        self.predicting = JobPanel(page, "predict", "Asking the model", tell=False)  # told at the input, see `answered`
         self.generation = Generation(page)
         self.card, self.input, self.aim = self.picker.card, f"{page}-input", f"{page}-aim"
         self.prediction = f"{page}-prediction"
@@ -252,9 +252,9 @@ class Workbench:
             prevent_initial_call=True,
         )
         def answered(answers, card, given):  # type: ignore[no-untyped-def]
-            key = (answers or {}).get("keys", {}).get("answer")
+            key = answer_keys(answers).get("answer")
             if not key or not card:
-                why = (answers or {}).get("sentences", {}).get("answer")
+                why = reasons(answers).get("answer")
                 told = alert(in_words(why)) if why else no_update
                 return unanswered(card, given) if not why else [], no_update, None, "", told
             found = engine.store.get_document(key)

@@ -15,7 +15,7 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from viz.components.alerts import alert
 from viz.components.inputs import example_image
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel
 from viz.components.links import link, text
 from viz.components.model_picker import open_jobs, opened_card
 
@@ -41,7 +41,7 @@ DOORS = (
     ("/trajectory", "Trajectory", "residual"),
     ("/diffusion", "Diffusion", "denoising"),
 )
-OPENING = Slot("gallery", "open", "Opening the model")
+OPENING = JobPanel("gallery", "open", "Opening the model")
 
 
 def layout(**query: Any) -> html.Div:

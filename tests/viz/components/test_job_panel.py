@@ -1,13 +1,18 @@
-"""A slot asks, watches and gives up jobs."""
+"""A panel asks for jobs, watches them, gives them up, and reads their answers."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from dash import Input, no_update
 
 from backends.errors import Refused
 from backends.jobs.engine import State
 from backends.requests import key_of
+from tests.viz.callbacks import functions
 from tests.viz.fakes import FakeEngine
+from tests.viz.samples import parts
 from viz.components import job_panel
 
 ONE, TWO = {"job": "run", "n": 1}, {"job": "run", "n": 2}
@@ -119,3 +124,50 @@ def test_a_sentence_of_another_slot_is_not_told_twice() -> None:
     assert job_panel.untold(answers, beside) == {"b": "no class 'x'", "c": job_panel.CANCELLED}
     assert job_panel.untold(answers) == answers["sentences"]
     assert job_panel.untold(None, None) == {}
+
+
+def asking(wanted: Any, **ways: Any) -> Any:
+    panel = job_panel.JobPanel("page", "run")
+    return functions(lambda app: panel.ask(app, [Input("page-card", "data")], wanted, **ways))["ask"]
+
+
+def test_the_same_jobs_are_asked_for_once() -> None:
+    ask = asking(lambda card: {"a": {"job": "run", "rows": (1, 2), "model": card}})
+    assert ask("m", None) == {"a": {"job": "run", "rows": (1, 2), "model": "m"}}
+    assert ask("m", {"a": {"model": "m", "job": "run", "rows": [1, 2]}}) is no_update  # the browser knows no tuples
+    assert ask("other", {"a": {"model": "m", "job": "run", "rows": [1, 2]}})["a"]["model"] == "other"
+    assert asking(lambda card: no_update)("m", {"a": ONE}) is no_update
+
+
+def test_a_closed_tab_asks_for_nothing_and_keeps_what_still_belongs_to_the_page() -> None:
+    ask = asking(lambda card: {"a": {"model": card}}, while_open=("page-tab", "here"))
+    assert ask("m", "here", None) == {"a": {"model": "m"}}
+    assert ask("m", "there", {"a": {"model": "m"}}) is no_update
+    assert ask("other", "there", {"a": {"model": "m"}}) == {}
+
+
+def test_an_answer_comes_with_its_key_or_with_a_sentence(engine: FakeEngine) -> None:
+    engine.store.put_document("ab" * 32, {"x": 1})
+    answers: job_panel.Answers = {"keys": {"a": "ab" * 32, "gone": "9" * 64}, "sentences": {"c": "too long"}}
+    assert job_panel.document(engine, answers, "a") == ({"x": 1}, "ab" * 32, "")  # type: ignore[arg-type]
+    assert job_panel.document(engine, answers, "c") == (None, "", "too long")  # type: ignore[arg-type]
+    assert job_panel.document(engine, None, "a") == (None, "", "")  # type: ignore[arg-type]
+    gone = job_panel.document(engine, answers, "gone")  # type: ignore[arg-type]
+    assert gone[:2] == (None, "")
+    assert "no longer kept" in gone.why
+    found, why = job_panel.documents(engine, answers)  # type: ignore[arg-type]
+    assert found == {"a": {"x": 1}}
+    assert why == {"c": "too long", "gone": gone.why}
+
+
+def test_what_must_be_there_is_refused_where_it_is_gone(engine: FakeEngine) -> None:
+    engine.store.put_result("ab" * 32, parts())
+    answers: job_panel.Answers = {"keys": {"a": "ab" * 32, "gone": "9" * 64}}
+    assert job_panel.take_result(engine, answers, "a").method == "parts"  # type: ignore[arg-type]
+    assert job_panel.take_result(engine, answers, "b") is None  # type: ignore[arg-type]
+    assert job_panel.result(engine, answers, "a").value.method == "parts"  # type: ignore[arg-type]
+    assert list(job_panel.results(engine, answers)[0]) == ["a"]  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="no longer kept"):
+        job_panel.take_result(engine, answers, "gone")  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="no longer kept"):
+        job_panel.take_document(engine, answers, "gone")  # type: ignore[arg-type]

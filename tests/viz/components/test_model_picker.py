@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import dash
 import pytest
 from dash import Output, no_update
 
 from backends import catalog
 from backends.errors import Refused
 from backends.requests import key_of
+from tests.viz.callbacks import functions
 from tests.viz.components.test_inputs import SEQ2SEQ
 from tests.viz.fakes import TRIAGE, FakeEngine
 from viz.components import model_picker
@@ -28,10 +28,7 @@ def found(parts: list[Any]) -> dict[str, Any]:
 
 def callbacks(picker: ModelPicker, engine: FakeEngine, *more: Any, **ways: Any) -> dict[str, Any]:
     """The functions that a picker connects, by name."""
-    app = dash.Dash(suppress_callback_exceptions=True)
-    picker.register(app, engine, *more, **ways)
-    functions = [entry["callback"].__wrapped__ for entry in app.callback_map.values() if "callback" in entry]
-    return {function.__name__: function for function in functions}
+    return functions(lambda app: picker.register(app, engine, *more, **ways))  # type: ignore[arg-type]
 
 
 def test_models_that_draw_have_a_page_of_their_own(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,10 @@ from backends.requests import Receipt, Run
 from tests.viz.components.test_receipt import made
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.test_gallery import text_of
-from viz.components.on_demand_receipt import MOST, Retest
+from viz.components.on_demand_receipt import MOST, OnDemandReceipt
 
-TEST = Retest("page", "should you believe this map?", "Test it", "Drawing", "Is it true of")
-ALONE = Retest("page", "Does this stay?", "Repeat it", "Repeating")
+TEST = OnDemandReceipt("page", "should you believe this map?", "Test it", "Drawing", "Is it true of")
+ALONE = OnDemandReceipt("page", "Does this stay?", "Repeat it", "Repeating")
 RUN = Run(model="m", revision="r", method="daam", options={}, input="d" * 64, target=None).plain()
 THERE = {f"a{i}": (f"“{word}”", RUN, {"word": i}) for i, word in enumerate("abcdef")}
 

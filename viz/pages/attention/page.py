@@ -16,8 +16,8 @@ from viz.components import offers, shell
 from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
-from viz.components.job_panel import Slot
 from viz.components.method_panel import MethodPanel
+from viz.components.job_panel import JobPanel, answer_keys
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
 from viz.pages.attention import attention_view as shown
@@ -46,8 +46,8 @@ PAGE = "attention"
 PATTERNS = "patterns"
 """The view whose one method this page draws."""
 BENCH = Workbench(PAGE, targets=False)
-ALL = Slot(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
-ONE = Slot(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
+ALL = JobPanel(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
+ONE = JobPanel(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
 OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (PATTERNS,))
 
 SWITCHES = ("attention-sink", "attention-special")
@@ -320,7 +320,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def glance(answers, pick, statistic, linked):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get(PATTERNS)
+        key = answer_keys(answers).get(PATTERNS)
         if not key:
             return None, no_update, no_update, no_update, [], "d-none", ""
         result = engine.store.get_result(key)
@@ -384,7 +384,7 @@ def _register_head(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def draw(answers, sink, special, tab, dark, data, pick, start):  # type: ignore[no-untyped-def]
-        keys = (answers or {}).get("keys", {})
+        keys = answer_keys(answers)
         place = placed(data, pick) if data else None
         if not place or not keys:
             return None, *[no_update] * 13

@@ -16,9 +16,9 @@ from backends.results import GROUPINGS, Result, regroup
 from viz.components import attribution_summary, heat_canvas, inputs, links, option_form, receipt, shell, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link, exports
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import JobPanel, answer_keys, documents, if_new, in_words, reasons, results
 from viz.components.method_choice import MOST, choices, chosen_for, help_for, nothing, other_methods
-from viz.components.side_by_side import common_sentence, headline, keys, results, shared
+from viz.components.side_by_side import common_sentence, headline, shared
 from viz.components.token_heat_text import coloured_text, legend, sides
 
 PATH, TITLE, ORDER = "/attribution", "Attribution", 2
@@ -29,8 +29,8 @@ VIEW = ("opacity", "threshold", "colours")
 """What is set on the pictures themselves and lives in the browser and the link."""
 
 BENCH = workbench.Workbench(PAGE)
-RUN = Slot(PAGE, "run", "Computing", tell=False)
-CHECK = Slot(PAGE, "check", quiet=True)
+RUN = JobPanel(PAGE, "run", "Computing", tell=False)
+CHECK = JobPanel(PAGE, "check", quiet=True)
 RECEIPTS = receipt.Receipts(PAGE, MOST)
 PARTS = ("class", "title", "verdict", "sentence", "text", "area", "spec", "facts", "table", "exports")
 
@@ -218,7 +218,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
     def offer(card, chosen, answers):  # type: ignore[no-untyped-def]
         if not card:
             return no_update, no_update, no_update, no_update
-        failed = failures(verdicts(engine, answers))
+        failed = failures(documents(engine, answers)[0])
         withheld = {**failed, **workbench.withheld(card, PAGE)}
         rows = [html.Li([html.B(registry.method(m).title), f": {why}"]) for m, why in withheld.items()]
         count = f"{len(rows)} not available for this model"
@@ -251,17 +251,6 @@ def _register_methods(app: Dash, engine: Engine) -> None:
     option_form.register(app, PAGE, part("options"))
 
 
-def verdicts(engine: Engine, answers: Any) -> dict[str, dict[str, Any]]:
-    """What the validity checks found so far, by method."""
-    found = {}
-    for method, key in (answers or {}).get("keys", {}).items():
-        try:
-            found[method] = engine.store.get_document(key)
-        except Refused:
-            continue
-    return found
-
-
 def failures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The methods that failed their check, and why."""
     return {m: v["sentence"] for m, v in found.items() if not v["holds"]}
@@ -286,7 +275,7 @@ def _register_jobs(app: Dash) -> None:
     )
     def ask(card, given, aim, chosen, options, before):  # type: ignore[no-untyped-def]
         requests, refused = asked(card, given, aim, chosen, options)
-        return no_update if requests == before else requests, refused
+        return if_new(requests, before), refused
 
     @app.callback(
         Output(CHECK.requests, "data"),
@@ -297,11 +286,10 @@ def _register_jobs(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def check(answers, requests, card, before):  # type: ignore[no-untyped-def]
-        done = len((answers or {}).get("keys", {})) + len((answers or {}).get("sentences", {}))
+        done = len(answer_keys(answers)) + len(reasons(answers))
         if not card or not requests or done < len(requests):
             return no_update
-        wanted = to_check(card, list(requests))
-        return no_update if wanted == before else wanted
+        return if_new(to_check(card, list(requests)), before)
 
 
 def asked(card: Any, given: Any, aim: Any, chosen: Any, options: Any) -> tuple[dict[str, Any], dict[str, str]]:
@@ -382,15 +370,15 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         why = {**why, **(refused or {})}
         found = {m: r for m, r in found.items() if m in (chosen or [])}
         scales, note = shared(list(found.values()), by, bool(same))
-        known = verdicts(engine, checks)
-        elsewhere = set((beside or {}).get("sentences", {}).values())
+        known, _ = documents(engine, checks)
+        elsewhere = set(reasons(beside).values())
         common = inputs.guidance(card, given) or common_sentence(chosen or [], why, elsewhere)
         rows = []
         for i in range(MOST):
             method: Any = chosen[i] if card and not common and i < len(chosen or []) else None
             rows += shown(
                 i, method, found.get(method), why.get(method, ""), known.get(method), scales.get(method),
-                keys(answers).get(method, ""), card, given, by, mask, view or {},
+                answer_keys(answers).get(method, ""), card, given, by, mask, view or {},
             )  # fmt: skip
         if common:
             return [] if common in elsewhere or not chosen else alert(in_words(common)), note, *rows

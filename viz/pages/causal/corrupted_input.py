@@ -21,7 +21,7 @@ from backends.requests import Corrupt
 from viz.components import inputs, links, offers
 from viz.components.alerts import alert
 from viz.components.inputs import fits
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys, reasons
 from viz.components.workbench import Workbench, predict_request
 from viz.figures.words import percent, visible
 
@@ -45,8 +45,8 @@ class Opposite:
 
     def __init__(self, bench: Workbench) -> None:
         self.bench = bench
-        self.making = Slot(PAGE, "pair-making", "Making the corrupted input")
-        self.asking = Slot(PAGE, "pair-asking", "Asking the model about both")
+        self.making = JobPanel(PAGE, "pair-making", "Making the corrupted input")
+        self.asking = JobPanel(PAGE, "pair-asking", "Asking the model about both")
 
     def parts(self, link: Mapping[str, Any]) -> html.Section:
         """The panel as the link left it."""
@@ -383,8 +383,8 @@ def arrived(engine: Engine, answers: Any, requests: Mapping[str, Any], given: An
 def beside(engine: Engine, answers: Any, pair: Any, card: Any, span: Sequence[int]) -> tuple[Any, Any, Any]:
     """What is known of both inputs, how they are shown, and the corrupted text in its box."""
     text = (pair or {}).get("text") or (pair or {}).get("made_text") or ""
-    key = (answers or {}).get("keys", {}).get("both")
-    why = (answers or {}).get("sentences", {}).get("both")
+    key = answer_keys(answers).get("both")
+    why = reasons(answers).get("both")
     if not pair or not card:
         return None, [], ""
     if not key:

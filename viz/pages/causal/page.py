@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +14,10 @@ from backends.jobs.engine import Engine
 from viz.components import links, offers, option_form, shell
 from viz.components.alerts import alert
 from viz.components.inputs import fits
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys, if_new, take_result
 from viz.components.method_choice import help_for
 from viz.components.method_panel import MethodPanel
-from viz.components.on_demand_receipt import Retest
+from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, link_params, offered, run_request, withheld
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
@@ -33,10 +32,10 @@ ORDER = 4
 PAGE = "causal"
 BENCH = Workbench(PAGE)
 OTHER = Opposite(BENCH)
-GRID = Slot(PAGE, "sweep", "Changing one place after another")
-REST = Slot(PAGE, "rest", "Computing")
-TRY = Slot(PAGE, "try", "Changing it")
-TEST = Retest(
+GRID = JobPanel(PAGE, "sweep", "Changing one place after another")
+REST = JobPanel(PAGE, "rest", "Computing")
+TRY = JobPanel(PAGE, "try", "Changing it")
+TEST = OnDemandReceipt(
     PAGE, "Does this grid show how the network works?", "Test it: corrupt the input otherwise", "Sweeping again"
 )
 
@@ -249,33 +248,40 @@ def _register_requests(app: Dash) -> None:
     known = [Input(name, "data") for name in (BENCH.card, BENCH.input, BENCH.aim, PAIR, BESIDE, SPAN, "causal-options")]
     view = [Input("causal-metric", "value"), Input("causal-tab", "data")]
 
-    @app.callback(
-        Output(GRID.requests, "data"),
-        *known,
-        *view,
-        Input("causal-method", "value"),
-        State(GRID.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def sweep(card, given, aim, pair, beside, span, options, metric, tab, method, before):  # type: ignore[no-untyped-def]
+    def sweep(
+        card: Any,
+        given: Any,
+        aim: Any,
+        pair: Any,
+        beside: Any,
+        span: Any,
+        options: Any,
+        metric: Any,
+        tab: Any,
+        method: Any,
+    ) -> Any:
         if tab != "places":
             return no_update
-        asked = sweep_requests(card, given, aim, usable(given, pair, beside), span, options, metric, method)
-        return no_update if same(asked, before) else asked
+        return sweep_requests(card, given, aim, usable(given, pair, beside), span, options, metric, method)
 
-    @app.callback(
-        Output(REST.requests, "data"),
-        *known,
-        *view,
-        Input(circuits.HEADS, "data"),
-        State(REST.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def rest(card, given, aim, pair, beside, span, options, metric, tab, heads, before):  # type: ignore[no-untyped-def]
+    def rest(
+        card: Any,
+        given: Any,
+        aim: Any,
+        pair: Any,
+        beside: Any,
+        span: Any,
+        options: Any,
+        metric: Any,
+        tab: Any,
+        heads: Any,
+    ) -> Any:
         if tab not in VIEWS:
             return no_update
-        asked = view_requests(card, given, aim, usable(given, pair, beside), options, metric, tab, heads)
-        return no_update if same(asked, before) else asked
+        return view_requests(card, given, aim, usable(given, pair, beside), options, metric, tab, heads)
+
+    GRID.ask(app, [*known, *view, Input("causal-method", "value")], sweep)
+    REST.ask(app, [*known, *view, Input(circuits.HEADS, "data")], rest)
 
     @app.callback(
         Output(TRY.requests, "data"),
@@ -295,7 +301,7 @@ def _register_requests(app: Dash) -> None:
             asked = try_requests(card, given, aim, metric, off, edges, alpha)
         except Refused as refused:
             return no_update, alert(str(refused))
-        return (no_update if same(asked, before) else asked), ""
+        return if_new(asked, before), ""
 
 
 def _register_sweep(app: Dash, engine: Engine) -> None:
@@ -339,7 +345,7 @@ def _register_sweep(app: Dash, engine: Engine) -> None:
     def figure(clicks, answers, dark):  # type: ignore[no-untyped-def]
         if ctx.triggered_id == GRID.answers or not clicks:
             return []
-        result = views.answer(engine, answers, "exact")
+        result = take_result(engine, answers, "exact")
         return views.drawn(result, "causal-graph-places", bool(dark)) if result is not None else []
 
 
@@ -383,7 +389,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def show(answers):  # type: ignore[no-untyped-def]
-        result = views.answer(engine, answers, "circuit")
+        result = take_result(engine, answers, "circuit")
         if result is None:
             return no_update, no_update, no_update
         told = [*circuits.criteria(result), *circuits.command(result)]
@@ -401,7 +407,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
     def graph(answers, threshold, dark):  # type: ignore[no-untyped-def]
         least = views.share(threshold)
         words = f"Edges that restore at least {least:.2f} of the difference"
-        result = views.answer(engine, answers, "circuit")
+        result = take_result(engine, answers, "circuit")
         return views.graph(result, least, bool(dark)) if result is not None else [], words
 
     @app.callback(
@@ -411,7 +417,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def save(clicks, answers):  # type: ignore[no-untyped-def]
-        result = views.answer(engine, answers, "circuit")
+        result = take_result(engine, answers, "circuit")
         return {"content": circuits.written(result), "filename": "circuit.json"} if clicks and result else no_update
 
     @app.callback(
@@ -433,7 +439,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         if ctx.triggered_id == "causal-clear":
             return [], "", *stay
         if ctx.triggered_id == "causal-take":
-            result = views.answer(engine, answers, "circuit")
+            result = take_result(engine, answers, "circuit")
             return (list(result.labels["member"]) if result else no_update), "", *stay
         try:
             method = offers.first(card or {"offers": ()}, PAGE, VIEWS["circuit"])
@@ -499,13 +505,8 @@ USUAL = {
 def repeatable(answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     """The grid that stands there, where another corruption can test it: see `retest`."""
     asked = (requests or {}).get("exact") or {}
-    there = "exact" in (answers or {}).get("keys", {}) and asked and registry.method(asked["method"]).repeats
+    there = "exact" in answer_keys(answers) and asked and registry.method(asked["method"]).repeats
     return {"exact": ("This grid", asked, {})} if there else {}
-
-
-def same(asked: Any, before: Any) -> bool:
-    """Whether the jobs are those that are asked for already; the browser knows no tuples."""
-    return json.dumps(asked, sort_keys=True) == json.dumps(before, sort_keys=True)
 
 
 def usable(given: Any, pair: Any, beside: Any) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from viz.components import method_choice, option_form
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
-from viz.components.job_panel import CANCELLED
+from viz.components.job_panel import CANCELLED, reasons, take_result
 from viz.components.workbench import offered
 from viz.figures.causal_grid import said
 from viz.figures.scale import beyond, limits
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 QUESTION = "causal"
 MOST_HEADS = 200
 """Heads that a table lists; of more, the numbers are saved."""
-
-
-def answer(engine: Engine, answers: Any, name: str) -> Result | None:
-    """The result that a slot's answers hold under `name`; None while there is none."""
-    key = (answers or {}).get("keys", {}).get(name)
-    return engine.store.get_result(key) if key else None
 
 
 def options_of(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -110,7 +104,7 @@ def places(engine: Engine, answers: Any, requests: Mapping[str, Any], beside: An
     """
     image = f"/inputs/{given['digest']}" if given and given.get("image") else ""
     preview, words = _preview(engine, answers, image)
-    result = answer(engine, answers, "exact")
+    result = take_result(engine, answers, "exact")
     if result is not None:
         key = answers["keys"]["exact"]
         grid = effect_grid.of_result(result, key, image)
@@ -121,7 +115,7 @@ def places(engine: Engine, answers: Any, requests: Mapping[str, Any], beside: An
         return grid, preview, words, exports(key, what="this grid"), "mt-2"
     if "exact" not in requests:
         return effect_grid.empty(nothing(beside)), None, "", "", "d-none"
-    why = (answers or {}).get("sentences", {}).get("exact")
+    why = reasons(answers).get("exact")
     if why == CANCELLED:
         return {"stopped": True, "asked": key_of(requests["exact"])}, preview, words, "", "d-none"
     return effect_grid.empty(""), preview, words, "", "d-none"
@@ -173,7 +167,7 @@ def whole(result: Result) -> list[str]:
 
 def _preview(engine: Engine, answers: Any, image: str) -> tuple[Any, Any]:
     """The preview beside the exact grid, and how far the two agree once both are there."""
-    result, exact = answer(engine, answers, "preview"), answer(engine, answers, "exact")
+    result, exact = take_result(engine, answers, "preview"), take_result(engine, answers, "exact")
     if result is None:
         return None, ""
     told, scale = "Its correlation with the exact grid is shown once that is there.", None
@@ -204,7 +198,7 @@ def rest(engine: Engine, answers: Any, tab: str, position: Any, dark: bool, tabs
     shown: list[Any] = [no_update] * 3
     saves: list[Any] = [no_update] * len(tabs)
     options, value = no_update, no_update
-    result = answer(engine, answers, tab)
+    result = take_result(engine, answers, tab)
     drawn_here = ("parts", "rivals", "looks")
     if result is None:
         if tab in drawn_here:
@@ -296,16 +290,16 @@ def after(depth: str) -> str:
 
 def tried(engine: Engine, answers: Any, requests: Mapping[str, Any], card: Any) -> tuple[Any, ...]:
     """The heads to switch, words about them, what was tried, and its downloads."""
-    heads = answer(engine, answers, "heads")
+    heads = take_result(engine, answers, "heads")
     grid = effect_grid.of_result(heads, answers["keys"]["heads"]) if heads is not None else no_update
     about = (
         f"Each cell: the {heads.unit} when that head alone is set to zero, minus as it is." if heads is not None else ""
     )
     if "changed" not in requests:
         return grid, about, [html.Div("Nothing is changed: click a head, or add an edge.", className="hint")], ""
-    result = answer(engine, answers, "changed")
+    result = take_result(engine, answers, "changed")
     if result is None:
-        why = (answers or {}).get("sentences", {}).get("changed")
+        why = reasons(answers).get("changed")
         return grid, about, [] if why else no_update, ""
     generates = bool(card and "generation" in card["offers"])
     return grid, about, edit_heads.told(result, generates), exports(answers["keys"]["changed"], what="this change")

@@ -17,14 +17,14 @@ from viz import theme
 from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
 from viz.components.alerts import alert
 from viz.components.exports import exports
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys
 from viz.components.offers import by_order
 from viz.figures import mean_words
 from viz.pages.data import table_view
 
 PAGE = "data"
 Rows = Sequence[Mapping[str, Any]]
-SWEEP = Slot(PAGE, "sweep", "Computing row by row")
+SWEEP = JobPanel(PAGE, "sweep", "Computing row by row")
 OVER = {"all": "all rows", "wrong": "only wrong answers", "shown": "the rows that the filters show"}
 
 
@@ -174,7 +174,7 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
         prevent_initial_call=True,
     )
     def swept(answers, dark, answered, card):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("sweep", "")
+        key = answer_keys(answers).get("sweep", "")
         rows = rows_of(answered) if key and card else []
         if not rows:
             return None, [], "d-none", None, [], [], no_update

@@ -20,7 +20,7 @@ from viz import theme
 from viz.components import inputs, links, option_form, shell, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys, if_new
 from viz.components.model_picker import ModelPicker
 from viz.figures import confusion
 from viz.pages.data import method_over_rows, table_view
@@ -31,7 +31,7 @@ PATH, TITLE, ORDER = "/data", "Data", 7
 QUESTION = "How does it do on my own data?"
 
 PICKER = ModelPicker(PAGE)
-TABLE = Slot(PAGE, "answer", "Asking the model row by row")
+TABLE = JobPanel(PAGE, "answer", "Asking the model row by row")
 NEWCOMER = {"bundled/triage": "triage", "bundled/names": "names"}
 """The example table that suits a shipped model; the films suit all that read pictures."""
 TITLES = {"triage": "Triage notes", "radiograph": "Chest films", "names": "Sentences"}
@@ -288,7 +288,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
     )
     def ask(table, card, before):  # type: ignore[no-untyped-def]
         requests, why = asked(card, table)
-        return no_update if requests == before else requests, alert(why) if why else []
+        return if_new(requests, before), alert(why) if why else []
 
 
 def uploaded(engine: Engine, contents: Any, names: Any) -> str:
@@ -441,7 +441,7 @@ def to_evidence(card: Mapping[str, Any], table: Mapping[str, Any]) -> Any:
 
 def answered(answers: Any) -> str:
     """The key of the answered table; empty while there is none."""
-    return (answers or {}).get("keys", {}).get("table", "")
+    return answer_keys(answers).get("table", "")
 
 
 def both(engine: Engine, key: str) -> tuple[dict[str, Any], dict[str, Any]]:

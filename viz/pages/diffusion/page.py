@@ -17,6 +17,7 @@ from viz import theme
 from viz.components import heat_canvas, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
+from viz.components.job_panel import answer_keys, reasons
 from viz.components.tabs import tabs
 from viz.figures import word_maps
 from viz.pages.diffusion import prompt_form, word_map_view
@@ -215,7 +216,7 @@ def _kept_prompt(engine: Engine, digest: str) -> str:
 
 def forming(engine: Engine, requests: Any, answers: Any) -> list[Any]:
     """The pictures that are being drawn, as far as they are."""
-    ended = {**(answers or {}).get("keys", {}), **(answers or {}).get("sentences", {})}
+    ended = {**answer_keys(answers), **reasons(answers)}
     asked = (answers or {}).get("asked", {})
     shown = []
     for name, request in (requests or {}).items():
@@ -278,9 +279,9 @@ def results(engine: Engine, keys: Mapping[str, str]) -> dict[str, Result]:
 
 def arrived(engine: Engine, answers: Any, wished: Any) -> list[Any]:
     """Everything that a finished drawing changes; nothing while none is there."""
-    keys = (answers or {}).get("keys", {})
+    keys = answer_keys(answers)
     count = 11 + len(word_map_view.heat_ids())
-    if not keys or len(keys) + len((answers or {}).get("sentences", {})) < len((answers or {}).get("asked", {})):
+    if not keys or len(keys) + len(reasons(answers)) < len((answers or {}).get("asked", {})):
         return [no_update] * count
     found = results(engine, keys)
     first = next(iter(found.values()))

@@ -14,10 +14,10 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links as link
 from viz.components import offers
-from viz.components.job_panel import Slot
 from viz.components.method_panel import MethodPanel
+from viz.components.job_panel import JobPanel, answer_keys
 from viz.components.model_picker import DRAWS, ModelPicker
-from viz.components.on_demand_receipt import Retest
+from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.workbench import run_request
 from viz.figures import word_maps
 
@@ -44,8 +44,8 @@ PICKER = ModelPicker(
     placeholder="stable-diffusion-v1-5/stable-diffusion-v1-5 · ~/my-pipeline",
     hint="Enter opens it: Stable Diffusion 1, 2, XL or 3, FLUX.",
 )
-RUN = Slot(PAGE, "run", "Drawing")
-TEST = Retest(
+RUN = JobPanel(PAGE, "run", "Drawing")
+TEST = OnDemandReceipt(
     PAGE, "should you believe this map?", "Test it: draw without the word", "Drawing without the word", "Is it true of"
 )
 
@@ -218,7 +218,7 @@ def _request(
 def tests(engine: Engine, answers: Any, requests: Any) -> dict[str, tuple[str, dict[str, Any], dict[str, Any]]]:
     """The maps that can be tested, words that mean something first: see `retest`."""
     found: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {}
-    keys = (answers or {}).get("keys", {})
+    keys = answer_keys(answers)
     for name in [name for name in sorted(keys) if name in (requests or {})]:
         words = engine.store.get_result(keys[name]).labels["word"]
         content = set(word_maps.content(words))

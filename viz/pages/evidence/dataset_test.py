@@ -17,13 +17,14 @@ from backends.requests import MOST_ROWS, DatasetTest, key_of
 from viz import theme
 from viz.components import links, option_form, receipt, workbench
 from viz.components.alerts import alert
-from viz.components.job_panel import CANCELLED, Slot, in_words
+from viz.components.job_panel import CANCELLED, JobPanel, answer_keys, in_words, reasons
 from viz.figures import verdicts
 from viz.pages.data import method_over_rows
 from viz.pages.evidence import receipt_options
+from viz.pages.evidence.panel import Panel
 from viz.pages.evidence.receipt_options import EFFORTS, PAGE, part, select
 
-SURVEY = Slot(PAGE, "survey", "Testing row by row", tell=False)
+SURVEY = JobPanel(PAGE, "survey", "Testing row by row", tell=False)
 ROWS = 30
 QUICK = 200
 """Runs of the model up to which a method is ticked at first."""
@@ -96,12 +97,10 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    """Connect table and methods → job → bars and numbers, also while it runs."""
-    SURVEY.register(app, engine)
+def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect table and methods with the job that the button starts."""
     _register_form(app, engine, bench)
     _register_job(app, engine, bench)
-    _register_found(app, engine)
     _register_same(app, bench)
 
 
@@ -298,7 +297,9 @@ def survey_request(
     ).plain()  # fmt: skip
 
 
-def _register_found(app: Dash, engine: Engine) -> None:
+def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect the job with bars and numbers, also while it runs."""
+
     @app.callback(
         Output(part("survey-part"), "data"),
         Input(SURVEY.poll, "n_intervals"),
@@ -323,7 +324,7 @@ def _register_found(app: Dash, engine: Engine) -> None:
         State(SURVEY.requests, "data"),
         prevent_initial_call=True,
     )
-    def show(answers, so_far, dark, asked):  # type: ignore[no-untyped-def]
+    def draw(answers, so_far, dark, asked):  # type: ignore[no-untyped-def]
         found, key, why = read(engine, answers, so_far, asked)
         if not found or not any(row["rows"] for row in found["table"]):
             return no_update, no_update, "d-none", alert(in_words(why)) if why else [], [], []
@@ -348,8 +349,8 @@ def read(engine: Engine, answers: Any, so_far: Any, asked: Any) -> tuple[dict[st
     request = (asked or {}).get("survey")
     if not request:
         return None, "", ""
-    key = (answers or {}).get("keys", {}).get("survey", "")
-    why = (answers or {}).get("sentences", {}).get("survey", "")
+    key = answer_keys(answers).get("survey", "")
+    why = reasons(answers).get("survey", "")
     if key == key_of(request):
         try:
             return engine.store.get_document(key), key, ""
@@ -455,3 +456,22 @@ def link_of(data: Any, labelled: Any, many: Any, aim: Any, tests: Sequence[str],
         "rows": str(many) if isinstance(many, int) and many != ROWS else "", "aim": aim if aim != "own" else "",
         "tests": ",".join(tests), "run": "1" if ran else "",
     }  # fmt: skip
+
+
+def view_link(card: Any, given: Any, view: Mapping[str, Any]) -> dict[str, Any]:
+    """What the link carries of the form, and whether what it says was computed."""
+    data, labelled, many, aim = (view[name] for name in ("data", "labelled", "rows", "row-aim"))
+    return link_of(data, labelled, many, aim, view["tests"] or [], bool(view["survey-same"]))
+
+
+PANEL = Panel(
+    tab="survey",
+    title="Over a data set",
+    job=SURVEY,
+    parts=parts,
+    ask=ask,
+    show=show,
+    link=view_link,
+    values=("data", "labelled", "rows", "row-aim", "tests"),
+    stores=("survey-same",),
+)

@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import ImportantParts
 from backends.results import Result
 from viz import theme
 from viz.components import heat_canvas, links, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.exports import exports
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import Answers, JobPanel, Requests, result
 from viz.figures import part_effects
 from viz.figures.image_heat import png
 from viz.figures.scale import Scale, limits
 from viz.figures.words import percent, visible
 from viz.pages.evidence import receipt_options
+from viz.pages.evidence.panel import Panel, ask_while_open
 from viz.pages.evidence.receipt_options import PAGE, part, select
 
-PARTS = Slot(PAGE, "parts", "Hiding the parts in turn", tell=False)
+PARTS = JobPanel(PAGE, "parts", "Hiding the parts in turn", tell=False)
 RATES = {"0.01": "1 in 100", "0.05": "5 in 100", "0.1": "10 in 100", "0.2": "20 in 100"}
 """The false discovery rates offered."""
 LEASTS = {"0": "any effect", "0.02": "2 %", "0.05": "5 %", "0.1": "10 %", "0.2": "20 %"}
@@ -72,28 +73,8 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    """Connect input → trial → sentences, picture, figure and table."""
-    PARTS.register(app, engine)
-
-    @app.callback(
-        Output(PARTS.requests, "data"),
-        Input(bench.card, "data"),
-        Input(bench.input, "data"),
-        Input(bench.aim, "data"),
-        Input(part("standin"), "value"),
-        Input(part("effort"), "value"),
-        Input(part("rate"), "value"),
-        Input(part("least"), "value"),
-        Input(part("tab"), "data"),
-        State(PARTS.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def ask(card, given, aim, standin, effort, rate, least, tab, before):  # type: ignore[no-untyped-def]
-        wanted = requests(card, given, aim, standin, effort, rate, least)
-        if wanted == before:
-            return no_update
-        return wanted if tab == "parts" else {}
+def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect the trial with sentences, picture, figure and table."""
 
     @app.callback(
         Output(part("parts-said"), "children"),
@@ -106,12 +87,11 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(bench.input, "data"),
         prevent_initial_call=True,
     )
-    def show(answers, asked, card, given):  # type: ignore[no-untyped-def]
-        result, key, why = read(engine, answers)
-        if result is None:
-            told = alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
-            return told, [], [], []
-        return said(result), sets(result, key), shown(result, key), ending(result, key)
+    def say(answers: Answers | None, asked: Requests | None, card: Card | None, given: Any) -> tuple[Any, ...]:
+        found, key, why = result(engine, answers, "parts")
+        if found is None:
+            return receipt_options.unanswered(why, asked, card, given), [], [], []
+        return said(found), sets(found, key), shown(found, key), ending(found, key)
 
     @app.callback(
         Output(part("effects"), "figure"),
@@ -121,35 +101,24 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         Input(part("dark"), "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, dark):  # type: ignore[no-untyped-def]
-        result, _, _ = read(engine, answers)
-        if result is None:
+    def draw(answers: Answers | None, dark: bool | None) -> tuple[Any, ...]:
+        found = result(engine, answers, "parts").value
+        if found is None:
             return no_update, no_update, "d-none"
-        figure = part_effects.draw(result, dark=bool(dark))
+        figure = part_effects.draw(found, dark=bool(dark))
         return figure, {"height": f"{figure.layout.height}px"}, "figure-box"
 
 
-def requests(card: Any, given: Any, aim: Any, standin: Any, effort: Any, rate: Any, least: Any) -> dict[str, Any]:
+def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any], rate: Any, least: Any) -> dict[str, Any]:
     """The job of the trial; none while something is missing."""
     if not receipt_options.ready(card, given):
         return {}
-    options = receipt_options.options(card, standin, effort)
     asked = ImportantParts(
         model=card["name"], revision=card["revision"], input=given["digest"], target=aim,
         replacement=options["replacement"], effort=options["effort"], rate=float(rate if rate in RATES else "0.1"),
         least=float(least if least in LEASTS else "0.05"), seed=0,
     )  # fmt: skip
     return {"parts": asked.plain()}
-
-
-def read(engine: Engine, answers: Any) -> tuple[Result | None, str, str]:
-    """The trial with its key, or a sentence why there is none."""
-    key = (answers or {}).get("keys", {}).get("parts", "")
-    why = (answers or {}).get("sentences", {}).get("parts", "")
-    try:
-        return (engine.store.get_result(key) if key else None), key, why
-    except Refused as refused:
-        return None, "", str(refused)
 
 
 # In words
@@ -469,3 +438,21 @@ def table(result: Result) -> html.Table:
 def link_of(rate: Any, least: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     return {"q": rate if rate != "0.1" else "", "least": least if least != "0.05" else ""}
+
+
+def unknown(link: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that the link asks for and that there is not."""
+    return [*links.unknown(link, "q", RATES, "0.1"), *links.unknown(link, "least", LEASTS, "0.05")]
+
+
+PANEL = Panel(
+    tab="parts",
+    title="Which parts matter at all",
+    job=PARTS,
+    parts=parts,
+    ask=ask_while_open("parts", PARTS, requests, ("rate", "least")),
+    show=show,
+    link=lambda card, given, view: link_of(view["rate"], view["least"]),
+    values=("rate", "least"),
+    unknown=unknown,
+)

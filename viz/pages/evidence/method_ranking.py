@@ -18,17 +18,18 @@ from viz import theme
 from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.graph import picture
-from viz.components.job_panel import CANCELLED, Slot, in_words
+from viz.components.job_panel import CANCELLED, JobPanel, answer_keys, document, documents, in_words, reasons
 from viz.components.side_by_side import headline
 from viz.figures import deletion_curves, method_agreement
 from viz.figures.scale import limits
 from viz.figures.token_strip import token_colours
-from viz.pages.evidence import metrics, receipt_options, region
+from viz.pages.evidence import receipt_options, region
+from viz.pages.evidence.panel import Panel, ask_while_open
 from viz.pages.evidence.receipt_options import PAGE, part
 
 QUESTION = "attribution"
-AUDITS = Slot(PAGE, "audits", "Testing every method", tell=False)
-TOGETHER = Slot(PAGE, "together", quiet=True)
+AUDITS = JobPanel(PAGE, "audits", "Testing every method", tell=False)
+TOGETHER = JobPanel(PAGE, "together", quiet=True)
 FIRST = 4
 """Methods whose curves are shown when nobody chose."""
 LOCATED = {"mass inside": "mass inside", "intersection over union": "overlap", "rank accuracy": "brightest inside"}
@@ -103,52 +104,27 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
             id=part("agreement-area"),
             className="d-none",
         ),
-        metrics.parts(link),
     ]  # fmt: skip
 
 
-def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    """Connect input → audits → table → comparison → figures."""
-    AUDITS.register(app, engine)
+def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Ask for every method's test, and once all that can be are there, for their comparison."""
+    ask_while_open("methods", AUDITS, requests)(app, engine, bench)
     TOGETHER.register(app, engine)
     region.register(app, engine, bench)
-    metrics.register(app, engine, bench)
-    _register_jobs(app, engine, bench)
+    after = [Input(AUDITS.answers, "data"), Input(part("region-of"), "data")]
+    beside = [State(AUDITS.requests, "data"), State(bench.card, "data")]
+    TOGETHER.ask(app, [*after, *beside], together_request)
+
+
+def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect the answers with the table and the figures."""
+    _register_picture(app, engine, bench)
     _register_table(app, engine, bench)
     _register_figures(app, engine)
 
 
-def _register_jobs(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    @app.callback(
-        Output(AUDITS.requests, "data"),
-        Input(bench.card, "data"),
-        Input(bench.input, "data"),
-        Input(bench.aim, "data"),
-        Input(part("standin"), "value"),
-        Input(part("effort"), "value"),
-        Input(part("tab"), "data"),
-        State(AUDITS.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def ask(card, given, aim, standin, effort, tab, before):  # type: ignore[no-untyped-def]
-        wanted = requests(card, given, aim, receipt_options.options(card, standin, effort))
-        if tab != "methods":  # what is there stays while it is of this input
-            return no_update if wanted == before else {}
-        return no_update if wanted == before else wanted
-
-    @app.callback(
-        Output(TOGETHER.requests, "data"),
-        Input(AUDITS.answers, "data"),
-        Input(part("region-of"), "data"),
-        State(AUDITS.requests, "data"),
-        State(bench.card, "data"),
-        State(TOGETHER.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def compare(answers, wanted, asked, card, before):  # type: ignore[no-untyped-def]
-        found = together_request(card, answers, asked, wanted)
-        return no_update if found == before else found
-
+def _register_picture(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     @app.callback(
         Output(part("region-image"), "children"),
         Input(AUDITS.answers, "data"),
@@ -180,9 +156,9 @@ def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dic
     return {m: MethodReceipt.of_run(r, receipt_options.of_run(r, options, aim)).plain() for m, r in runs.items()}
 
 
-def together_request(card: Any, answers: Any, asked: Any, region: Any) -> dict[str, Any]:
+def together_request(answers: Any, region: Any, asked: Any, card: Any) -> dict[str, Any]:
     """The job that compares the maps, once all that can be are there."""
-    keys, why = (answers or {}).get("keys", {}), (answers or {}).get("sentences", {})
+    keys, why = answer_keys(answers), reasons(answers)
     if not card or not keys or len(keys) + len(why) < len(asked or {}):
         return {}
     asked = CompareMethods(model=card["name"], revision=card["revision"], audits=dict(keys), region=region)
@@ -210,38 +186,18 @@ def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> No
         if not card or not asked:
             return receipt_options.guided(card, given), [], [], [], "", "d-none"
         found, why = read(engine, answers)
-        comparison = compared(engine, together)
-        told = set((beside or {}).get("sentences", {}).values())
+        comparison, key, lost = document(engine, together, "together")
+        told = set(reasons(beside).values())
         said = summary(engine, found, why, asked, card, told)
         body = table(engine, found, (comparison or {}).get("located", {}), asked, card, given, aim)
-        key = (together or {}).get("keys", {}).get("together", "")
-        lost = (together or {}).get("sentences", {}).get("together", "")
         return said, body, ending(found, comparison, key, lost), *withheld(card, found, why)
 
 
 def read(engine: Engine, answers: Any) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """The audits that are there, by method, and a sentence for each method that has none."""
-    found, why = {}, dict((answers or {}).get("sentences", {}))
-    for method, key in (answers or {}).get("keys", {}).items():
-        try:
-            audit = engine.store.get_document(key)
-        except Refused as refused:
-            why[method] = str(refused)
-            continue
-        if audit["withdrawn"]:
-            why[method] = audit["withdrawn"]
-        else:
-            found[method] = audit
-    return found, why
-
-
-def compared(engine: Engine, answers: Any) -> dict[str, Any] | None:
-    """The comparison of all maps; None while it is not there."""
-    key = (answers or {}).get("keys", {}).get("together")
-    try:
-        return engine.store.get_document(key) if key else None
-    except Refused:
-        return None
+    there, why = documents(engine, answers)
+    why |= {method: audit["withdrawn"] for method, audit in there.items() if audit["withdrawn"]}
+    return {method: audit for method, audit in there.items() if not audit["withdrawn"]}, why
 
 
 def summary(
@@ -466,7 +422,7 @@ def _register_figures(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def agree(answers, dark):  # type: ignore[no-untyped-def]
-        alike = (compared(engine, answers) or {}).get("agreement")
+        alike = (document(engine, answers, "together").value or {}).get("agreement")
         if not alike:
             return no_update, "d-none"
         titles = [registry.method(m).title for m in alike["names"]]
@@ -502,3 +458,22 @@ def areas(found: Mapping[str, Any]) -> html.Table:
     head = html.Thead(html.Tr([html.Th(h, scope="col") for h in heads]))
     caption = html.Caption("Mean scores along the curves", className="visually-hidden")
     return html.Table([caption, head, html.Tbody(rows)], className="table table-sm strongest")
+
+
+def link_of(card: Any, given: Any, view: Mapping[str, Any]) -> dict[str, Any]:
+    """What the link carries: the region where it differs from the usual, and whose curves are drawn."""
+    box = [view[f"box-{edge}"] for edge in region.EDGES]
+    params = region.link_of(card, given, view["region"], box, view["region-words"])
+    return {**params, "curves": ",".join(view["curve-methods"] or [])}
+
+
+PANEL = Panel(
+    tab="methods",
+    title="All methods",
+    job=AUDITS,
+    parts=parts,
+    ask=ask,
+    show=show,
+    link=link_of,
+    values=("region", "region-words", *[f"box-{edge}" for edge in region.EDGES], "curve-methods"),
+)

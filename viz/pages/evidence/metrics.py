@@ -7,17 +7,17 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, html, no_update
 
-from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.requests import Metrics
 from viz.components import links, workbench
 from viz.components.alerts import alert
-from viz.components.job_panel import Slot
+from viz.components.job_panel import Answers, JobPanel, document, reasons
 from viz.components.receipt import number
 from viz.pages.evidence import receipt_options
+from viz.pages.evidence.panel import Panel, ask_while_open
 from viz.pages.evidence.receipt_options import PAGE, part, select
 
-NUMBERS = Slot(PAGE, "numbers", "Working out every number")
+NUMBERS = JobPanel(PAGE, "numbers", "Working out every number")
 NONE = "none"
 CHOOSE = {"label": "choose a method", "value": NONE}
 READING = (
@@ -26,24 +26,21 @@ READING = (
 )
 
 
-def parts(link: Mapping[str, Any]) -> html.Div:
+def parts(link: Mapping[str, Any]) -> list[Any]:
     """The picker and the place of the table, as the link left them."""
     wanted = links.text(link, "numbers", most=60)
     options = [CHOOSE, *([{"label": wanted, "value": wanted}] if wanted else [])]
-    return html.Div(
-        [
-            html.H2("Every number"),
-            html.P(READING, className="reading"),
-            html.Div([select("numbered", "Of the map by", options, wanted or NONE)], className="view-row"),
-            NUMBERS.parts(),
-            html.Div(id=part("numbers-shown"), role="status"),
-        ]
-    )
+    return [
+        html.H2("Every number"),
+        html.P(READING, className="reading"),
+        html.Div([select("numbered", "Of the map by", options, wanted or NONE)], className="view-row"),
+        NUMBERS.parts(),
+        html.Div(id=part("numbers-shown"), role="status"),
+    ]
 
 
-def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    """Connect method → job → table."""
-    NUMBERS.register(app, engine)
+def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Offer the methods, and ask for the numbers of the one that is chosen."""
 
     @app.callback(
         Output(part("numbered"), "options"),
@@ -57,42 +54,31 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         options = [CHOOSE, *({"label": entry.title, "value": name} for name, entry in there.items())]
         return (options, wanted if wanted in there else NONE) if card else (no_update, no_update)
 
-    @app.callback(
-        Output(NUMBERS.requests, "data"),
-        Input(bench.card, "data"),
-        Input(bench.input, "data"),
-        Input(bench.aim, "data"),
-        Input(part("numbered"), "value"),
-        Input(part("standin"), "value"),
-        Input(part("tab"), "data"),
-        State(NUMBERS.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def ask(card, given, aim, method, standin, tab, before):  # type: ignore[no-untyped-def]
-        wanted = requests(card, given, aim, method, receipt_options.options(card, standin, "1"))
-        if wanted == before:
-            return no_update
-        return wanted if tab == "methods" else {}
+    ask_while_open("methods", NUMBERS, requests, ("numbered",))(app, engine, bench)
+
+
+def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect the answer with the table."""
 
     @app.callback(
         Output(part("numbers-shown"), "children"),
         Input(NUMBERS.answers, "data"),
         prevent_initial_call=True,
     )
-    def show(answers):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("numbers")
-        try:
-            return shown(engine.store.get_document(key), key) if key else []
-        except Refused as refused:
-            return alert(str(refused))
+    def tabulate(answers: Answers | None) -> Any:
+        found, key, why = document(engine, answers, "numbers")
+        if found is not None:
+            return shown(found, key)
+        return alert(why) if why and "numbers" not in reasons(answers) else []  # the job's own sentence stands above
 
 
-def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The job of the numbers; none while something is missing."""
+def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any], method: Any) -> dict[str, Any]:
+    """The job of the numbers, which are worked out with the usual effort; none while something is missing."""
     if not receipt_options.ready(card, given) or method not in workbench.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
-    return {"numbers": Metrics.of_run(run, receipt_options.of_run(run, options, aim)).plain()}
+    options = receipt_options.of_run(run, {**options, "effort": 1}, aim)
+    return {"numbers": Metrics.of_run(run, options).plain()}
 
 
 def shown(document: Mapping[str, Any], key: str) -> list[Any]:
@@ -127,3 +113,20 @@ def better(row: Mapping[str, Any]) -> bool | None:
     if row["low"] is None:
         return None
     return row["value"] > row["high"] if row["better"] == "higher" else row["value"] < row["low"]
+
+
+def link_of(method: Any) -> dict[str, str]:
+    """What the link carries: only what differs from the usual."""
+    return {"numbers": "" if method == NONE else method}
+
+
+PANEL = Panel(
+    tab="methods",
+    title="",
+    job=NUMBERS,
+    parts=parts,
+    ask=ask,
+    show=show,
+    link=lambda card, given, view: link_of(view["numbered"]),
+    values=("numbered",),
+)

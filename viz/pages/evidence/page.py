@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, dcc, html, no_update
 
 from backends import registry
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import links, receipt, shell, workbench
 from viz.components.alerts import alert
 from viz.components.tabs import tabs
@@ -19,7 +20,6 @@ from viz.pages.evidence import (
     metrics,
     randomised_network,
     receipt_options,
-    region,
 )
 from viz.pages.evidence.receipt_options import PAGE, part
 
@@ -27,24 +27,16 @@ PATH, TITLE, ORDER = "/evidence", "Evidence", 5
 QUESTION = "Should you believe these pictures?"
 
 BENCH = workbench.Workbench(PAGE)
-TABS = {
-    "methods": "All methods",
-    "parts": "Which parts matter at all",
-    "survey": "Over a data set",
-    "blind": "When explanations lie",
-}
+PANELS = (method_ranking.PANEL, metrics.PANEL, important_parts.PANEL, dataset_test.PANEL, randomised_network.PANEL)
+TABS = {panel.tab: panel.title for panel in PANELS if panel.title}
+FIRST = next(iter(TABS))
 
 
 def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
-    tab = links.choice(link, "tab", tuple(TABS), "methods")
+    tab = links.choice(link, "tab", tuple(TABS), FIRST)
     names = ("dark", "opened", "region-of", "data-of", "tests-of", "survey-part")
-    panels = {
-        "methods": method_ranking.parts(link),
-        "parts": important_parts.parts(link),
-        "survey": dataset_test.parts(link),
-        "blind": randomised_network.parts(link),
-    }
+    bodies = {name: [part for panel in PANELS if panel.tab == name for part in panel.parts(link)] for name in TABS}
     return shell.page(
         PAGE,
         QUESTION,
@@ -56,19 +48,19 @@ def layout(**link: Any) -> html.Div:
             dcc.Store(id=part("survey-linked"), data=links.text(link, "run") == "1"),
             html.Div([alert(told) for told in unknown(link)], id=part("unknown")),
             html.Div(receipt_options.parts(link), className="panel view-row"),
-            html.Div(tabs(PAGE, "Ways to test", TABS, panels, tab), className="panel"),
+            html.Div(tabs(PAGE, "Ways to test", TABS, bodies, tab), className="panel"),
         ],
     )
 
 
 def unknown(link: Mapping[str, Any]) -> list[str]:
     """A sentence for each thing that the link asks for and that there is not."""
-    rates, leasts, efforts = important_parts.RATES, important_parts.LEASTS, receipt_options.EFFORTS
     found = [
-        *links.unknown(link, "tab", TABS, "methods"), *links.unknown(link, "q", rates, "0.1"),
-        *links.unknown(link, "least", leasts, "0.05"), *links.unknown(link, "effort", efforts, "1"),
+        *links.unknown(link, "tab", TABS, FIRST),
+        *[told for panel in PANELS for told in panel.unknown(link)],
+        *links.unknown(link, "effort", receipt_options.EFFORTS, "1"),
         *links.unknown(link, "standin", receipt.WORDS, "", "what is usual for the model"),
-    ]  # fmt: skip
+    ]
     there = registry.entries("methods")
     for name in ("curves", "tests", "method", "numbers"):
         gone = [m for m in links.values(link, name, 20) if m not in there]
@@ -78,58 +70,37 @@ def unknown(link: Mapping[str, Any]) -> list[str]:
 
 
 def register(app: Dash, engine: Engine) -> None:
-    """Connect the workbench, the four tabs and the link."""
+    """Connect the workbench, every panel and the link."""
     BENCH.register(app, engine)
     receipt_options.register(app, BENCH.card)
-    for tab in (method_ranking, important_parts, dataset_test, randomised_network):
-        tab.register(app, engine, BENCH)
+    for panel in PANELS:
+        panel.register(app, engine, BENCH)
     _register_link(app)
 
 
 def _register_link(app: Dash) -> None:
-    edges = [f"box-{edge}" for edge in region.EDGES]
-    named = (
-        "standin", "effort", "region", "region-words", *edges, "curve-methods", "numbered", "rate", "least", "data",
-        "labelled", "rows", "row-aim", "tests", "method", "same",
-    )  # fmt: skip
+    stores = [name for panel in PANELS for name in panel.stores]
+    values = ["standin", "effort", *[name for panel in PANELS for name in panel.values]]
 
     @app.callback(
         Output(shell.LINK, "data", allow_duplicate=True),
-        Input(BENCH.card, "data"),
-        Input(BENCH.input, "data"),
-        Input(BENCH.aim, "data"),
-        Input(part("tab"), "data"),
-        Input(part("survey-same"), "data"),
-        *[Input(part(name), "value") for name in named],
-        State(part("region-area"), "className"),
+        *[Input(store, "data") for store in (BENCH.card, BENCH.input, BENCH.aim, part("tab"))],
+        *[Input(part(name), "data") for name in stores],
+        *[Input(part(name), "value") for name in values],
         prevent_initial_call=True,
     )
-    def remember(card, given, aim, tab, surveyed, *values):  # type: ignore[no-untyped-def]
+    def remember(card: Card | None, given: Any, target: Any, tab: str, *view: Any) -> Any:
         if not card or not given:
             return no_update
-        view = dict(zip(named, values, strict=False))
-        return link_view(card, given, aim, tab, bool(surveyed), view)
+        return link_view(card, given, target, tab, dict(zip([*stores, *values], view, strict=True)))
 
 
-def link_view(
-    card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, tab: str, surveyed: bool, view: Mapping[str, Any]
-) -> dict[str, Any]:
+def link_view(card: Card, given: Mapping[str, Any], target: Any, tab: str, view: Mapping[str, Any]) -> dict[str, Any]:
     """What the link restores: workbench, options of the tests, and what the open tab shows."""
     params: dict[str, Any] = {
-        **workbench.link_params(card, given, aim), "tab": "" if tab == "methods" else tab,
+        **workbench.link_params(card, given, target), "tab": "" if tab == FIRST else tab,
         **receipt_options.link_of(card, view["standin"], view["effort"]),
     }  # fmt: skip
-    if tab == "methods":
-        box = [view[f"box-{edge}"] for edge in region.EDGES]
-        params |= region.link_of(card, given, view["region"], box, view["region-words"])
-        params["curves"] = ",".join(view["curve-methods"] or [])
-        params["numbers"] = "" if view["numbered"] == metrics.NONE else view["numbered"]
-    elif tab == "parts":
-        params |= important_parts.link_of(view["rate"], view["least"])
-    elif tab == "survey":
-        params |= dataset_test.link_of(
-            view["data"], view["labelled"], view["rows"], view["row-aim"], view["tests"] or [], surveyed
-        )
-    else:
-        params |= randomised_network.link_of(card, view["method"], view["same"])
+    for panel in PANELS:
+        params |= panel.link(card, given, view) if panel.tab == tab else {}
     return {"path": PATH, "params": params}

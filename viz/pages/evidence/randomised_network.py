@@ -12,19 +12,20 @@ from dash import Dash, Input, Output, State, html, no_update
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import RandomisedNetwork
 from backends.results import Result, regroup
 from viz.components import heat_canvas, links, receipt, workbench
-from viz.components.alerts import alert
 from viz.components.exports import exports
-from viz.components.job_panel import Slot, in_words
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, reasons
 from viz.components.method_choice import chosen_for
 from viz.components.token_heat_text import coloured_text, legend
 from viz.figures.comparison import shared_scale
 from viz.pages.evidence import receipt_options
+from viz.pages.evidence.panel import Panel, ask_while_open
 from viz.pages.evidence.receipt_options import PAGE, part, select
 
-BLIND = Slot(PAGE, "blind", "Asking a network that knows nothing", tell=False)
+BLIND = JobPanel(PAGE, "blind", "Asking a network that knows nothing", tell=False)
 MAPS = {
     "trained": ("The trained network", "This is the map that the Attribution page shows."),
     "shuffled": (
@@ -80,11 +81,8 @@ def _card(name: str) -> html.Article:
     )
 
 
-def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
-    """Connect method → job → three maps with their receipts."""
-    BLIND.register(app, engine)
-    for name in MAPS:
-        heat_canvas.register(app, part(f"{name}-heat"))
+def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Offer the methods, and ask for the maps of the one that is chosen."""
 
     @app.callback(
         Output(part("method"), "options"),
@@ -100,24 +98,13 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         options = [{"label": entry.title, "value": name} for name, entry in there.items()]
         return options, wanted if wanted in there else chosen_for(card, None)[0]
 
-    @app.callback(
-        Output(BLIND.requests, "data"),
-        Input(bench.card, "data"),
-        Input(bench.input, "data"),
-        Input(bench.aim, "data"),
-        Input(part("method"), "value"),
-        Input(part("standin"), "value"),
-        Input(part("effort"), "value"),
-        Input(part("tab"), "data"),
-        State(BLIND.requests, "data"),
-        prevent_initial_call=True,
-    )
-    def ask(card, given, aim, method, standin, effort, tab, before):  # type: ignore[no-untyped-def]
-        wanted = requests(card, given, aim, method, receipt_options.options(card, standin, effort))
-        if wanted == before:
-            return no_update
-        return wanted if tab == "blind" else {}
+    ask_while_open("blind", BLIND, requests, ("method",))(app, engine, bench)
 
+
+def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
+    """Connect the answer with the three maps and their receipts."""
+    for name in MAPS:
+        heat_canvas.register(app, part(f"{name}-heat"))
     sides = ("card", "className"), ("text", "children"), ("area", "className"), ("receipt", "children")
     outputs = [
         Output(part(f"{name}-{side}"), prop) for name in MAPS for side, prop in (*sides, ("exports", "children"))
@@ -135,27 +122,23 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(bench.input, "data"),
         prevent_initial_call=True,
     )
-    def show(answers, same, asked, card, given):  # type: ignore[no-untyped-def]
+    def draw(
+        answers: Answers | None, same: bool | None, asked: Requests | None, card: Card | None, given: Any
+    ) -> tuple[Any, ...]:
         document, maps, why = read(engine, answers)
-        if document is None:
-            told = alert(in_words(why)) if why else receipt_options.guided(card, given) if not asked else []
-            return (
-                told,
-                "",
-                *[None] * 3,
-                *["d-none", [], "d-none", [], []] * 3,
-            )
-        request = asked["blind"]
+        if document is None or not asked:
+            nothing = [*[None] * 3, *["d-none", [], "d-none", [], []] * 3]
+            return receipt_options.unanswered(why, asked, card, given), "", *nothing
         scale = shared_scale(list(maps.values())) if same else None
         specs, rows = [], []
         for name in MAPS:
-            spec, row = shown(name, maps.get(name), document, request, scale)
+            spec, row = shown(name, maps.get(name), document, asked["blind"], scale)
             specs.append(spec)
             rows += row
         return said(document), scaled(bool(same)), *specs, *rows
 
 
-def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any], method: Any) -> dict[str, Any]:
     """The job of the three maps; none while something is missing."""
     if not receipt_options.ready(card, given):
         return {}
@@ -167,8 +150,8 @@ def requests(card: Any, given: Any, aim: Any, method: Any, options: Mapping[str,
 
 def read(engine: Engine, answers: Any) -> tuple[dict[str, Any] | None, dict[str, Result], str]:
     """What was found, its maps by name, and a sentence where there is nothing."""
-    key = (answers or {}).get("keys", {}).get("blind")
-    why = (answers or {}).get("sentences", {}).get("blind", "")
+    key = answer_keys(answers).get("blind")
+    why = reasons(answers).get("blind", "")
     if not key:
         return None, {}, why
     try:
@@ -266,3 +249,15 @@ def link_of(card: Mapping[str, Any], method: Any, same: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     usual = chosen_for(card, None) if workbench.offered(card, "attribution") else [""]
     return {"method": method if method and method != usual[0] else "", "same": "" if same else "0"}
+
+
+PANEL = Panel(
+    tab="blind",
+    title="When explanations lie",
+    job=BLIND,
+    parts=parts,
+    ask=ask,
+    show=show,
+    link=lambda card, given, view: link_of(card, view["method"], view["same"]),
+    values=("method", "same"),
+)

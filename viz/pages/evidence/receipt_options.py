@@ -12,7 +12,9 @@ import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html, no_update
 
 from viz.components import inputs, links, receipt, workbench
+from viz.components.alerts import alert
 from viz.components.exports import copy_link
+from viz.components.job_panel import in_words
 
 PAGE = "evidence"
 EFFORTS = {"1": "as usual", "2": "twice as hard", "4": "four times as hard", "8": "eight times as hard"}
@@ -80,6 +82,11 @@ def guided(card: Any, given: Any) -> Any:
     """`missing` as it stands on the page."""
     told = missing(card, given)
     return html.P(told, className="hint") if told else []
+
+
+def unanswered(why: str, asked: Any, card: Any, given: Any) -> Any:
+    """What stands in the place of an answer: why there is none, or what is to be given before one is asked for."""
+    return alert(in_words(why)) if why else [] if asked else guided(card, given)
 
 
 def ready(card: Any, given: Any) -> bool:

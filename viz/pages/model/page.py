@@ -13,7 +13,7 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import shell
 from viz.components.alerts import alert
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, take_document
 from viz.components.links import link, text
 from viz.components.model_picker import ModelPicker, named, open_request, opened_card, other_class
 from viz.pages.model import forecast
@@ -30,7 +30,7 @@ PICKER = ModelPicker(
     placeholder="gpt2 · ~/my-model",
     hint="Enter opens it. A folder with config.json alone gets a forecast.",
 )
-FORECAST = Slot("model", "forecast", "Finding out what it takes")
+FORECAST = JobPanel("model", "forecast", "Finding out what it takes")
 DOORS = (
     ("/attention", "Attention", "attention"),
     ("/attribution", "Attribution", "answer"),
@@ -244,8 +244,8 @@ def register(app: Dash, engine: Engine) -> None:
 
     @app.callback(Output("model-takes", "children"), Input(FORECAST.answers, "data"), prevent_initial_call=True)
     def forecast_there(answers):  # type: ignore[no-untyped-def]
-        key = (answers or {}).get("keys", {}).get("model")
-        return takes(engine.store.get_document(key)) if key else []
+        found = take_document(engine, answers, "model")
+        return takes(found) if found else []
 
 
 def asked(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str]:

@@ -14,8 +14,8 @@ from viz.components import inputs, links, offers, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
-from viz.components.job_panel import Slot
 from viz.components.method_panel import MethodPanel
+from viz.components.job_panel import JobPanel, answer_keys, reasons, take_result
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
@@ -33,9 +33,9 @@ ORDER = 3
 
 PAGE = "trajectory"
 BENCH = Workbench(PAGE)
-LENS = Slot(PAGE, "lens", "Reading the layers as words", beside=BENCH.predicting.answers)
+LENS = JobPanel(PAGE, "lens", "Reading the layers as words", beside=BENCH.predicting.answers)
 OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (formed.WORDS, formed.STATES))
-STATES = Slot(PAGE, "states", "Recording the states", beside=BENCH.predicting.answers)
+STATES = JobPanel(PAGE, "states", "Recording the states", beside=BENCH.predicting.answers)
 
 TABS = {
     "lens": "Words by layer",
@@ -280,7 +280,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
     def places(lens, states, pick, card, value):  # type: ignore[no-untyped-def]
         if ctx.triggered_id == "trajectory-pick":
             return no_update, str(int(pick["position"])) if pick else no_update, ""
-        result = answer(engine, lens, formed.WORDS) or answer(engine, states, formed.STATES)
+        result = take_result(engine, lens, formed.WORDS) or take_result(engine, states, formed.STATES)
         if result is None or not card:
             return no_update, no_update, no_update
         told = no_position(value, result, card)
@@ -331,8 +331,8 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         Input("trajectory-tokens", "data"),
     )
     def chips(answers, tokens):  # type: ignore[no-untyped-def]
-        why = (answers or {}).get("sentences", {})
-        found = [answer(engine, answers, token_name(t)) for t in tokens or []]
+        why = reasons(answers)
+        found = [take_result(engine, answers, token_name(t)) for t in tokens or []]
         words = [formed.followed(r, "target") if r is not None else None for r in found]
         each = zip(tokens or [], words, strict=True)
         return [tracked_tokens.chip(PAGE, i, t, word, token_name(t) in why) for i, (t, word) in enumerate(each)]
@@ -348,7 +348,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         State(BENCH.input, "data"),
     )
     def summarise(lens, states, position, card, given):  # type: ignore[no-untyped-def]
-        found = answer(engine, lens, formed.WORDS), answer(engine, states, formed.STATES)
+        found = take_result(engine, lens, formed.WORDS), take_result(engine, states, formed.STATES)
         return summary(*found, position, card, given)
 
     @app.callback(
@@ -360,7 +360,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def words(answers, position, colour, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.WORDS)
+        result = take_result(engine, answers, formed.WORDS)
         return lens_table.table(result, colour, place(position, result, card)) if result and card else None
 
     @app.callback(
@@ -373,7 +373,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def as_figure(clicks, shown, dark, answers, colour):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.WORDS)
+        result = take_result(engine, answers, formed.WORDS)
         if not clicks or not shown or result is None:
             return []
         figure = figures.lens(result, colour, shown["columns"][0]["position"], bool(dark))
@@ -400,12 +400,12 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def curves(answers, position, tab, dark, tokens, aim, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.WORDS)
+        result = take_result(engine, answers, formed.WORDS)
         if tab != "curves":
             return no_update
         if result is None or not card:
             return []
-        others = [r for t in followed(aim, tokens) if (r := answer(engine, answers, token_name(t))) is not None]
+        others = [r for t in followed(aim, tokens) if (r := take_result(engine, answers, token_name(t))) is not None]
         return curve_pictures(result, others, place(position, result, card), bool(dark))
 
     @app.callback(
@@ -420,7 +420,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def states(answers, position, tab, kind, spread, dark, card):  # type: ignore[no-untyped-def]
-        result = answer(engine, answers, formed.STATES)
+        result = take_result(engine, answers, formed.STATES)
         shown: list[Any] = [no_update] * len(STATE_PICTURES)
         if result is None or not card:
             return [[]] * len(STATE_PICTURES)
@@ -468,11 +468,7 @@ def _register_link(app: Dash) -> None:
         Input("trajectory-tab", "data"),
     )
     def downloads(lens, states, tab):  # type: ignore[no-untyped-def]
-        key = (
-            ((lens if tab in LENS_TABS else states) or {})
-            .get("keys", {})
-            .get(formed.WORDS if tab in LENS_TABS else formed.STATES)
-        )
+        key = answer_keys(lens).get(formed.WORDS) if tab in LENS_TABS else answer_keys(states).get(formed.STATES)
         return exports(key, what="the lens" if tab in LENS_TABS else "the states") if key else ""
 
 
@@ -525,12 +521,6 @@ def missing(card: Mapping[str, Any], part: Any = "") -> dict[str, str]:
     """For each tab that this model, or this part of it, cannot fill, the sentence that says why."""
     why = formed.not_offered(card, views(card), part)
     return {name: why[view] for name in TABS if (view := formed.WORDS if name in LENS_TABS else formed.STATES) in why}
-
-
-def answer(engine: Engine, answers: Any, name: str) -> Result | None:
-    """The result that a slot's answers hold under `name`; None while there is none."""
-    key = (answers or {}).get("keys", {}).get(name)
-    return engine.store.get_result(key) if key else None
 
 
 def summary(

@@ -10,9 +10,10 @@ import pytest
 
 from backends.results import Result
 from tests.viz import samples
+from tests.viz.callbacks import connected
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.pages.evidence.audited import words_of
-from viz.pages.evidence import important_parts
+from viz.pages.evidence import important_parts, receipt_options
 
 GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain"}
 KEY = "ab" * 32
@@ -30,14 +31,16 @@ def result(squares: bool = False, **facts: Any) -> Result:
 
 
 def test_the_trial_is_asked_for_with_its_rate_and_its_least_effect() -> None:
-    made = important_parts.requests(TRIAGE, GIVEN, "urgent", "pad", "4", "0.05", "0.2")["parts"]
+    harder = receipt_options.options(TRIAGE, "pad", "4")
+    made = important_parts.requests(TRIAGE, GIVEN, "urgent", harder, "0.05", "0.2")["parts"]
     assert (made["replacement"], made["rate"], made["least"], made["target"]) == ("pad", 0.05, 0.2, "urgent")
     assert made["effort"] == 4
-    usual = important_parts.requests(TRIAGE, GIVEN, None, "", "1", "all", None)["parts"]
+    options = receipt_options.options(TRIAGE, "", "1")
+    usual = important_parts.requests(TRIAGE, GIVEN, None, options, "all", None)["parts"]
     assert (usual["replacement"], usual["rate"], usual["least"]) == ("mask", 0.1, 0.05)
-    assert important_parts.requests(TRIAGE, None, None, "", "1", "0.1", "0.05") == {}
+    assert important_parts.requests(TRIAGE, None, None, harder, "0.1", "0.05") == {}
     unfit, picture = {**FILM, "offers": ["pixels"]}, {"digest": "d" * 64, "image": True}
-    assert important_parts.requests(unfit, picture, None, "", "", "", "") == {}
+    assert important_parts.requests(unfit, picture, None, harder, "", "") == {}
 
 
 @pytest.mark.parametrize(
@@ -151,13 +154,15 @@ def test_no_sets_are_told_and_a_lost_trial_too(engine: FakeEngine) -> None:
     made = dataclasses.replace(samples.parts(), facts={**samples.parts().facts, "no_sets": "there is no other answer"})
     assert "there is no other answer" in words_of(important_parts.sets(made, KEY))
     engine.store.put_result(KEY, result())
-    found, key, why = important_parts.read(engine, {"keys": {"parts": KEY}, "sentences": {}})  # type: ignore[arg-type]
-    assert found is not None
-    assert (key, why) == (KEY, "")
-    gone = important_parts.read(engine, {"keys": {"parts": "9" * 64}})  # type: ignore[arg-type]
-    assert gone[0] is None
-    assert "no longer kept" in gone[2]
-    assert important_parts.read(engine, {"sentences": {"parts": "too long"}})[2] == "too long"  # type: ignore[arg-type]
+    shown = connected(important_parts.PANEL, engine)["say"]
+    said, *_, numbers = shown({"keys": {"parts": KEY}}, {"parts": {}}, TRIAGE, GIVEN)
+    assert "speak" in words_of(said[0])
+    assert "All numbers" in str(numbers)
+    gone, *rest = shown({"keys": {"parts": "9" * 64}}, {"parts": {}}, TRIAGE, GIVEN)
+    assert "no longer kept" in gone.children
+    assert rest == [[], [], []]
+    assert shown({"sentences": {"parts": "too long"}}, {"parts": {}}, TRIAGE, GIVEN)[0].children == "too long"
+    assert "Type a text" in words_of(shown(None, {}, TRIAGE, None)[0])
 
 
 def test_the_link_carries_what_differs() -> None:

@@ -46,13 +46,13 @@ def test_every_method_is_asked_for_the_quick_ones_first() -> None:
 def test_maps_are_compared_once_all_that_can_be_are_there() -> None:
     asked = {"a": {}, "b": {}, "c": {}}
     half = {"keys": {"a": "1" * 64}, "sentences": {"b": "no"}}
-    assert method_ranking.together_request(TRIAGE, half, asked, None) == {}
+    assert method_ranking.together_request(half, None, asked, TRIAGE) == {}
     whole = {"keys": {"a": "1" * 64, "c": "2" * 64}, "sentences": {"b": "no"}}
-    made = method_ranking.together_request(TRIAGE, whole, asked, {"words": ["pain"]})["together"]
+    made = method_ranking.together_request(whole, {"words": ["pain"]}, asked, TRIAGE)["together"]
     assert made["audits"] == whole["keys"]
     assert made["region"] == {"words": ["pain"]}
     assert (
-        method_ranking.together_request(TRIAGE, {"keys": {}, "sentences": dict.fromkeys(asked, "x")}, asked, None) == {}
+        method_ranking.together_request({"keys": {}, "sentences": dict.fromkeys(asked, "x")}, None, asked, TRIAGE) == {}
     )
 
 

@@ -18,10 +18,10 @@ ROW: dict[str, Any] = {
 
 
 def test_nothing_is_asked_before_a_method_is_picked() -> None:
-    assert metrics.requests(TRIAGE, GIVEN, None, metrics.NONE, OPTIONS) == {}
-    assert metrics.requests(TRIAGE, GIVEN, None, "../etc", OPTIONS) == {}
-    assert metrics.requests(TRIAGE, None, None, "saliency", OPTIONS) == {}
-    made = metrics.requests(TRIAGE, GIVEN, "urgent", "saliency", OPTIONS)["numbers"]
+    assert metrics.requests(TRIAGE, GIVEN, None, OPTIONS, metrics.NONE) == {}
+    assert metrics.requests(TRIAGE, GIVEN, None, OPTIONS, "../etc") == {}
+    assert metrics.requests(TRIAGE, None, None, OPTIONS, "saliency") == {}
+    made = metrics.requests(TRIAGE, GIVEN, "urgent", OPTIONS, "saliency")["numbers"]
     run = workbench.run_request(TRIAGE, GIVEN, "saliency", {}, "urgent")
     assert made == {**run, "job": "numbers", "receipt": OPTIONS}
 

@@ -19,7 +19,7 @@ VIEW: dict[str, Any] = {
     "standin": "mask", "effort": "1", "region": "spans", "region-words": "", "box-left": 30, "box-top": 30,
     "box-width": 40, "box-height": 40, "curve-methods": ["lime"], "numbered": "none", "rate": "0.1", "least": "0.05",
     "data": "triage", "labelled": "·any", "rows": 30, "row-aim": "own", "tests": ["lime"], "method": "saliency",
-    "same": True,
+    "same": True, "survey-same": False,
 }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_nonsense_in_a_link_is_told_or_left_out(shipped: Path) -> None:
     ],
 )
 def test_the_link_restores_the_open_tab(shipped: Path, tab: str, changes: Any, params: dict[str, str]) -> None:
-    made = evidence.link_view(TRIAGE, TEXT, "urgent", tab, tab == "survey", {**VIEW, **changes})
+    made = evidence.link_view(TRIAGE, TEXT, "urgent", tab, {**VIEW, "survey-same": tab == "survey", **changes})
     assert made["path"] == "/evidence"
     assert params.items() <= made["params"].items()
     assert made["params"]["text"] == TEXT["text"]
@@ -65,7 +65,7 @@ def test_the_link_restores_the_open_tab(shipped: Path, tab: str, changes: Any, p
 
 def test_a_picture_travels_by_its_digest_with_what_stands_in(shipped: Path) -> None:
     view = {**VIEW, "standin": "blur", "effort": "4", "region": "lesion"}
-    made = evidence.link_view(FILM, PICTURE, None, "methods", False, view)["params"]
+    made = evidence.link_view(FILM, PICTURE, None, "methods", view)["params"]
     assert made["input"] == PICTURE["digest"]
     assert (made["standin"], made["effort"], made["region"]) == ("blur", "4", "")
 

@@ -28,10 +28,10 @@ def document(trained: str = "holds", shuffled: str = "fails", random: str = "fai
 
 
 def test_the_three_maps_are_asked_for_together() -> None:
-    made = randomised_network.requests(TRIAGE, GIVEN, "urgent", "saliency", OPTIONS)["blind"]
+    made = randomised_network.requests(TRIAGE, GIVEN, "urgent", OPTIONS, "saliency")["blind"]
     assert (made["job"], made["method"], made["target"], made["receipt"]) == ("blind", "saliency", "urgent", OPTIONS)
-    assert randomised_network.requests(TRIAGE, GIVEN, None, "guided_grad_cam", OPTIONS) == {}
-    assert randomised_network.requests(TRIAGE, None, None, "saliency", OPTIONS) == {}
+    assert randomised_network.requests(TRIAGE, GIVEN, None, OPTIONS, "guided_grad_cam") == {}
+    assert randomised_network.requests(TRIAGE, None, None, OPTIONS, "saliency") == {}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_without_a_map_of_shuffled_weights_it_is_said() -> None:
 
 
 def test_a_picture_with_its_receipt() -> None:
-    request = randomised_network.requests(FILM, {"digest": "d" * 64, "image": True}, None, "occlusion", OPTIONS)[
+    request = randomised_network.requests(FILM, {"digest": "d" * 64, "image": True}, None, OPTIONS, "occlusion")[
         "blind"
     ]
     spec, row = randomised_network.shown("shuffled", film_result(), document(), request, (-2.0, 2.0))
@@ -77,7 +77,7 @@ def test_a_picture_with_its_receipt() -> None:
 
 
 def test_a_text_with_its_receipt() -> None:
-    request = randomised_network.requests(TRIAGE, GIVEN, None, "saliency", OPTIONS)["blind"]
+    request = randomised_network.requests(TRIAGE, GIVEN, None, OPTIONS, "saliency")["blind"]
     made = dataclasses.replace(text_result(), method="random_map")
     spec, row = randomised_network.shown("random", made, document(), request, None)
     assert spec is None

@@ -302,16 +302,3 @@ def test_every_picture_has_its_numbers_as_a_table_and_keeps_to_itself() -> None:
     table = picture.table(graph.figure)
     cells = [c.children for c in table._traverse() if type(c).__name__ in ("Th", "Td")]
     assert cells[:4] == ["layer", "·Mary", "0", "0.5"]
-
-
-def test_answers_are_read_from_the_store_and_absent_ones_are_none() -> None:
-    class Store:
-        def get_result(self, key: str) -> str:
-            return f"result of {key}"
-
-    class Engine:
-        store = Store()
-
-    assert page.answer(Engine(), {"keys": {"words": "k"}}, "words") == "result of k"
-    assert page.answer(Engine(), {"keys": {}, "sentences": {"words": "no"}}, "words") is None
-    assert page.answer(Engine(), None, "words") is None
