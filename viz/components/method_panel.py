@@ -22,7 +22,7 @@ from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.inputs import fits
-from viz.components.job_panel import Slot
+from viz.components.job_panel import JobPanel, answer_keys, take_result
 from viz.components.method_choice import help_for
 from viz.components.workbench import run_request
 from viz.figures.words import visible
@@ -54,7 +54,7 @@ class MethodPanel:
     ) -> None:  # fmt: skip
         self.page, self.stores, self.one, self.several = page, stores, one, several
         self.choose, self.more = choose, more
-        self.slot = Slot(page, "others", "Computing")
+        self.slot = JobPanel(page, "others", "Computing")
         self.form_page = f"{page}-others"
         self.asked, self.options = self.id("asked"), self.id("options")
 
@@ -184,9 +184,9 @@ class MethodPanel:
             prevent_initial_call=True,
         )
         def draw(view: Any, answers: Any) -> Any:
-            key = (answers or {}).get("keys", {}).get(JOB)
+            found = take_result(engine, answers, JOB)
             dark = bool((view or {}).get("dark"))
-            return pictures(self.page, key, engine.store.get_result(key), dark) if key else []
+            return pictures(self.page, answer_keys(answers)[JOB], found, dark) if found else []
 
     def requests(self, asked: Any, card: Any, given: Any, target: Any, *more: Any) -> dict[str, Any]:
         """The job of what was run last, on this input; empty while something is missing. Raises `Refused`."""

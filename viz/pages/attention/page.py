@@ -16,8 +16,8 @@ from viz.components import offers, shell
 from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
-from viz.components.method_panel import MethodPanel
 from viz.components.job_panel import JobPanel, answer_keys
+from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
 from viz.pages.attention import attention_view as shown

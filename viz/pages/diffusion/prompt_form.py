@@ -14,8 +14,8 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from viz.components import links as link
 from viz.components import offers
-from viz.components.method_panel import MethodPanel
 from viz.components.job_panel import JobPanel, answer_keys
+from viz.components.method_panel import MethodPanel
 from viz.components.model_picker import DRAWS, ModelPicker
 from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.workbench import run_request

@@ -14,8 +14,8 @@ from viz.components import inputs, links, offers, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
-from viz.components.method_panel import MethodPanel
 from viz.components.job_panel import JobPanel, answer_keys, reasons, take_result
+from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens

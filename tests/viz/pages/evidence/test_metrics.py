@@ -44,7 +44,8 @@ def test_better_means_beyond_all_of_the_control() -> None:
 
 
 def test_the_link_keeps_the_method() -> None:
-    made = metrics.parts({"numbers": "lime"})
-    picker = next(c for c in made._traverse() if getattr(c, "id", "") == "evidence-numbered")
-    assert picker.value == "lime"
-    assert metrics.parts({}).children[2].children[0].children[1].value == metrics.NONE
+    fields = {c.id: c for made in metrics.parts({"numbers": "lime"}) for c in made._traverse() if hasattr(c, "id")}
+    assert fields["evidence-numbered"].value == "lime"
+    assert metrics.parts({})[2].children[0].children[1].value == metrics.NONE
+    assert metrics.link_of("lime") == {"numbers": "lime"}
+    assert metrics.link_of(metrics.NONE) == {"numbers": ""}
