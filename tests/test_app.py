@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -68,6 +70,17 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
+def asked(port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of a page, asked for with the token."""
+    ask = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": "Bearer of-this-test"})
+    try:
+        with urllib.request.urlopen(ask, timeout=60) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
 def children(pid: int) -> list[int]:
     import psutil
 
@@ -84,7 +97,8 @@ def alive(pid: int) -> bool:
 def test_serving_ends_with_no_process_left(tmp_path: Path, end: signal.Signals) -> None:
     port = free_port()
     server = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=os.environ | {"VITRINE_STORE": str(tmp_path)},
+        [sys.executable, "app.py", "--port", str(port)], cwd=ROOT,
+        env=os.environ | {"VITRINE_STORE": str(tmp_path), "VITRINE_TOKEN": "of-this-test"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )  # fmt: skip
     try:
@@ -92,12 +106,14 @@ def test_serving_ends_with_no_process_left(tmp_path: Path, end: signal.Signals) 
         first = server.stdout.readline()
         while "Vitrine is at" not in first and server.poll() is None:
             first = server.stdout.readline()
-        assert f"Vitrine is at http://127.0.0.1:{port}" in first
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
-            assert b"Vitrine" in answer.read()
+        assert f"Vitrine is at http://127.0.0.1:{port}/?token=of-this-test" in first
+        assert b"Vitrine" in asked(port, "/")[1]
         until = time.monotonic() + 60  # the worker process is started in the background
         while not (workers := children(server.pid)) and time.monotonic() < until:
             time.sleep(0.1)
+        while asked(port, "/ready")[0] != 200 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert re.search(rb"^vitrine_workers [1-9]", asked(port, "/metrics")[1], re.MULTILINE)
         server.send_signal(end)
         assert server.wait(60) == 0
         time.sleep(0.5)
