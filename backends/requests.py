@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
@@ -32,6 +33,11 @@ def key_of(request: Mapping[str, Any]) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise Refused(f"a request holds plain JSON values only: {error}") from error
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_key(text: Any) -> bool:
+    """Tell whether `text` has the form of a key or of an input's digest: 64 characters from 0-9 and a-f."""
+    return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def receipt_key(result_key: str) -> str:

@@ -5,6 +5,7 @@ It holds numpy arrays with named axes and can be saved and opened with no model 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -21,6 +22,16 @@ from backends.errors import Refused
 
 VERSION = 4
 """Part of every job's key: raise it when the meaning of any array or document changes."""
+
+
+def encode_array(values: np.ndarray) -> dict[str, Any]:
+    """An array of any shape as JSON values: its `shape`, and its `values` as base64 of float32."""
+    return {"shape": list(values.shape), "values": base64.b64encode(values.astype("<f4").tobytes()).decode()}
+
+
+def decode_array(plain: Mapping[str, Any]) -> np.ndarray:
+    """The array that `encode_array` made `plain` from, as float32."""
+    return np.frombuffer(base64.b64decode(plain["values"]), "<f4").reshape(plain["shape"])
 
 
 @dataclass(frozen=True)

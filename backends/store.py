@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 from backends import digests, settings
 from backends.digests import Damaged
 from backends.errors import Refused, Unsettled
+from backends.requests import is_key
 from backends.results import Result, update_request
 
 INPUT_LIMIT = 32 * 2**20
@@ -48,7 +49,6 @@ IDS = ("ids", "output_ids")
 ABANDONED = 3600.0
 """Seconds after which a piece of a writer elsewhere, of whom nothing else is known, counts as left behind."""
 
-_KEY = re.compile(r"[0-9a-f]{64}")
 _GONE = "is no longer kept here; ask for it again"
 
 
@@ -294,7 +294,7 @@ class Store:
     def _use_input(self, request: Mapping[str, Any]) -> None:
         """Mark an input as used now: never earlier than its results, so that it outlives them."""
         digest = request.get("input")
-        if isinstance(digest, str) and _KEY.fullmatch(digest):
+        if is_key(digest):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 plain = json.loads(self._input(digest).read_text())
                 for side in SIDES:
@@ -407,7 +407,7 @@ def _errno(error: BaseException) -> int | None:
 
 
 def _checked(key: Any) -> str:
-    if not isinstance(key, str) or not _KEY.fullmatch(key):
+    if not is_key(key):
         raise Refused(f"{str(key)[:80]!r} is not a key: a key is 64 characters from 0-9 and a-f")
     return key
 

@@ -10,15 +10,15 @@ from functools import lru_cache
 import numpy as np
 
 STEPS = 8
-"""Shifts along each side of a picture."""
+"""Shifts along each side of an image."""
 MOST = 511
 """Copies of a text's map at most."""
 
 
 def copy_map(values: np.ndarray, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Copies (copy, place) of a map (place,) laid out as `shape`; what equals the map is not among them.
+    """Copies (copy, cell) of a map (cell,) laid out as `shape`; what equals the map is not among them.
 
-    A picture's map is rotated, flipped and shifted around its edges (511 copies of a square one). A text's map is
+    An image's map is rotated, flipped and shifted around its edges (511 copies of a square one). A text's map is
     shifted, reversed, and cut into stretches of one to three words that change places.
     """
     made = values[list_copy_orders(shape, seed)]
@@ -27,7 +27,7 @@ def copy_map(values: np.ndarray, shape: tuple[int, ...], seed: int = 0) -> np.nd
 
 @lru_cache(maxsize=8)
 def list_copy_orders(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Where each place of each copy takes its value from, (copy, place)."""
+    """Where each cell of each copy takes its value from, (copy, cell)."""
     made = _order_image(*shape) if len(shape) == 2 else _order_text(shape[0], seed)
     made.setflags(write=False)
     return made

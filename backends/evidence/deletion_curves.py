@@ -55,7 +55,7 @@ class Curves:
 
 def compute_curves(masked: MaskedForwards, values: np.ndarray) -> Curves:
     """Both curves of a map (cell,); ties are hidden from the middle of the input outwards, in either order."""
-    order = np.lexsort((_outward_distance(masked.cells.shape), -values))
+    order = np.lexsort((_measure_outwards(masked.cells.shape), -values))
     steps = sorted({round(share * len(order)) for share in FRACTIONS} - {0, len(order)})
     cut = np.array([0, *steps, len(order)])
     position = np.empty(len(order), int)
@@ -66,7 +66,7 @@ def compute_curves(masked: MaskedForwards, values: np.ndarray) -> Curves:
     return Curves(cut / len(order), found[: len(cut)], found[len(cut) :])
 
 
-def _outward_distance(shape: tuple[int, ...]) -> np.ndarray:
+def _measure_outwards(shape: tuple[int, ...]) -> np.ndarray:
     axes = [np.abs(np.arange(n) - (n - 1) / 2) for n in shape]
     return (axes[0][:, None] + axes[1][None]).ravel() if len(axes) == 2 else axes[0]
 

@@ -1,6 +1,6 @@
-"""One bank of masked forwards for an input, drawn without seeing any map, kept and shared by every test and method.
+"""The masked forwards of an input, drawn without seeing any map, kept and shared by every measure and method.
 
-Masks follow from the shape and the seed alone, and a larger bank begins with the smaller one's masks, so that
+Masks follow from the shape and the seed alone, and more masks begin with the fewer, so that
 testing harder only adds forwards.
 """
 
@@ -19,26 +19,26 @@ from backends.evidence.replacement_values import MaskedInput
 from backends.models.base import Model
 
 SHARES = (0.025, 0.05, 0.08)
-"""How much of a picture a mask hides."""
+"""How much of an image a mask hides."""
 WORDS = 0.35
 """How much of a text a mask hides, beside single words: several words may say the same, and then only sets tell."""
 SINGLE = 96
 """Texts of up to so many words have each word hidden by itself, too."""
 WIDTHS = (0.024, 0.09)
-"""The softness of a picture's masks, scattered or compact, as a share of its longer side."""
+"""The softness of an image's masks, scattered or compact, as a share of its longer side."""
 SILENT = 0.02
 """Where no mask moves the answer by more than this share of its score, or this probability, nothing can be told."""
 SILENCE = "nothing that was hidden by “{kind}” changed the answer, so no {what}"
 OVERLAP = 0.25
 """The share of a region that another may cover and still lie elsewhere."""
 RIDGE = 0.01
-"""The weight of the penalty that keeps effects small where the bank says little."""
+"""The weight of the penalty that keeps effects small where the masks say little."""
 KEPT = 32
-"""Inputs whose banks are kept for each model."""
+"""Inputs whose masked forwards are kept for each model."""
 
 
 def list_mask_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """How many places the masks hide, ascending: `SHARES` of a picture, single words and `WORDS` of a text."""
+    """How many cells the masks hide, ascending: `SHARES` of an image, single words and `WORDS` of a text."""
     count = int(np.prod(shape))
     if len(shape) == 2:
         return tuple(sorted({max(round(share * count), 1) for share in SHARES}))
@@ -47,7 +47,7 @@ def list_mask_sizes(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=16)
 def draw_masks(shape: tuple[int, ...], count: int, seed: int) -> np.ndarray:
-    """Masks (mask, place) bool of what is hidden: soft random shapes, or single words and then random sets of words."""
+    """Masks (mask, cell) bool of what is hidden: soft random shapes, or single words and then random sets of words."""
     made = np.stack([_draw_mask(shape, i, seed) for i in range(count)])
     made.setflags(write=False)
     return made
@@ -69,7 +69,7 @@ def _draw_mask(shape: tuple[int, ...], index: int, seed: int) -> np.ndarray:
 class MaskedForwards:
     """Answers to one input with random parts hidden, and whatever else is asked about it: each only once.
 
-    `whole` is the answer to the entire input, `hidden` (mask, place) what each mask hides, `answers` (mask, 3) the
+    `whole` is the answer to the entire input, `hidden` (mask, cell) what each mask hides, `answers` (mask, 3) the
     score, probability and lead left.
     """
 
@@ -99,12 +99,12 @@ class MaskedForwards:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """How many places the masks hide, ascending."""
+        """How many cells the masks hide, ascending."""
         return list_mask_sizes(self.cells.shape)
 
     @property
     def effects(self) -> np.ndarray:
-        """How much of the score each place is worth, (place,), by ridge regression of the drops on what was hidden."""
+        """How much of the score each cell is worth, (cell,), by ridge regression of the drops on what was hidden."""
         many = len(self.hidden)
         design = np.concatenate([np.ones((many, 1)), self.hidden], 1)
         penalty = RIDGE * many * np.diag([0.0] + [1.0] * self.cells.count)
@@ -116,13 +116,13 @@ class MaskedForwards:
         return 1 if np.isfinite(self.whole[1]) else 0
 
     def elsewhere(self, chosen: np.ndarray) -> np.ndarray:
-        """The masks (mask,) bool about as large as the region `chosen` (place,) that lie elsewhere."""
+        """The masks (mask,) bool about as large as the region `chosen` (cell,) that lie elsewhere."""
         size = min(self.sizes, key=lambda size: abs(np.log(size / max(chosen.sum(), 1))))
         apart = (self.hidden & chosen).sum(1) <= OVERLAP * min(size, chosen.sum())
         return (self.hidden.sum(1) == size) & apart
 
     def ask(self, hidden: np.ndarray, remember: bool = True) -> np.ndarray:
-        """Score, probability and lead (N, 3) with `hidden` (N, place) replaced; what was asked before costs nothing."""
+        """Score, probability and lead (N, 3) with `hidden` (N, cell) replaced; what was asked before costs nothing."""
         keys = [np.packbits(row).tobytes() for row in hidden]
         known = {bytes(len(keys[0])): self.whole} if keys else {}
         known |= {key: self.memory[key] for key in keys if key in self.memory}
@@ -138,7 +138,7 @@ class MaskedForwards:
 
 
 def get_cache(model: Model) -> OrderedDict[tuple, MaskedForwards]:
-    """The banks kept for a model: on the model itself, which they refer to, so that they go when it goes."""
+    """The masked forwards kept for a model: on the model itself, which they refer to, so that they go when it goes."""
     return vars(model).setdefault("_banks", OrderedDict())
 
 
@@ -148,9 +148,9 @@ def is_silent(masked: MaskedForwards, change: float, moved: float) -> bool:
 
 
 def get_masked_forwards(masked_input: MaskedInput, cells: Cells, seed: int, count: int) -> MaskedForwards:
-    """The bank of this model, input, target, replacement and seed with at least `count` masks; kept for the next map.
+    """The masked forwards of this model, input, target, replacement and seed, at least `count`; kept for the next map.
 
-    The answer to the entire input is computed each time, so that a network whose weights changed gets a new bank.
+    The answer to the entire input is computed each time, so that a network whose weights changed gets new ones.
     """
     kept = get_cache(masked_input.model)
     nothing = cells.spread(np.zeros((1, cells.count), bool))

@@ -36,7 +36,7 @@ def check(model: Model, method_name: str, step: Step = no_step) -> dict[str, Any
         raise
     except Refused as refused:
         return {"holds": False, "sentence": str(refused), "figures": figures}
-    return {"holds": True, "sentence": _praise(entry, figures), "figures": figures}
+    return {"holds": True, "sentence": _tell_passed(entry, figures), "figures": figures}
 
 
 def _check(model: Model, entry: type[Method], figures: dict[str, float], step: Step) -> None:
@@ -44,37 +44,37 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     from backends.evidence.perturbed_runs import shuffle_weights
 
     method = entry.build(getattr(entry, "cheap", {}))
-    batch = input_pair.encode(model, _inputs(model, entry))
+    batch = input_pair.encode(model, _choose_inputs(model, entry))
     target: Any = model.target(None, batch) if entry.needs_target else None
     step(0.1)
     result = method(model, batch, target)
-    _sound(entry, model, result, batch)
+    _check_sound(entry, model, result, batch)
     if entry.question != "attribution":
         return
-    _adds_up(entry, model, result, figures)
+    _check_sum(entry, model, result, figures)
     step(0.5)
     if getattr(entry, "guided", False):
-        _guides(entry, model, batch, target, figures)
+        _check_guidance(entry, model, batch, target, figures)
     try:
         shuffled = method(shuffle_weights(model), batch, target)
     except Refused:  # it hangs on the weights so much that other weights give no map at all
         return
-    _follows_weights(entry, model, result, shuffled, figures)
+    _check_weights(entry, model, result, shuffled, figures)
     step(1.0)
 
 
-def _inputs(model: Model, entry: type[Method]) -> Any:
+def _choose_inputs(model: Model, entry: type[Method]) -> Any:
     """An example, beside one of other words or with noise where the method compares two inputs."""
-    raw = _example(model)
+    raw = _choose_example(model)
     return {"clean": raw, "corrupted": input_pair.corrupt(model, raw)} if entry.needs_pair else raw
 
 
-def _example(model: Model) -> Any:
+def _choose_example(model: Model) -> Any:
     """The first example that ships with the model, else the family's sample."""
     return model.examples[0] if model.examples else model.sample
 
 
-def _sound(entry: type[Method], model: Model, result: Result, batch: Batch) -> None:
+def _check_sound(entry: type[Method], model: Model, result: Result, batch: Batch) -> None:
     main = result.arrays[result.main]
     if main.size == 0:
         raise Refused(f"{entry.title} gives an empty map on {model.name}")
@@ -90,7 +90,7 @@ def _sound(entry: type[Method], model: Model, result: Result, batch: Batch) -> N
             raise Refused(f"{entry.title} has the wrong axes on {model.name}: {main.shape} values for {tuple(wanted)}")
 
 
-def _adds_up(entry: type[Method], model: Model, result: Result, figures: dict[str, float]) -> None:
+def _check_sum(entry: type[Method], model: Model, result: Result, figures: dict[str, float]) -> None:
     gap, most = result.facts.get("completeness_gap"), getattr(entry, "claims", None)
     if gap is None:
         return
@@ -101,7 +101,7 @@ def _adds_up(entry: type[Method], model: Model, result: Result, figures: dict[st
         )
 
 
-def _guides(entry: type[Method], model: Model, batch: Batch, target: Target, figures: dict[str, float]) -> None:
+def _check_guidance(entry: type[Method], model: Model, batch: Batch, target: Target, figures: dict[str, float]) -> None:
     """The guided gradient differs from the plain one; it does not where no ReLU is a module."""
     import warnings
 
@@ -119,9 +119,7 @@ def _guides(entry: type[Method], model: Model, batch: Batch, target: Target, fig
         raise Refused(f"{entry.title} guides nothing on {model.name}: its gradient equals the plain one")
 
 
-def _follows_weights(
-    entry: type[Method], model: Model, result: Result, other: Result, figures: dict[str, float]
-) -> None:
+def _check_weights(entry: type[Method], model: Model, result: Result, other: Result, figures: dict[str, float]) -> None:
     from scipy.stats import rankdata
 
     maps = [r.arrays[r.main].ravel() for r in (result, other)]
@@ -136,7 +134,7 @@ def _follows_weights(
         )
 
 
-def _praise(entry: type[Method], figures: dict[str, float]) -> str:
+def _tell_passed(entry: type[Method], figures: dict[str, float]) -> str:
     said = ["finite and not empty"]
     if getattr(entry, "claims", None) is not None and "completeness_gap" in figures:
         said.append(f"adds up within {figures['completeness_gap']:.1%}")

@@ -1,9 +1,10 @@
 """The smallest set of parts whose removal flips the answer, or that suffices for it; verified exactly.
 
-A counterfactual: hide these words and the answer is another one. Candidates are ordered by what the bank says of each
-part, added until the answer flips, and each is put back if the answer stays flipped without it. So no part of the set
-can be spared. Every part is tried alone, and the strongest six in pairs; of larger sets another may be as small.
-After FRED (minimal rationales of at most ten words, ε = 0.15) with the bank as the screen.
+A counterfactual: hide these words and the answer is another one. Candidates are ordered by what the masked forwards
+say of each part, added until the answer flips, and each is put back if the answer stays flipped without it. So no part
+of the set can be spared. Every part is tried alone, and the strongest six in pairs; of larger sets another may be as
+small.
+After FRED (minimal rationales of at most ten words, ε = 0.15) with the masked forwards as the screen.
 """
 
 from __future__ import annotations

@@ -55,11 +55,11 @@ def make(model: Model, result: Result, raw: Any, target: Any = OWN, seed: int = 
     for other in draw_corruptions(model, raw, seed):
         done = len(grids)
         try:
-            again = _repeated(model, result, other, wanted, _share(step, done))
+            again = _repeat(model, result, other, wanted, _narrow_step(step, done))
         except Refused as refused:  # a corruption that does not move the number restores nothing
             failed = str(refused)
             continue
-        if _moves(again) >= MOVES * _moves(result):
+        if _measure_move(again) >= MOVES * _measure_move(result):
             grids.append(again.arrays["effect"])
         if len(grids) == OTHERS:
             break
@@ -108,17 +108,17 @@ def find_changed_patches(batch: Any) -> tuple[int, ...]:
     return () if found.all() else tuple(batch.first_patch + int(i) for i in np.flatnonzero(found))
 
 
-def _share(step: Step, done: int) -> Step:
+def _narrow_step(step: Step, done: int) -> Step:
     """The progress of one of `OTHERS` sweeps, `done` of which are over."""
     return lambda fraction: step((done + fraction) / OTHERS)
 
 
-def _moves(result: Result) -> float:
+def _measure_move(result: Result) -> float:
     """How far the corruption moves the number that is watched."""
     return abs(float(result.facts["clean"]) - float(result.facts["corrupted"]))
 
 
-def _repeated(model: Model, result: Result, pair: dict[str, Any], target: Any, step: Step) -> Result:
+def _repeat(model: Model, result: Result, pair: dict[str, Any], target: Any, step: Step) -> Result:
     from backends import running
 
     options = result.request.get("options", {})
@@ -135,9 +135,9 @@ def make_lines(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[
         return [Line("another corruption", None, None, CANNOT, said, {})]
     mine = np.where(live, own, 0.0)[:, columns]
     rest = np.stack([np.where(live, g, 0.0)[:, columns] for g in grids])
-    found = _correlation(rest, mine)
-    copies = [copy for copy in _copies(mine, seed) if _correlation(copy[None], mine) < SAME]
-    control = np.array([_correlation(rest, copy) for copy in copies])
+    found = _correlate(rest, mine)
+    copies = [copy for copy in _draw_copies(mine, seed) if _correlate(copy[None], mine) < SAME]
+    control = np.array([_correlate(rest, copy) for copy in copies])
     p = p_value(found, control)
     verdict = HOLDS if found >= ALIKE and p <= STRICT else FAILS if found < UNLIKE or p > LOOSE else CANNOT
     said = (
@@ -147,10 +147,10 @@ def make_lines(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[
     )
     bounds = control_range(control)
     first = Line("another corruption", found, bounds, verdict, said, {"p": p, "columns": len(columns)})  # type: ignore[arg-type]
-    return [first, _strongest(mine, rest)]
+    return [first, _compare_strongest(mine, rest)]
 
 
-def _strongest(mine: np.ndarray, rest: np.ndarray) -> Line:
+def _compare_strongest(mine: np.ndarray, rest: np.ndarray) -> Line:
     count = min(TOP, mine.size // 4) or 1
     top = set(np.argsort(-np.abs(mine).ravel(), kind="stable")[:count].tolist())
     shared = [len(top & set(np.argsort(-np.abs(g).ravel(), kind="stable")[:count].tolist())) / count for g in rest]
@@ -162,7 +162,7 @@ def _strongest(mine: np.ndarray, rest: np.ndarray) -> Line:
     return Line("strongest cells", found, (0.0, max(0.2, 2 * chance)), verdict, said, {"cells": count})
 
 
-def _copies(grid: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+def _draw_copies(grid: np.ndarray, seed: int) -> Iterator[np.ndarray]:
     """Copies of a grid (layer, column, …) with its columns, or its cells, in another order."""
     chance = np.random.default_rng([seed, 21])
     flat = grid.reshape(grid.shape[0] * grid.shape[1], -1)
@@ -173,7 +173,7 @@ def _copies(grid: np.ndarray, seed: int) -> Iterator[np.ndarray]:
             yield grid[:, chance.permutation(grid.shape[1])]
 
 
-def _correlation(grids: np.ndarray, own: np.ndarray) -> float:
+def _correlate(grids: np.ndarray, own: np.ndarray) -> float:
     """The mean correlation of `grids` (grid, layer, column, …) with `own`."""
     one = own.ravel() - own.mean()
     many = grids.reshape(len(grids), -1)

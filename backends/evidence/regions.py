@@ -1,4 +1,4 @@
-"""Parts that a person can name: words of a text, squares of a picture; what trials and minimal sets are about."""
+"""Regions that a person can name: words of a text, squares of an image; what trials and minimal sets are about."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from backends.evidence.replacement_values import MaskedInput, list_replacements
 from backends.models.base import Model
 
 MOST = 200
-"""Words of a text that are parts by themselves; of a longer one, stretches of neighbouring words are."""
+"""Words of a text that are regions by themselves; of a longer one, stretches of neighbouring words are."""
 SQUARES = 8
-"""Squares along the longer side of a picture."""
+"""Squares along the longer side of an image."""
 
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """`groups` (part, place) bool of a bank's places, and what each part is called."""
+    """`groups` (region, cell) bool says which cells each region has, `names` what it is called."""
 
     masked: MaskedForwards
     groups: np.ndarray
     names: tuple[str, ...]
 
     def answers(self, hidden: np.ndarray) -> np.ndarray:
-        """Score, probability and lead (N, 3) with the parts `hidden` (N, part) replaced."""
+        """Score, probability and lead (N, 3) with the regions `hidden` (N, region) replaced."""
         return self.masked.ask((hidden.astype(np.int64) @ self.groups) > 0)
 
 
@@ -43,16 +43,16 @@ def find_regions(
         kind = replacement or list_replacements(model, batch)[0]
         masked_input = MaskedInput(model, batch, model.target(target, batch), kind, step or (lambda fraction: None))
         made = get_masked_forwards(masked_input, cells, seed, 0)
-    groups, names = _squares(cells) if cells.is_image else _words(cells)
+    groups, names = _split_squares(cells) if cells.is_image else _split_words(cells)
     if len(groups) < 2:
         raise Refused(f"the input has {len(groups)} part that can be hidden; there is nothing to compare it with")
     return Regions(made, groups, names)
 
 
-def _words(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
+def _split_words(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
     """Tokens without a space between them belong to one word; punctuation stays by itself. At most `MOST` parts."""
     batch = cells.batch
-    spans = [span for span, place in zip(batch.spans, cells.number, strict=True) if place >= 0]
+    spans = [span for span, cell in zip(batch.spans, cells.number, strict=True) if cell >= 0]
     group: list[int] = []
     last = None
     for start, end in spans:
@@ -66,7 +66,7 @@ def _words(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.arange(len(edges))[:, None] == number[None], names
 
 
-def _squares(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
+def _split_squares(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
     rows, columns = cells.shape
     side = -(-max(rows, columns) // SQUARES)
     row, column = np.arange(rows) // side, np.arange(columns) // side

@@ -1,7 +1,7 @@
 """What stands in for a hidden part of the input, and the answers to what is left.
 
 Everything a receipt says is relative to this choice, so it is always said and can be changed. There are more than
-methods have: `surroundings` continues what is around a hidden region into it (see `_infill`), `noise` is as bright and
+methods have: `surroundings` continues what is around a hidden region into it (see `infill`), `noise` is as bright and
 as varied as the picture, and `resample` takes what other inputs have there: the same place of an example picture,
 joined without a seam, or words drawn from the examples and the text itself.
 """
@@ -38,7 +38,7 @@ def list_replacements(model: Model, batch: Batch) -> tuple[str, ...]:
 
 
 def list_kinds(model: Model, is_image: bool) -> tuple[str, ...]:
-    """What can stand in for hidden parts of a picture, or of a text."""
+    """What can stand in for hidden parts of an image, or of a text."""
     if not is_image:
         return (*model.stand_ins, RESAMPLE)
     resample = (RESAMPLE,) if any("image" in example for example in model.examples) else ()
@@ -89,7 +89,7 @@ class MaskedInput:
 
     @cached_property
     def replacement(self) -> Tensor:
-        """What stands in everywhere, for stand-ins that do not depend on what is hidden."""
+        """What stands everywhere, for replacements that do not depend on what is hidden."""
         if self.kind == NOISE:
             chance = torch.Generator().manual_seed(0)
             drawn = torch.randn(self.features.shape, generator=chance).to(self.features)
@@ -103,10 +103,10 @@ class MaskedInput:
         if self.kind == SURROUNDINGS:
             return self.infill(hidden).to(self.features)
         if self.kind == RESAMPLE:
-            return self._resampled(hidden)
+            return self._resample(hidden)
         return torch.where(hidden, self.replacement, self.features)
 
-    def _resampled(self, hidden: Tensor) -> Tensor:
+    def _resample(self, hidden: Tensor) -> Tensor:
         """Each row with what another input has in its place; the same for the same row each time."""
         seeds = [zlib.crc32(row.numpy().tobytes()) for row in hidden.cpu()]
         if self.batch.image is None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HOLDS, FAILS, CANNOT = "holds", "fails", "cannot tell"
 VERDICTS = HOLDS, FAILS, CANNOT
 SAMPLES = {"image": 96, "text": 96}
-"""Masked forwards in the bank by default; text adds one for each word."""
+"""Masked forwards by default; a text adds one for each word."""
 HARDEST = 8
 OWN: Any = "as the map says"
 """The target of a receipt that is not told one: that of the map's own request."""

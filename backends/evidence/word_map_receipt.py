@@ -51,7 +51,7 @@ def make(
 
     def change(of: int, done: float) -> np.ndarray:
         """How the picture changes without word `of`, (row, column), in grey levels."""
-        picture = _drawn(model, result, given, of, lambda fraction: step(done + fraction / 2))
+        picture = _draw_without(model, result, given, of, lambda fraction: step(done + fraction / 2))
         return np.abs(picture.astype(float) - base).mean(-1)
 
     changes = change(index, 0.0), change(other, 0.5)
@@ -84,14 +84,14 @@ def choose_word(result: Result, word: str | int | None) -> int:
 def choose_other_word(result: Result, index: int) -> int:
     """Of the words with a pointed map, the one whose bright part overlaps least with that of word `index`."""
     heat = result.arrays["heat"].reshape(len(result.labels["word"]), -1)
-    bright = np.stack([_bright(row) for row in heat])
+    bright = np.stack([_select_bright(row) for row in heat])
     pointed = heat.max(1) / heat.mean(1).clip(min=1e-12)
     among = [i for i in np.argsort(-pointed) if i != index and heat[i].max() > 0.5 * heat[index].max()]
     among = among or [i for i in range(len(heat)) if i != index]
     return int(min(among, key=lambda i: (bright[i] & bright[index]).sum()))
 
 
-def _bright(heat: np.ndarray) -> np.ndarray:
+def _select_bright(heat: np.ndarray) -> np.ndarray:
     """The map's brightest part, (place,) bool."""
     return select_brightest(heat.ravel() - heat.min(), SHARE)
 
@@ -102,7 +102,7 @@ def remove_span(text: str, span: Any) -> str:
     return re.sub(r"\s+([,.])", r"\1", " ".join((text[:start] + " " + text[end:]).split())).strip(" ,")
 
 
-def _drawn(model: Model, result: Result, given: dict[str, Any], word: int, step: Step) -> np.ndarray:
+def _draw_without(model: Model, result: Result, given: dict[str, Any], word: int, step: Step) -> np.ndarray:
     """The picture (height, width, 3) drawn without a word, all else the same."""
     from backends import running
 
@@ -115,7 +115,7 @@ def _drawn(model: Model, result: Result, given: dict[str, Any], word: int, step:
 
 def make_lines(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: str, another: str) -> list[Line]:
     """The lines of a map `heat` (row, column), given how the picture changes without the word, and without another."""
-    part, moved = _bright(heat), change.ravel()
+    part, moved = _select_bright(heat), change.ravel()
     order = list_copy_orders(heat.shape, 0)
     copies = part[order]
     copies = copies[(copies & part).sum(1) <= OVERLAP * part.sum()]
@@ -133,14 +133,14 @@ def make_lines(heat: np.ndarray, change: np.ndarray, other: np.ndarray, word: st
         )
     about = {"p": beyond, "copies": len(copies), "most": float(moved.max())}
     made = [Line("without it", here, control_range(elsewhere), first, said, about)]
-    made.append(_whole(heat, moved, order, first == CANNOT))
+    made.append(_compare_whole(heat, moved, order, first == CANNOT))
     there = float(other.ravel()[part].mean())
     kind = CANNOT if here < SEEN else HOLDS if there <= here / 2 else FAILS if there >= here else CANNOT
     said = f"Without “{another}” in its place, the same part changes by {there:.0f} grey levels."
     return [*made, Line("another word", there, (0.0, here / 2), kind, said, {"word": another})]
 
 
-def _whole(heat: np.ndarray, moved: np.ndarray, order: np.ndarray, open_: bool) -> Line:
+def _compare_whole(heat: np.ndarray, moved: np.ndarray, order: np.ndarray, open_: bool) -> Line:
     maps = np.concatenate([heat.ravel()[None], heat.ravel()[order]])
     centred = maps - maps.mean(1, keepdims=True)
     left = moved - moved.mean()

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import Refused
+from backends.store import SIDES
 
 if TYPE_CHECKING:
     from backends.models.base import Batch, Model
 
-SIDES = ("clean", "corrupted")
 WAYS = ("swap", "resample", "kin", "noise", "blur")
 KIN = 8
 """Words that count as like another."""

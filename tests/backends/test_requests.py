@@ -13,7 +13,7 @@ import pytest
 
 from backends import requests
 from backends.errors import Refused
-from backends.requests import Corrupt, Forecast, Predict, Receipt, Request, Run, key_of, receipt_key
+from backends.requests import Corrupt, Forecast, Predict, Receipt, Request, Run, is_key, key_of, receipt_key
 from backends.results import VERSION
 
 DIGEST, DATA = "a" * 64, "b" * 64
@@ -247,3 +247,9 @@ def test_requests_load_neither_torch_nor_dash() -> None:
         [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_a_key_is_64_hex_characters_and_nothing_else() -> None:
+    assert is_key(key_of({"job": "run"}))
+    for wrong in ("", "a" * 63, "A" * 64, "a" * 64 + "\n", "../" + "a" * 61, None, 7, ["a" * 64]):
+        assert not is_key(wrong), wrong

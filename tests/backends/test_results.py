@@ -8,7 +8,7 @@ import pytest
 
 from backends import registry
 from backends.errors import Refused
-from backends.results import Result, regroup, update_request
+from backends.results import Result, decode_array, encode_array, regroup, update_request
 
 TEXT = "No fever. But severe chest pain.\n\nCall now"
 
@@ -132,3 +132,11 @@ def test_two_pieces_of_one_word_are_added() -> None:
 def test_an_unknown_grouping_is_refused() -> None:
     with pytest.raises(Refused, match="cannot group by 'verse'; there are: token, word"):
         regroup(attribution(), "verse")
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0,), (2, 1, 5)])
+def test_an_array_goes_to_json_and_comes_back(shape) -> None:
+    values = np.random.default_rng(0).standard_normal(shape)
+    back = decode_array(json.loads(json.dumps(encode_array(values))))
+    assert back.shape == shape
+    assert np.array_equal(back, values.astype(np.float32))

@@ -18,14 +18,11 @@ from backends.errors import Refused
 from backends.inputs.images import FORMATS, MOST_BYTES, open_image
 from backends.inputs.turns import READING
 from backends.jobs.engine import Engine
+from backends.store import IDS, TEXTS
 from viz.components import links as link
 
 CARRIED = 600
 """Characters of a text that its link carries itself, so that the link works on another machine too."""
-TEXTS = ("text", "pair", "output")
-"""The texts of an input, as its link names them."""
-IDS = ("ids", "output_ids")
-"""The exact tokens of an input, where it has them."""
 STEP = ("generated", "step")
 """Where an input comes from a continuation: which one, and after how many of its tokens."""
 SECOND = {"pair": "Second sentence", "output": "Answer so far"}

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from backends.requests import is_key
+
 LONGEST = 2000
 """Characters of a text that may travel in a link; longer inputs travel by digest."""
 
@@ -21,7 +23,16 @@ def text(query: Mapping[str, Any], name: str, default: str = "", most: int = LON
 def digest(query: Mapping[str, Any], name: str = "input") -> str | None:
     """A parameter that is 64 hex characters, else None."""
     value = query.get(name)
-    return value if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) else None
+    return value if is_key(value) else None
+
+
+def share(text: Any, default: float) -> float:
+    """A number from 0 to 1 out of a link, else the default."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return default
+    return value if 0 <= value <= 1 else default
 
 
 def number(query: Mapping[str, Any], name: str, default: int = 0, low: int = 0, high: int = 10**6) -> int:

@@ -17,7 +17,7 @@ from viz import theme
 from viz.figures import word_maps as landing
 from viz.figures.image_heat import png
 from viz.figures.word_maps import Part
-from viz.server.maps import Keeper, Missing, Recent, lasting, message, refusal
+from viz.server.maps import Keeper, Missing, Recent, attach, lasting, message, refusal
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
@@ -63,8 +63,7 @@ def blueprint(store: Keeper) -> Blueprint:
     @routes.get("/results/<key>/gif")
     def animation(key: str) -> Response:
         answer = lasting(gif(painting(key), request.args.get("words", "")), "image/gif")
-        answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-daam-{key[:8]}.gif"'
-        return answer
+        return attach(answer, "daam", key, "gif")
 
     return routes
 

@@ -6,7 +6,7 @@ import dataclasses
 import html as markup
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from backends.requests import receipt_key
 from viz import figures, theme
 from viz.figures import token_strip
 from viz.figures.words import visible
-from viz.server.maps import Keeper, Missing, Recent, refusal
+from viz.server.maps import Keeper, Missing, Recent, attach, refusal
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
@@ -52,12 +52,10 @@ def blueprint(store: Keeper) -> Blueprint:
         content = write(result, request.args)
         answer = Response(content, mimetype=mimetype)
         stem = re.sub(r"[^a-z0-9_]+", "-", result.method.lower())[:60] or "result"
-        answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-{stem}-{key[:8]}.{kind}"'
-        answer.headers["X-Content-Type-Options"] = "nosniff"
         answer.headers["Content-Security-Policy"] = f"{_POLICY}; sandbox"
         lasting = "no-cache" if TESTED & set(result.arrays) else "max-age=31536000, immutable"
         answer.headers["Cache-Control"] = f"private, {lasting}"  # a map may get another receipt
-        return answer
+        return attach(answer, stem, key, kind)
 
     return routes
 
@@ -113,6 +111,19 @@ def _lines(result: Result, name: str, values: np.ndarray, fixed: tuple[int, ...]
             yield "".join(rows)
             rows = []
     yield "".join(rows)
+
+
+def table_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows as CSV, with a mark for spreadsheets; a text that they would take for a formula gets a `'` before it."""
+    yield "\ufeff" + ",".join(columns) + "\r\n"
+    for row in rows:
+        yield ",".join(_table_cell(row.get(name)) for name in columns) + "\r\n"
+
+
+def _table_cell(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    return f"{value:.6g}" if isinstance(value, float) else str(value) if isinstance(value, int) else cell(value)
 
 
 def cell(text: object) -> str:

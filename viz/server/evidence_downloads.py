@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from backends.errors import Refused
-from viz.server.downloads import cell
-from viz.server.maps import Keeper, Missing, lasting, refusal
+from backends.evidence.cells import SOFT
+from backends.requests import is_key
+from viz.server.downloads import table_csv
+from viz.server.maps import Keeper, Missing, attach, lasting, refusal
 from viz.server.table_downloads import thumbnail
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
 
     from backends.results import Result
-
-SOFT = 0.024
-"""How far a map is blurred, as a share of its longer side: `backends.evidence.cells.SOFT`, without torch."""
 
 
 def blueprint(store: Keeper) -> Blueprint:
@@ -48,7 +46,7 @@ def blueprint(store: Keeper) -> Blueprint:
 
 def checked(key: str) -> str:
     """The key, where it is one. Raises `Missing`."""
-    if not re.fullmatch(r"[0-9a-f]{64}", key):
+    if not is_key(key):
         raise Missing("there is nothing of this key: a key is 64 characters from 0-9 and a-f")
     return key
 
@@ -88,23 +86,11 @@ def found(store: Keeper, key: str) -> Mapping[str, Any]:
 
 
 def csv(table: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """The rows as CSV, with a mark for spreadsheets; a text that they would take for a formula gets a `'` before it."""
-    columns = list(dict.fromkeys(name for row in table for name in row))
-    yield "\ufeff" + ",".join(columns) + "\r\n"
-    for row in table:
-        yield ",".join(_cell(row.get(name)) for name in columns) + "\r\n"
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value) if isinstance(value, int) else cell(value)
+    """The rows as CSV; a row has an empty cell for what only others have."""
+    return table_csv(list(dict.fromkeys(name for row in table for name in row)), table)
 
 
 def _file(content: str, mimetype: str, key: str, kind: str) -> Response:
     from flask import Response
 
-    answer = Response(content, mimetype=mimetype)
-    answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-evidence-{key[:8]}.{kind}"'
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return attach(Response(content, mimetype=mimetype), "evidence", key, kind)

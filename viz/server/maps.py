@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from backends.errors import Refused
+from backends.requests import is_key
 from viz import theme
 from viz.figures import head_grid
 from viz.figures.image_heat import png
@@ -35,7 +36,6 @@ LARGEST = 2048
 SPRITE_BYTES = 2**20
 KEPT_BYTES = 256 * 2**20
 MOST_LABELS = 16384
-_KEY = re.compile(r"[0-9a-f]{64}")
 _AT = re.compile(r"(?:\*|mean|\d{1,7})(?:,(?:\*|mean|\d{1,7})){0,7}")
 _FOREVER = "private, max-age=31536000, immutable"
 
@@ -74,7 +74,7 @@ class Recent:
 
     def __call__(self, key: str) -> Result:
         """The result of `key`. Raises `Missing`."""
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             raise Missing("there is no such result: a result's key is 64 characters from 0-9 and a-f")
         with self._lock:
             if key in self._kept:
@@ -130,7 +130,7 @@ def blueprint(store: Keeper) -> Blueprint:
 
     @routes.get("/inputs/<digest>")
     def given(digest: str) -> Response:
-        if not _KEY.fullmatch(digest):
+        if not is_key(digest):
             raise Missing("there is no such input: its digest is 64 characters from 0-9 and a-f")
         return lasting(_picture(store, digest), "image/png")
 
@@ -160,6 +160,13 @@ def lasting(content: bytes, mimetype: str) -> Response:
 
     answer = Response(content, mimetype=mimetype)
     answer.headers["Cache-Control"] = _FOREVER
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def attach(answer: Response, stem: str, key: str, kind: str) -> Response:
+    """The `answer` as a file to save, named after what it is (`stem`) and the key of what it holds."""
+    answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-{stem}-{key[:8]}.{kind}"'
     answer.headers["X-Content-Type-Options"] = "nosniff"
     return answer
 

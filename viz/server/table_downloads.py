@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.inputs import datasets
+from backends.requests import is_key
 from viz import theme
 from viz.figures.scale import limits
-from viz.server.downloads import cell
-from viz.server.maps import Missing, lasting, refusal
+from viz.server.downloads import cell, table_csv
+from viz.server.maps import Missing, attach, lasting, refusal
 
 if TYPE_CHECKING:
     from flask import Blueprint, Response
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from backends.results import Result
     from backends.store import Store
 
-_KEY = re.compile(r"[0-9a-f]{64}")
 COLUMNS = (
     "row",
     "name",
@@ -71,7 +70,7 @@ def blueprint(store: Store) -> Blueprint:
 
 
 def _checked(key: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise Missing("there is no such table: its key is 64 characters from 0-9 and a-f")
     return key
 
@@ -79,10 +78,7 @@ def _checked(key: str) -> str:
 def _file(content: str | bytes, mimetype: str, key: str, kind: str) -> Response:
     from flask import Response
 
-    answer = Response(content, mimetype=mimetype)
-    answer.headers["Content-Disposition"] = f'attachment; filename="vitrine-table-{key[:8]}.{kind}"'
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+    return attach(Response(content, mimetype=mimetype), "table", key, kind)
 
 
 def rows(store: Store, key: str) -> list[dict[str, Any]]:
@@ -115,17 +111,8 @@ def _row(number: int, given: Mapping[str, Any], answer: Mapping[str, Any]) -> di
 
 
 def csv(found: list[dict[str, Any]]) -> Iterator[str]:
-    """The rows as CSV with a mark for spreadsheets; a text that they would take for a formula gets a `'` before it."""
-    there = [c for c in COLUMNS if any(r[c] not in (None, "") for r in found)]
-    yield "\ufeff" + ",".join(there) + "\r\n"
-    for row in found:
-        yield ",".join(_cell(row[c]) for c in there) + "\r\n"
-
-
-def _cell(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return "" if value is None else str(value).lower()
-    return f"{value:.6g}" if isinstance(value, float) else str(value) if isinstance(value, int) else cell(value)
+    """The rows as CSV, without the columns that are empty in all of them."""
+    return table_csv([c for c in COLUMNS if any(r[c] not in (None, "") for r in found)], found)
 
 
 def thumbnail(result: Result) -> bytes:

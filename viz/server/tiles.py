@@ -7,7 +7,6 @@ one by one (`at=row,column`) or as CSV.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import threading
@@ -19,6 +18,7 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.requests import AttentionWindow, key_of
+from backends.results import decode_array
 from viz.figures.words import visible
 from viz.server import maps
 from viz.server.downloads import cell
@@ -42,11 +42,6 @@ class Later(Refused):
     """It may be there in a moment: the answer is 503."""
 
 
-def values_of(document: Mapping[str, Any]) -> np.ndarray:
-    """The weights of a window's document (row, column)."""
-    return np.frombuffer(base64.b64decode(document["values"]), "<f4").reshape(document["shape"])
-
-
 def blueprint(engine: Engine) -> Blueprint:
     """The routes `/maps/<key>/tile`, `/maps/<key>/window.csv` and `/maps/<key>/names`."""
     from flask import Blueprint, Response, request
@@ -63,17 +58,15 @@ def blueprint(engine: Engine) -> Blueprint:
     def tile(key: str) -> Response:
         document = found(key, options_of(request.args))
         if "at" in request.args:
-            told = {"value": _one(values_of(document), request.args["at"]), "unit": "probability"}
+            told = {"value": _one(decode_array(document), request.args["at"]), "unit": "probability"}
             return maps.lasting(json.dumps(told).encode(), "application/json")
         return maps.lasting(packed(document), "application/octet-stream")
 
     @routes.get("/maps/<key>/window.csv")
     def table(key: str) -> Response:
         document = found(key, exact(options_of(request.args)))
-        told = Response(csv(_about(result_of(key)), document), mimetype="text/csv")
-        told.headers["Content-Disposition"] = f'attachment; filename="vitrine-attention-window-{key[:8]}.csv"'
-        told.headers["X-Content-Type-Options"] = "nosniff"
-        return told
+        content = csv(_about(result_of(key)), document)
+        return maps.attach(Response(content, mimetype="text/csv"), "attention-window", key, "csv")
 
     @routes.get("/maps/<key>/names")
     def names(key: str) -> Response:
@@ -129,7 +122,7 @@ def options_of(asked: Mapping[str, str]) -> dict[str, Any]:
 
 def packed(document: Mapping[str, Any]) -> bytes:
     """A window as a map for the canvas, by its square root; the header says which rows and keys it is of."""
-    values = values_of(document)
+    values = decode_array(document)
     codes, how = maps.quantise(values, signed=False, sqrt=True)
     header = {
         "shape": list(values.shape),
@@ -170,7 +163,7 @@ def csv(result: Result, document: Mapping[str, Any]) -> Iterator[str]:
     """A window's weights with the names of their tokens, one line each."""
     queries, keys = ([cell(name) for name in names] for names in tokens(result))
     (a, b), (c, d) = document["rows"], document["keys"]
-    values = values_of(document)
+    values = decode_array(document)
     yield "query,query label,key,key label,weight (probability)\r\n"
     for q in range(a, b):
         line = values[q - a].tolist()

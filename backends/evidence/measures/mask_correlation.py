@@ -57,10 +57,10 @@ def weigh_bright_words(effects: np.ndarray, maps: np.ndarray) -> np.ndarray:
 
 def make_line(masked: MaskedForwards, values: np.ndarray, signed: bool = True) -> Line:
     """The map against its copies on all masks; of one that is not `signed`, bright words may speak either way."""
-    return _of_image(masked, values) if masked.cells.is_image else _of_text(masked, values, signed)
+    return _make_image_line(masked, values) if masked.cells.is_image else _make_text_line(masked, values, signed)
 
 
-def _of_image(masked: MaskedForwards, values: np.ndarray) -> Line:
+def _make_image_line(masked: MaskedForwards, values: np.ndarray) -> Line:
     found, control = compare_with_copies(masked, values)
     p = p_value(found, control)
     verdict = HOLDS if p <= STRICT and found > 0 else FAILS if p > LOOSE or found <= 0 else CANNOT
@@ -78,7 +78,7 @@ def _of_image(masked: MaskedForwards, values: np.ndarray) -> Line:
     )
 
 
-def _of_text(masked: MaskedForwards, values: np.ndarray, signed: bool) -> Line:
+def _make_text_line(masked: MaskedForwards, values: np.ndarray, signed: bool) -> Line:
     maps = np.concatenate([values[None], copy_map(values, masked.cells.shape, masked.seed)])
     found, *rest = weigh_bright_words(masked.effects if signed else np.abs(masked.effects), maps)
     control = np.array(rest)

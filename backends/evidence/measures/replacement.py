@@ -26,12 +26,12 @@ def _tell_move(drop: float) -> str:
 def make_line(masked: MaskedForwards, other: MaskedForwards, values: np.ndarray) -> Line:
     """The brightest part that `hiding` speaks of, and as much elsewhere, hidden by either replacement."""
     kinds = f"“{masked.input.kind}” and “{other.input.kind}”"
-    found = [part for part in hiding.find_bright_regions(masked, values) if len(part.others) >= hiding.FEWEST]
+    found = [region for region in hiding.find_bright_regions(masked, values) if len(region.others) >= hiding.FEWEST]
     if not found:
         return Line("stand-in", None, None, CANNOT, f"There is nothing to hide by {kinds} in turn.", {})
-    part = hiding.select_strongest(masked, found)
-    hardest = np.argsort(-part.drops(masked)[1], kind="stable")[:OTHERS]
-    few = dataclasses.replace(part, elsewhere=part.elsewhere[hardest], others=part.others[hardest])
+    region = hiding.select_strongest(masked, found)
+    hardest = np.argsort(-region.drops(masked)[1], kind="stable")[:OTHERS]
+    few = dataclasses.replace(region, elsewhere=region.elsewhere[hardest], others=region.others[hardest])
     again = hiding.ask_regions(other, [few.chosen], [few.elsewhere])
     first, second = hiding.judge(masked, [few]), hiding.judge(other, again)
     (one, _), (drop, others) = few.drops(masked), again[0].drops(other)

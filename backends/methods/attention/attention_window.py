@@ -6,7 +6,6 @@ are the largest weight of their block, never its mean: a mean would hide the few
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from backends.methods import token_rows
 from backends.methods.attention.attention import sample
 from backends.methods.attention.qk_cache import recorded
 from backends.methods.base import Step, no_step
+from backends.results import encode_array
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,8 +73,7 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
                 seen(some, values)
         cells, steps = _pooled(narrow, at, rows, asked, seen if whole else None, step)
     return {
-        "shape": list(cells.shape),
-        "values": base64.b64encode(cells.astype("<f4").tobytes()).decode(),
+        **encode_array(cells),
         "rows": list(rows),
         "keys": list(asked.keys),
         "steps": list(steps),
@@ -85,11 +84,6 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
         "sink": asked.sink,
         "special": asked.special,
     } | (seen.facts() if seen else {})
-
-
-def values_of(document: Mapping[str, Any]) -> np.ndarray:
-    """The weights of a window's document (row, column)."""
-    return np.frombuffer(base64.b64decode(document["values"]), "<f4").reshape(document["shape"])
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("sentence", FAILURES)
 def test_a_method_that_means_nothing_is_withdrawn_with_its_number(opened, broken, sentence, monkeypatch):
-    monkeypatch.setattr(method_check, "_example", lambda model: {"text": "no fever but severe chest pain ."})
+    monkeypatch.setattr(method_check, "_choose_example", lambda model: {"text": "no fever but severe chest pain ."})
     monkeypatch.setattr("backends.models.base.Model.context", None, raising=False)
     model = opened("tiny_gpt2")
     plain = {"arrays": {}, "axes": {}, "labels": {}, "facts": {}}

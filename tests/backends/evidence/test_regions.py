@@ -42,7 +42,7 @@ def test_pieces_of_words_stay_together() -> None:
     batch = model.encode({"text": "abc d."})
     pieces = {"tokens": ("ab", "c", "d", "."), "special": np.zeros(4, bool)}
     spans = np.array([[0, 2], [2, 3], [4, 5], [5, 6]])
-    groups, names = regions._words(regions.Cells(dataclasses.replace(batch, spans=spans, **pieces)))
+    groups, names = regions._split_words(regions.Cells(dataclasses.replace(batch, spans=spans, **pieces)))
     assert names == ("abc", "d", ".")
     assert groups.astype(int).tolist() == [[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
 

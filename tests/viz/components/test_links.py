@@ -1,5 +1,9 @@
 """What of a link is believed."""
 
+from typing import Any
+
+import pytest
+
 from viz.components import links
 
 
@@ -40,3 +44,10 @@ def test_what_a_link_asks_for_and_is_not_there_is_told() -> None:
     told = "The link asks for tab 'maze', which there is not: “Words by layer” is shown instead."
     assert links.unknown({"tab": "maze"}, "tab", tabs, "lens") == [told]
     assert links.unknown({"tab": ["a"]}, "tab", tabs, "lens")[0].startswith("The link asks for tab \"['a']\"")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("0.4", 0.4), ("1", 1.0), ("2", 0.7), ("nan", 0.7), ("x", 0.7), (None, 0.7)]
+)
+def test_shares_out_of_a_link(text: Any, value: float) -> None:
+    assert links.share(text, 0.7) == value

@@ -14,6 +14,7 @@ from flask import Flask
 
 from backends.jobs.engine import State
 from backends.requests import key_of
+from backends.results import decode_array
 from tests.viz.pages.attention.test_page import KEY, attention
 from viz.server import tiles
 from viz.server.tiles import head_options, request_for
@@ -63,9 +64,9 @@ def test_a_tile_is_packed_by_its_square_root_with_its_place(engine: Any, web: An
     assert header["quantisation"] == "sqrt"
     codes = np.frombuffer(answer.data[4 + length :], np.uint8).reshape(4, 4)
     back = header["vmax"] * (codes / 255) ** 2
-    assert np.abs(back - tiles.values_of(found)).max() < 4e-3
+    assert np.abs(back - decode_array(found)).max() < 4e-3
     exact = web.get(f"/maps/{KEY}/tile?layer=1&head=2&rows=2-6&keys=0-4&size=4,4&at=3,1").get_json()
-    assert exact == {"value": float(tiles.values_of(found)[3, 1]), "unit": "probability"}
+    assert exact == {"value": float(decode_array(found)[3, 1]), "unit": "probability"}
 
 
 def test_what_is_not_kept_is_asked_of_the_worker_once(engine: Any, web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +148,7 @@ def test_a_window_as_csv_has_exact_numbers_and_names(engine: Any, web: Any) -> N
     keep(engine, found, rows=[1, 3], keys=[4, 6], size=[2, 2])
     lines = web.get(f"/maps/{KEY}/window.csv?layer=1&head=2&rows=1-3&keys=4-6").text.splitlines()
     assert lines[0] == "query,query label,key,key label,weight (probability)"
-    assert lines[2] == f"1,t1,5,t5,{tiles.values_of(found)[0, 1]}"
+    assert lines[2] == f"1,t1,5,t5,{decode_array(found)[0, 1]}"
     assert len(lines) == 5
 
 

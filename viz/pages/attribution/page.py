@@ -441,22 +441,13 @@ def image_spec(
         image=heat_canvas.image_url(key) if "image" in result.arrays else None,
         outline=outline,
         scale=scale,
-        opacity=share_of(view.get("opacity"), 0.7),
-        threshold=share_of(view.get("threshold"), 0.0),
+        opacity=links.share(view.get("opacity"), 0.7),
+        threshold=links.share(view.get("threshold"), 0.0),
         colours=view.get("colours"),
         controls=("opacity", "threshold", "colours", "stretch"),
         group=PAGE,
         height=420,
     )
-
-
-def share_of(text: Any, default: float) -> float:
-    """A number from 0 to 1 out of a link, else the default."""
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        return default
-    return value if 0 <= value <= 1 else default
 
 
 def verdict_mark(check: Mapping[str, Any] | None) -> Any:

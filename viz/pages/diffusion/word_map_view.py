@@ -56,10 +56,17 @@ def controls(link: Mapping[str, Any]) -> list[Any]:
         html.Div(
             [
                 select("show", "Show", SHOWS),
-                slider("opacity", "Opacity", share(link.get("opacity"), 0.85), 0, 1, 0.01),
+                slider("opacity", "Opacity", links.share(link.get("opacity"), 0.85), 0, 1, 0.01),
                 html.Div(
                     [
-                        slider("threshold", "Threshold", share(link.get("threshold"), word_maps.THRESHOLD), 0, 1, 0.01),
+                        slider(
+                            "threshold",
+                            "Threshold",
+                            links.share(link.get("threshold"), word_maps.THRESHOLD),
+                            0,
+                            1,
+                            0.01,
+                        ),
                         select("rule", "of", word_maps.RULES),
                     ],
                     className="heat-field heat-pair",
@@ -91,15 +98,6 @@ def slider(name: str, label: str, value: float, low: float, high: float, step: f
     label_ = html.Label(label, htmlFor=part(name))
     said = html.Span(id=part(f"{name}-said"), className="slider-said")
     return html.Div([label_, field, said], className=f"heat-field of-{of}" if of else "heat-field", hidden=bool(of))
-
-
-def share(text: Any, default: float) -> float:
-    """A number from 0 to 1 out of a link, else the default."""
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        return default
-    return value if 0 <= value <= 1 else default
 
 
 def panel(name: str, key: str, result: Result) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from backends import registry
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import Engine
-from backends.requests import MOST_ROWS, DatasetTest, key_of
+from backends.requests import MOST_ROWS, DatasetTest, is_key, key_of
 from viz import theme
 from viz.components import links, option_form, receipt, workbench
 from viz.components.alerts import alert
@@ -179,7 +178,7 @@ def tables(engine: Engine, card: Mapping[str, Any], linked: Any) -> dict[str, st
     found = {name: TITLES[name] for name in EXAMPLES[kind]}
     if card["name"] == "bundled/names":
         found = {name: found[name] for name in reversed(found)}
-    if isinstance(linked, str) and re.fullmatch(r"[0-9a-f]{64}", linked):
+    if is_key(linked):
         try:
             document = datasets.fetch(engine.store, linked)
         except Refused:

@@ -15,6 +15,7 @@ from backends.hooks.attention_call import AttentionCall
 from backends.hooks.recording import record
 from backends.methods.attention import attention_window
 from backends.methods.attention.qk_cache import recorded
+from backends.results import decode_array
 from tests import families
 
 KINDS = ("GPT-2", "Llama", "Gemma 2", "Mistral", "gpt-oss", "Bloom", "BERT", "T5")
@@ -58,10 +59,10 @@ def test_a_window_equals_the_eager_pattern_pooled(family: Any, name: str) -> Non
                 model, batch, {"layer": layer, "head": head, "rows": [2, 7], "keys": [1, 6], "size": [2, 3]}
             )
             assert one["steps"] == [3, 2]
-            assert np.abs(attention_window.values_of(one) - pooled(own[head, 2:7, 1:6], (3, 2))).max() <= 1e-6
+            assert np.abs(decode_array(one) - pooled(own[head, 2:7, 1:6], (3, 2))).max() <= 1e-6
         whole = attention_window.window(model, batch, {"layer": layer, "head": "mean"})
         assert whole["whole"] is True
-        assert np.abs(attention_window.values_of(whole) - own.mean(0)).max() <= 1e-6
+        assert np.abs(decode_array(whole) - own.mean(0)).max() <= 1e-6
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder", "cross"])
@@ -69,7 +70,7 @@ def test_a_window_of_each_stack(family: Any, part: str) -> None:
     model, batch = family("T5")
     own = pattern(model, batch, 1, part)
     found = attention_window.window(model, batch, {"layer": 1, "head": 2, "part": part})
-    assert np.abs(attention_window.values_of(found) - own[2]).max() <= 1e-6
+    assert np.abs(decode_array(found) - own[2]).max() <= 1e-6
     assert (found["query_tokens"], found["tokens"]) == own.shape[1:]
     assert ("itself" in found["shares"]) == (own.shape[1] == own.shape[2])
 
@@ -78,11 +79,11 @@ def test_hidden_tokens_take_no_part(family: Any) -> None:
     model, batch = family("BERT")
     own = pattern(model, batch, 1)[1]
     options = {"layer": 1, "head": 1}
-    sinkless = attention_window.values_of(attention_window.window(model, batch, {**options, "sink": False}))
+    sinkless = decode_array(attention_window.window(model, batch, {**options, "sink": False}))
     assert (sinkless[:, 0] == 0).all()
     np.testing.assert_allclose(sinkless[:, 1:], own[:, 1:], atol=1e-6)
     plain = attention_window.window(model, batch, {**options, "special": False})
-    shown = attention_window.values_of(plain)
+    shown = decode_array(plain)
     assert (shown[[0, -1]] == 0).all()
     assert (shown[:, [0, -1]] == 0).all()
     np.testing.assert_allclose(shown[1:-1, 1:-1], own[1:-1, 1:-1], atol=1e-6)
@@ -117,7 +118,7 @@ def test_too_large_a_map_is_read_in_windows(family: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(attention_window, "MOST_SCORES", 3 * length)
     found = attention_window.window(model, batch, {"layer": 1, "head": 0})
     assert (found["whole"], found["rows"], found["most_rows"]) == (False, [length - 3, length], 3)
-    np.testing.assert_allclose(attention_window.values_of(found), own[-3:], atol=1e-6)
+    np.testing.assert_allclose(decode_array(found), own[-3:], atol=1e-6)
     assert found["most"] == pytest.approx(own.max())  # of a sample of rows, here all of them
     with pytest.raises(Refused, match="ask for at most 3 rows of this head"):
         attention_window.window(model, batch, {"layer": 1, "head": 0, "rows": [0, 4]})
@@ -140,8 +141,8 @@ def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.M
     assert max(seen[2:]) <= 2 * length  # after the two rows that show whether a head can stand alone
     monkeypatch.undo()
     np.testing.assert_array_equal(
-        attention_window.values_of(whole),
-        attention_window.values_of(attention_window.window(model, batch, {"layer": 1, "head": 0})),
+        decode_array(whole),
+        decode_array(attention_window.window(model, batch, {"layer": 1, "head": 0})),
     )
 
 

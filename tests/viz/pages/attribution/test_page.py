@@ -227,10 +227,3 @@ def test_every_method_of_the_page_explains_itself() -> None:
     for name in workbench.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
         assert len(method_choice.question(name)) > 20
         assert "Source: " in str(attribution.help_for(name))
-
-
-@pytest.mark.parametrize(
-    ("text", "value"), [("0.4", 0.4), ("1", 1.0), ("2", 0.7), ("nan", 0.7), ("x", 0.7), (None, 0.7)]
-)
-def test_shares_out_of_a_link(text: Any, value: float) -> None:
-    assert attribution.share_of(text, 0.7) == value
