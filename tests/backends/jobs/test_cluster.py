@@ -237,3 +237,57 @@ def test_closed_while_a_worker_starts_nothing_stays_behind(seconds: float) -> No
     while left := set(psutil.Process().children(recursive=True)) - before - trackers():
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
+
+
+WANT = """
+import os, sys, tempfile
+from pathlib import Path
+
+from backends.jobs.engine import Engine
+from backends.store import Store
+
+
+def main():
+    (Path(sys.argv[1]) / "cgroup.procs").write_text(str(os.getpid()))
+    engine = Engine(Store(tempfile.mkdtemp()), perform="tests.backends.performers:perform", workers=1)
+    engine._most_bytes = 2**40
+    for do in ("grow", "die"):
+        print(engine.wait(engine.submit({"do": do}, "tab"), 100).message, flush=True)
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.fixture
+def narrow() -> Iterator[Path]:
+    """A control group with room for 700 MB, where this machine lets one be made."""
+    lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    mine = {kinds: path.strip("/") for _, kinds, path in lines}
+    first = "memory" in mine
+    group = Path(
+        "/sys/fs/cgroup", *(["memory", mine["memory"]] if first else [mine.get("", "")]), f"want-{os.getpid()}"
+    )
+    try:
+        group.mkdir()
+        (group / ("memory.limit_in_bytes" if first else "memory.max")).write_text(str(700 * 2**20))
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            group.rmdir()
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group
+    group.rmdir()
+
+
+@pytest.mark.slow
+def test_a_true_want_of_memory_is_said_and_a_kill_is_not_taken_for_one(narrow: Path, tmp_path: Path) -> None:
+    (tmp_path / "want.py").write_text(WANT)
+    command, environment = [sys.executable, "want.py", str(narrow)], {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=True
+    )
+    grown, died = said.stdout.splitlines()
+    assert "the kernel ended it because memory ran out; try a shorter input" in grown
+    assert "twice while computing this: it was killed (signal 9, SIGKILL)" in died
