@@ -114,7 +114,6 @@ class _Job(Job):
     """One request under way."""
 
     state: State = State("waiting")
-    asked: float = field(default_factory=time.monotonic)
     ended: threading.Event = field(default_factory=threading.Event)
     ended_at: float = 0.0
     waiting: int = 0

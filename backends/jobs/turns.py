@@ -23,7 +23,7 @@ RESUMED = frozenset({"survey", "sweep"})
 """Those of them that keep each piece in the store, so that one that was stopped goes on where it was."""
 
 SOON = 0.5
-"""Seconds after which work under way counts as long enough for others to use the quick worker beside it."""
+"""Seconds of work under way, or of waiting, after which others use the quick worker beside it."""
 
 QUICK = 3.0
 """Seconds that a job may hold the quick worker while others wait."""
@@ -62,6 +62,7 @@ class Job:
     priority: int
     number: int
     owners: dict[str, float]
+    asked: float = field(default_factory=time.monotonic)
     attempt: Attempt | None = None
     long: bool = False
     slice: float = SLICE
@@ -118,7 +119,9 @@ def seat_for(
     if last is None or job.long:
         return None
     others = [attempt for attempt in busy if attempt.place != quick]
-    return last if all(a.job.long or a.left or now - a.sent >= SOON for a in others) else None
+    return (
+        last if now - job.asked >= SOON or all(a.job.long or a.left or now - a.sent >= SOON for a in others) else None
+    )
 
 
 def makes_room(attempt: Attempt, waiting: Iterable[Job], places: int, now: float) -> bool:

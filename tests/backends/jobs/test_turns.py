@@ -11,7 +11,7 @@ from backends.jobs.turns import Attempt, Job, Turns, makes_room, seat_for, stopp
 
 
 def job(number: int, owner: str = "a", priority: int = 0, **request: Any) -> Job:
-    return Job(f"{number}", {"job": "run", **request}, priority, number, {owner: 0.0})
+    return Job(f"{number}", {"job": "run", **request}, priority, number, {owner: 0.0}, asked=100.0)
 
 
 def attempt(of: Job, place: int = 0, ran: float = 0.0, now: float = 100.0) -> Attempt:
@@ -52,6 +52,9 @@ def test_the_quick_worker_is_used_beside_work_that_takes_a_while() -> None:
     assert seat_for(click, {"w0": 0, "w1": 1}, [], 2, {}, 100.0) == "w0"
     assert seat_for(click, {"w1": 1}, [attempt(job(0), ran=0.1)], 2, {}, 100.0) is None, "that is done soon"
     assert seat_for(click, {"w1": 1}, [attempt(job(0), ran=turns.SOON)], 2, {}, 100.0) == "w1"
+    click.asked = 100.0 - turns.SOON
+    assert seat_for(click, {"w1": 1}, [attempt(job(0), ran=0.1)], 2, {}, 100.0) == "w1", "many wait"
+    click.asked = 100.0
     assert seat_for(click, {"w1": 1}, [attempt(job(0, job="table"), ran=0.1)], 2, {}, 100.0) == "w1"
     assert seat_for(click, {"w1": 1}, [], 2, {}, 100.0) == "w1", "the other is being started"
 
