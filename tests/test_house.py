@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
 from collections import Counter
 from pathlib import Path
@@ -63,6 +64,15 @@ def test_every_method_says_what_it_needs_and_where_it_comes_from() -> None:
         assert len(entry.source) > 10, name
         assert len(entry.__doc__ or "") > 60, name
         entry.build({})
+
+
+def test_no_option_hides_what_a_method_says_of_itself() -> None:
+    from backends import registry
+    from backends.methods.base import Method
+
+    said = {name for name in Method.__annotations__ if not name.startswith("_")}
+    for name, entry in registry.entries("methods").items():
+        assert not said & {field.name for field in dataclasses.fields(entry)}, name
 
 
 def test_ids_are_unique_over_all_pages() -> None:

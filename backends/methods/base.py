@@ -129,7 +129,7 @@ class Method:
     """Whether it compares a clean input with a corrupted one."""
     uses_pair: ClassVar[bool] = False
     """Whether it needs no corrupted input, and heeds one where it is given."""
-    paired: ClassVar[Mapping[str, Any]] = {}
+    pair_options: ClassVar[Mapping[str, Any]] = {}
     """Options that a page with a corrupted input begins with instead of the defaults."""
     repeats: ClassVar[bool] = False
     """Whether its grid is tested by the same sweep with another corruption."""

@@ -47,7 +47,7 @@ class Circuit(Method):
     view: ClassVar = "circuit"
     order: ClassVar = 10
     uses_pair: ClassVar = True
-    paired: ClassVar = {"ablation": "resample"}
+    pair_options: ClassVar = {"ablation": "resample"}
     title: ClassVar = "Circuit of heads"
     source: ClassVar = "Wang et al. 2022, Interpretability in the wild, section 4, eq. 1 to 3"
     cheap: ClassVar = {"subsets": 2}

@@ -42,7 +42,7 @@ def options_of(link: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         return {}
     there = registry.entries("methods")
     own = {m: o for m, o in given.items() if m in there and isinstance(o, dict)} if isinstance(given, dict) else {}
-    begun = {method: dict(entry.paired) for method, entry in there.items() if entry.question == QUESTION}
+    begun = {method: dict(entry.pair_options) for method, entry in there.items() if entry.question == QUESTION}
     return {**own, **{method: usual | own.get(method, {}) for method, usual in begun.items() if usual}}
 
 
@@ -52,7 +52,7 @@ def differing(options: Any) -> dict[str, dict[str, Any]]:
     for method, own in (options or {}).items():
         try:
             there = option_form.checked(method, own)
-            usual = option_form.checked(method, {}) | dict(registry.method(method).paired)
+            usual = option_form.checked(method, {}) | dict(registry.method(method).pair_options)
             found[method] = {name: value for name, value in there.items() if value != usual[name]}
         except Refused:
             continue
