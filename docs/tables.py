@@ -107,24 +107,17 @@ def jobs() -> str:
     return table(("job", "what it does", "file"), rows)
 
 
-def of_modules(package: str) -> Callable[[], str]:
-    """Return what makes the table of the entries in `backends.<package>`, each told by its file's first sentence."""
-
-    def made() -> str:
-        import importlib
-
-        home = importlib.import_module(f"backends.{package}")
-        from backends import registry
-
-        known = dict(entries(package))
-        rows = [
-            (f"`{name.rsplit('.', 1)[-1]}`", first_sentence(importlib.import_module(name).__doc__))
-            for name in sorted(registry.modules(home))
-            if name.rsplit(".", 1)[-1] in known
-        ]
-        return table(("name", "what it is"), rows)
-
-    return made
+def measures() -> str:
+    """The measures of a map, with where each is seen, its unit, which way is better and its source."""
+    seen = {"number": "the numbers of a map", "region": "the numbers against a region", "line": "receipts"}
+    rows = [
+        (
+            f"`{name}`", entry.title, entry.meaning, ", ".join(w for kind, w in seen.items() if getattr(entry, kind)),
+            entry.unit, entry.better, entry.source,
+        )
+        for name, entry in entries("evidence.measures")
+    ]  # fmt: skip
+    return table(("measure", "called", "what it says; its control", "seen in", "unit", "better", "source"), rows)
 
 
 def models() -> str:
@@ -140,7 +133,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "families": families,
     "jobs": jobs,
-    "measures": of_modules("evidence.measures"),
+    "measures": measures,
     "models": models,
 }
 

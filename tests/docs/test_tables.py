@@ -55,6 +55,9 @@ def test_every_kind_of_entry_has_its_row(tables) -> None:
         assert f"| `{name}` |" in tables.methods()
     for name in registry.entries("models.families"):
         assert f"| `{name}` |" in tables.families()
+    for name, measure in registry.entries("evidence.measures").items():
+        assert f"| `{name}` | {measure.title} |" in tables.measures()
+        assert measure.source in tables.measures()
     for card in catalog.bundled():
         assert f"| `{card['name']}` |" in tables.models()
 
