@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends import folders
 from backends.errors import Refused
 from backends.inputs.csv_table import Sheet, read_sheet
-from backends.store import Store
+
+if TYPE_CHECKING:
+    from backends.store import Store
 
 IMAGES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 SHEETS = (".csv", ".tsv", ".tab", ".txt")
