@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import importlib
 import json
-import pkgutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -35,9 +33,7 @@ def page_modules() -> list[ModuleType]:
     """The modules of `viz/pages`, in the order of their ORDER."""
     import viz.pages
 
-    names = [m.name for m in pkgutil.iter_modules(viz.pages.__path__) if not m.name.startswith("_")]
-    found = [importlib.import_module(f"viz.pages.{name}") for name in names]
-    return sorted(found, key=lambda page: page.ORDER)
+    return viz.pages.page_modules()
 
 
 def create_app(engine: Engine | None = None, access: Access | None = None) -> Dash:

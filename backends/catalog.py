@@ -60,6 +60,14 @@ def _read_card(path: Path) -> Mapping[str, Any]:
     return {**json.loads(path.read_text(encoding="utf-8")), "transformer": transformer}
 
 
+def expected_offers(card: Mapping[str, Any]) -> frozenset[str]:
+    """What a shipped model of this card offers at least, known before it is opened."""
+    if card["task"] == "text-to-image":
+        return frozenset({"denoising", "cross_attention"})
+    every = {"answer", "gradient", "one_stack"}
+    return frozenset(every | {"attention", "heads", "residual"} if card["transformer"] else every)
+
+
 def card(name: str) -> Mapping[str, Any]:
     """The card that ships with `name`, whatever its settings; empty for a model that ships none."""
     bare = name.partition("?")[0]

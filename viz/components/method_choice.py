@@ -6,10 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 
 from backends import registry
-from viz.components import links as query
 from viz.components.offers import by_order
 from viz.components.workbench import offered
 
@@ -41,24 +40,6 @@ def other_methods(card: Mapping[str, Any], wanted: Any) -> str:
         why = f"at most {MOST} stand side by side" if method in there else "not available for this model"
         told.append(f"{every[method].title} ({why})")
     return f"Asked for and not shown: {', '.join(told)}. Shown: {', '.join(every[m].title for m in shown)}."
-
-
-def nothing(card: Mapping[str, Any]) -> Any:
-    """Why no method of this page fits the model, and where there is something to see; empty where one fits."""
-    if offered(card, QUESTION):
-        return ""
-    why = (
-        "This model only encodes what it is given: it names no answer, so nothing drives one."
-        if "answer" not in card["offers"]
-        else "No method of this page fits this model."
-    )
-    doors = (("attention", "What attends to what?"), ("trajectory", "How do its states form?"))
-    links = [
-        dcc.Link(title, href=query.link(f"/{page}", model=card["name"]), className="me-3")
-        for page, title in doors
-        if offered(card, page)
-    ]
-    return html.Div([html.P(why, className="mb-1"), *links], className="panel")
 
 
 def choices(card: Mapping[str, Any], chosen: Sequence[str], failed: Mapping[str, str]) -> list[dict[str, Any]]:

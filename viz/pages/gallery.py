@@ -18,6 +18,7 @@ from viz.components.inputs import example_image
 from viz.components.job_panel import JobPanel
 from viz.components.links import link, text
 from viz.components.model_picker import open_jobs, opened_card
+from viz.pages import pages_for
 
 PATH = "/"
 TITLE = "Gallery"
@@ -35,12 +36,6 @@ TASKS = {
     "image-encoding": "image encoder",
     "text-to-image": "text-to-image pipeline",
 }
-DOORS = (
-    ("/attention", "Attention", "attention"),
-    ("/attribution", "Attribution", "gradient"),
-    ("/trajectory", "Trajectory", "residual"),
-    ("/diffusion", "Diffusion", "denoising"),
-)
 OPENING = JobPanel("gallery", "open", "Opening the model")
 
 
@@ -119,7 +114,7 @@ def opened_model(card: Card) -> html.Div:
         [
             html.P(found, className="mb-2"),
             *[alert(warning) for warning in card["warnings"]],
-            html.Div([*_doors(card["name"], set(card["offers"])), inside], className="doors"),
+            html.Div([*_doors(card), inside], className="doors"),
             html.Ul(why, className="small mt-2 mb-0") if why else "",
         ],
         className="mt-3",
@@ -142,7 +137,8 @@ def _recent(entry: Mapping[str, Any]) -> list[Any]:
         )
     title = method.title if method else entry["method"]
     question = method.question if method else "attribution"
-    where = link(f"/{question}", model=entry["model"], input=entry["input"], methods=entry["method"])
+    alone = entry["method"] if method and method.view == "figure" else ""  # it has no tab: see MethodPanel
+    where = link(f"/{question}", model=entry["model"], input=entry["input"], methods=entry["method"], other=alone)
     return _linked(title, where, entry)
 
 
@@ -154,8 +150,6 @@ def _linked(title: str, where: str, entry: Mapping[str, Any]) -> list[Any]:
 
 
 def _card(card: Mapping[str, Any]) -> html.Article:
-    there = {"attention", "gradient", "residual"} if card["transformer"] else {"gradient"}
-    there = {"denoising"} if card["task"] == "text-to-image" else there
     return html.Article(
         [
             html.Div(_picture(card), className="gallery-picture"),
@@ -166,7 +160,7 @@ def _card(card: Mapping[str, Any]) -> html.Article:
                 [html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"][:2]],
                 className="gallery-figures",
             ),
-            html.Div(_doors(card["name"], there), className="doors"),
+            html.Div(_doors({**card, "offers": catalog.expected_offers(card)}), className="doors"),
             html.Details(
                 [html.Summary("Data and limits"), *[html.P(told) for told in (card["data"], *card["limits"])]]
             ),
@@ -179,11 +173,11 @@ def _figure(figure: Mapping[str, Any]) -> str:
     return f"{figure['value']:.3f} (n = {figure['n']})"
 
 
-def _doors(name: str, offers: set[str]) -> list[Any]:
+def _doors(card: Mapping[str, Any]) -> list[Any]:
+    """A link to each page that has something to show of the model."""
     return [
-        dcc.Link(title, href=link(path, model=name), className="btn btn-sm btn-primary")
-        for path, title, need in DOORS
-        if need in offers
+        dcc.Link(page.TITLE, href=link(page.PATH, model=card["name"]), className="btn btn-sm btn-primary")
+        for page in pages_for(card)
     ]
 
 

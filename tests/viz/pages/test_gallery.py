@@ -28,6 +28,7 @@ def test_every_bundled_model_has_a_card_with_its_doors() -> None:
         assert (f"/attribution?model={name}" in links) != draws
         assert (f"/diffusion?model={name}" in links) == draws
         assert (f"/attention?model={name}" in links) == card["transformer"]
+        assert (f"/causal?model={name}" in links) == card["transformer"]
 
 
 def test_an_opened_model_shows_what_it_gives_and_what_was_withdrawn() -> None:
@@ -62,3 +63,11 @@ def test_the_parts_of_an_input_open_where_they_were_found() -> None:
     made = gallery.recent_results([entry])
     assert links_of(made) == ["/evidence?model=bundled%2Ftriage&input=i&tab=parts"]
     assert "Which parts matter of “urgent”" in text_of(made)
+
+
+def test_a_method_without_a_tab_is_opened_among_the_others(monkeypatch) -> None:
+    from backends import registry
+
+    monkeypatch.setattr(registry.method("saliency"), "view", "figure")
+    entry = {"key": "k", "method": "saliency", "model": "m", "target": "", "input": "i", "when": 0}
+    assert "other=saliency" in links_of(gallery.recent_results([entry]))[0]

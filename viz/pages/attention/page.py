@@ -41,6 +41,8 @@ PATH = "/attention"
 TITLE = "Attention"
 QUESTION = "What attends to what?"
 ORDER = 1
+NEEDS = frozenset({"attention"})
+"""What a model must offer for this page to have something to show of it."""
 
 PAGE = "attention"
 PATTERNS = "patterns"

@@ -17,11 +17,14 @@ from viz.components import attribution_summary, heat_canvas, inputs, links, opti
 from viz.components.alerts import alert
 from viz.components.exports import copy_link, exports
 from viz.components.job_panel import JobPanel, answer_keys, documents, if_new, in_words, reasons, results
-from viz.components.method_choice import MOST, choices, chosen_for, help_for, nothing, other_methods
+from viz.components.method_choice import MOST, choices, chosen_for, help_for, other_methods
 from viz.components.side_by_side import common_sentence, headline, shared
 from viz.components.token_heat_text import coloured_text, legend, sides
+from viz.pages.attribution.no_method import nothing
 
 PATH, TITLE, ORDER = "/attribution", "Attribution", 2
+NEEDS = frozenset({"answer"})
+"""What a model must offer for this page to have something to show of it."""
 QUESTION = "What drove this answer?"
 
 PAGE = "attribution"

@@ -28,6 +28,8 @@ PATH = "/causal"
 TITLE = "Causal"
 QUESTION = "Which parts cause the answer?"
 ORDER = 4
+NEEDS = frozenset({"answer", "gradient", "residual"})
+"""What a model must offer for this page to have something to show of it."""
 
 PAGE = "causal"
 BENCH = Workbench(PAGE)

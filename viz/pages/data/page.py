@@ -28,6 +28,8 @@ from viz.pages.data.method_over_rows import PAGE, SWEEP, part, select
 from viz.pages.data.table_view import ANY, OUTCOMES
 
 PATH, TITLE, ORDER = "/data", "Data", 7
+NEEDS = frozenset({"answer"})
+"""What a model must offer for this page to have something to show of it."""
 QUESTION = "How does it do on my own data?"
 
 PICKER = ModelPicker(PAGE)

@@ -8,15 +8,16 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import dcc, html
 
+from backends import registry
 from backends.results import Result
 from viz.components import workbench
 from viz.components.links import link
 from viz.figures.mean_words import strongest
 from viz.figures.words import visible
+from viz.pages import pages_for
 
 LONGEST = 300
 """Characters of a text that its row shows; the whole of it stands below the table."""
-DOORS = (("attention", "Attention"), ("attribution", "Attribution"), ("trajectory", "Trajectory"))
 ANY = "·any"
 """The value of a filter that lets everything through: the empty text is none in a picker."""
 OUTCOMES = {ANY: "all rows", "right": "right", "wrong": "wrong", "failed": "with a problem", "unlabelled": "no label"}
@@ -95,8 +96,11 @@ def _strongest(kind: str, method: str) -> dict[str, Any]:
 
 
 def doors(card: Mapping[str, Any]) -> list[list[str]]:
-    """The pages that can open a row on this model: path and title."""
-    return [[f"/{question}", title] for question, title in DOORS if workbench.offered(card, question)]
+    """The pages that can open a row on this model, those of a question that it has methods for: path and title."""
+    asked = {
+        f"/{method.question}" for method in registry.entries("methods").values() if method.needs <= set(card["offers"])
+    }
+    return [[page.PATH, page.TITLE] for page in pages_for(card) if page.PATH in asked]
 
 
 def headline(summary: Mapping[str, Any]) -> list[Any]:

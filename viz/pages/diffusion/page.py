@@ -28,6 +28,8 @@ PATH = "/diffusion"
 TITLE = "Diffusion"
 QUESTION = "Where did each word go?"
 ORDER = 6
+NEEDS = frozenset({"cross_attention", "denoising"})
+"""What a model must offer for this page to have something to show of it."""
 CAUTION = (
     "Attention is correlation: a map shows which places of the picture read a word while it formed, not that the word "
     "made them what they are. A word may land where it decided nothing, and decide where it did not land."

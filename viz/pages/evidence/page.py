@@ -24,6 +24,8 @@ from viz.pages.evidence import (
 from viz.pages.evidence.receipt_options import PAGE, part
 
 PATH, TITLE, ORDER = "/evidence", "Evidence", 5
+NEEDS = frozenset({"answer"})
+"""What a model must offer for this page to have something to show of it."""
 QUESTION = "Should you believe these pictures?"
 
 BENCH = workbench.Workbench(PAGE)

@@ -16,6 +16,7 @@ from viz.components.alerts import alert
 from viz.components.job_panel import JobPanel, take_document
 from viz.components.links import link, text
 from viz.components.model_picker import ModelPicker, named, open_request, opened_card, other_class
+from viz.pages import pages_for
 from viz.pages.model import forecast
 
 PATH, TITLE, ORDER = "/model", "Model", 8
@@ -31,11 +32,6 @@ PICKER = ModelPicker(
     hint="Enter opens it. A folder with config.json alone gets a forecast.",
 )
 FORECAST = JobPanel("model", "forecast", "Finding out what it takes")
-DOORS = (
-    ("/attention", "Attention", "attention"),
-    ("/attribution", "Attribution", "answer"),
-    ("/trajectory", "Trajectory", "residual"),
-)
 DEVICES = ("", "cpu", "cuda", "cuda:0", "cuda:1", "auto", "mps")
 CHECKS = {
     "install_gap": (
@@ -277,9 +273,8 @@ def about(card: Mapping[str, Any]) -> html.Section:
         ("Answers", ", ".join(card["labels"][:12]) + (" …" if len(card["labels"]) > 12 else "")),
     ]
     doors = [
-        dcc.Link(title, href=link(path, model=card["name"]), className="btn btn-sm btn-primary")
-        for path, title, need in DOORS
-        if need in card["offers"]
+        dcc.Link(page.TITLE, href=link(page.PATH, model=card["name"]), className="btn btn-sm btn-primary")
+        for page in pages_for(card)
     ]
     return html.Section(
         [

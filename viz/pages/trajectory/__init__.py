@@ -1,5 +1,5 @@
 """Trajectory: how the answer forms through the layers, as words, as curves and as a path."""
 
-from viz.pages.trajectory.page import ORDER, PATH, QUESTION, TITLE, layout, register
+from viz.pages.trajectory.page import NEEDS, ORDER, PATH, QUESTION, TITLE, layout, register
 
-__all__ = ["ORDER", "PATH", "QUESTION", "TITLE", "layout", "register"]
+__all__ = ["NEEDS", "ORDER", "PATH", "QUESTION", "TITLE", "layout", "register"]

@@ -30,6 +30,8 @@ PATH = "/trajectory"
 TITLE = "Trajectory"
 QUESTION = "How did the answer form?"
 ORDER = 3
+NEEDS = frozenset({"residual"})
+"""What a model must offer for this page to have something to show of it."""
 
 PAGE = "trajectory"
 BENCH = Workbench(PAGE)
