@@ -120,3 +120,26 @@ def test_the_environment_is_read_through_the_settings() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 unknown = set(re.findall(r"VITRINE_[A-Z_]+", node.value)) - names
                 assert not unknown, f"{here} names a setting that backends/settings.py has not: {unknown}"
+
+
+NAMED = {
+    "viz/pages/causal/edit_heads.py": "its controls are the options of these two methods and of no other",
+    "viz/pages/trajectory/figures.py": "names the figure builder, whose file is called as the method",
+}
+"""Files of pages and components that may name a method, and why."""
+
+
+def test_no_page_and_no_component_lists_methods() -> None:
+    from backends import registry
+    from backends.methods.base import VIEWS
+
+    entries = registry.entries("methods")
+    words = {entry.question for entry in entries.values()} | set(VIEWS)  # a page's name, a view: no list of methods
+    found: dict[str, list[str]] = {}
+    for path in (p for folder in ("pages", "components") for p in (ROOT / "viz" / folder).rglob("*.py")):
+        nodes = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Constant)]
+        names = [f"line {n.lineno}: {n.value}" for n in nodes if n.value in set(entries) - words]
+        if names:
+            found[path.relative_to(ROOT).as_posix()] = names
+    assert set(found) <= set(NAMED), f"choose methods by question, view or option instead: {found}"
+    assert set(NAMED) <= set(found), f"names no method any more: {set(NAMED) - set(found)}"

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -46,11 +47,22 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Vitrine with an empty store and no way to the hub."""
+    with serve(tmp_path_factory.mktemp("store")) as address:
+        yield address
+
+
+@contextmanager
+def serve(store: Path, **settings: str) -> Iterator[str]:
+    """Serve a Vitrine over `store` under `settings`, and see that it ends whole; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    store = tmp_path_factory.mktemp("store")
-    wanted = {"VITRINE_STORE": str(store), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    wanted = settings | {
+        "VITRINE_STORE": str(store),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     said = store / "log.txt"
     with said.open("w") as log:
         server = subprocess.Popen(
