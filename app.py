@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from backends.jobs.engine import Engine
     from viz.server.access import Access
+
+FIRST = "lib.js"
+"""The script that all others use."""
 
 
 def assets_folder() -> Path:
@@ -58,6 +62,7 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
         use_pages=True,
         pages_folder="",
         assets_folder=str(assets_folder()),
+        assets_ignore=f"^{re.escape(FIRST)}$",  # it stands in front of the others, which Dash loads by their names
         serve_locally=True,
         compress=True,
         suppress_callback_exceptions=True,
@@ -67,6 +72,8 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
         include_pages_meta=False,
         enable_mcp=False,
     )
+    written = int((assets_folder() / FIRST).stat().st_mtime)
+    app.config.external_scripts.append(f"{app.get_asset_url(FIRST)}?m={written}")
     app.server.config["ENGINE"] = engine
     pages = page_modules()
     for page in pages:

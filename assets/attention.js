@@ -2,23 +2,14 @@
    Everything that a pointer or a key does here is drawn from bytes that are already here, without a round trip. */
 (function () {
   "use strict";
+  const { around, base64, bytes, dequantise, download, fetched, isDark, make, makeText, unpack } = window.vitrine.lib;
 
   const held = new Map(); // address -> promise of its bytes, the latest few
-
-  function decode(text) {
-    const raw = window.atob(text);
-    const out = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
-    return out;
-  }
 
   /* A map of viz/server/maps.py: its header and its values as numbers. */
   function map(address) {
     if (!held.has(address)) {
-      const asked = fetch(address).then((answer) => {
-        if (!answer.ok) return answer.text().then((why) => Promise.reject(new Error(why)));
-        return answer.arrayBuffer().then(read);
-      });
+      const asked = fetched(address).then((answer) => answer.arrayBuffer()).then(read);
       asked.catch(() => held.delete(address));
       held.set(address, asked);
       if (held.size > 24) held.delete(held.keys().next().value);
@@ -27,15 +18,10 @@
   }
 
   function read(buffer) {
-    const length = new DataView(buffer).getUint32(0, true);
-    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    const codes = new Uint8Array(buffer, 4 + length);
-    const span = header.vmax - header.vmin;
+    const { header, codes } = unpack(buffer);
+    const meant = dequantise(header);
     const values = new Float32Array(codes.length);
-    for (let i = 0; i < codes.length; i++) {
-      const share = codes[i] / 255;
-      values[i] = header.vmin + (header.quantisation === "sqrt" ? share * share : share) * span;
-    }
+    for (let i = 0; i < codes.length; i++) values[i] = meant[codes[i]];
     return { header: header, values: values };
   }
 
@@ -70,18 +56,13 @@
     if (!box) return;
     box.replaceChildren();
     if (!table) return;
-    const bar = document.createElement("canvas");
+    const bar = make("canvas");
     const pen = sized(bar, 150, 10);
     for (let x = 0; x < 150; x++) {
       pen.fillStyle = css(rgb(table, x / 149));
       pen.fillRect(x, 0, 1.5, 10);
     }
-    const told = (text, name) => {
-      const span = document.createElement("span");
-      span.textContent = text;
-      if (name) span.className = name;
-      return span;
-    };
+    const told = (text, name) => makeText("span", name, text);
     box.append(told(low), bar, told(high), told(words, "legend-words"));
   }
 
@@ -185,7 +166,7 @@
   function sprite(data, found, hidden) {
     const { header, values } = found;
     const [L, H, side] = header.shape, all = H + (data.mean ? 1 : 0);
-    const canvas = document.createElement("canvas");
+    const canvas = make("canvas");
     canvas.width = all * side;
     canvas.height = L * side;
     const image = new ImageData(all * side, L * side);
@@ -291,7 +272,7 @@
     grid.sink = Boolean(sink);
     grid.statistic = data && data.statistics[statistic] ? statistic : MAPS;
     if (data && fresh) {
-      grid.table = decode(data.table);
+      grid.table = bytes(data.table);
       map(`${data.sprite}&sink=${sink ? 0 : 1}`).then((found) => {
         if (grid.data !== data || grid.sink !== Boolean(sink)) return;
         grid.sprite = sprite(data, found, sink);
@@ -412,11 +393,8 @@
       const words = el("attention-lines-words");
       words.replaceChildren();
       const told = (lead, text) => {
-        const line = document.createElement("div");
-        const b = document.createElement("b");
-        b.textContent = lead;
-        line.append(b, text);
-        words.append(line);
+        const line = make("div", "", words);
+        line.append(makeText("b", "", lead), text);
       };
       const asQuery = !view.queries || at.side === "query", asKey = !view.queries || at.side === "key";
       const unread = view.long && !view.column && "not read in a text of this length";
@@ -443,14 +421,9 @@
   function buildLines(scroll, view) {
     scroll.dataset.view = String(head.number);
     scroll.replaceChildren();
-    const body = document.createElement("div");
-    body.className = "lines-body";
-    const canvas = document.createElement("canvas");
-    canvas.className = "lines-canvas";
-    canvas.setAttribute("aria-hidden", "true");
-    const middle = document.createElement("div");
-    middle.className = "lines-middle";
-    middle.append(canvas);
+    const body = make("div", "lines-body");
+    const middle = make("div", "lines-middle");
+    make("canvas", "lines-canvas", middle, { "aria-hidden": "true" });
     body.append(side(view, "query", "Looks from"), middle, side(view, "key", "Looks at"));
     scroll.append(body);
     if (!scroll.dataset.ready) {
@@ -460,30 +433,20 @@
   }
 
   function side(view, which, name) {
-    const box = document.createElement("div");
-    box.className = `lines-side lines-${which}`;
-    box.setAttribute("role", "listbox");
-    box.setAttribute("aria-label", which === "query" ? "Tokens that look" : "Tokens that are looked at");
-    box.tabIndex = 0;
+    const words = which === "query" ? "Tokens that look" : "Tokens that are looked at";
+    const box = make("div", `lines-side lines-${which}`, null, { role: "listbox", "aria-label": words, tabindex: 0 });
     const tokens = which === "query" ? queries(view) : view.tokens;
     tokens.forEach((token, i) => {
-      const option = document.createElement("div");
-      option.className = "lines-token";
-      option.id = `attention-lines-${which}-${i}`;
-      option.setAttribute("role", "option");
-      option.setAttribute("aria-selected", "false");
-      option.dataset.token = i;
-      const word = document.createElement("span");
-      word.textContent = token;
-      const place = document.createElement("small");
-      place.textContent = i;
-      const weight = document.createElement("i");
-      option.append(...(which === "query" ? [weight, word, place] : [place, word, weight]));
+      const option = make("div", "lines-token", null, {
+        id: `attention-lines-${which}-${i}`, role: "option", "aria-selected": "false", "data-token": i,
+      });
+      const [word, at, weight] = [makeText("span", "", token), makeText("small", "", i), make("i")];
+      option.append(...(which === "query" ? [weight, word, at] : [at, word, weight]));
       const gone = which === "query" ? left_out(view, i) : hidden(view, i);
       if (gone) option.classList.add("gone");
       box.append(option);
     });
-    const option = (event) => event.target.closest && event.target.closest(".lines-token");
+    const option = (event) => around(event, ".lines-token");
     box.addEventListener("pointerover", (event) => {
       const found = option(event);
       if (found && !lines.pinned) look(which, Number(found.dataset.token));
@@ -513,12 +476,8 @@
       if (box.matches(":focus-visible")) walk(box, which, Number(box.dataset.at || (lines.pinned ? lines.pinned.token : 0)));
     });
     box.addEventListener("blur", () => look(null));
-    const wrap = document.createElement("div");
-    wrap.className = "lines-column";
-    const title = document.createElement("div");
-    title.className = "lines-title";
-    title.textContent = name;
-    wrap.append(title, box);
+    const wrap = make("div", "lines-column");
+    wrap.append(makeText("div", "lines-title", name), box);
     return wrap;
   }
 
@@ -667,11 +626,8 @@
     const inside = found.out.slice(first).reduce((a, b) => a + b, 0);
     words.replaceChildren();
     const told = (lead, text) => {
-      const line = document.createElement("div");
-      const b = document.createElement("b");
-      b.textContent = lead;
-      line.append(b, text);
-      words.append(line);
+      const line = make("div", "", words);
+      line.append(makeText("b", "", lead), text);
     };
     const name = patches.at < first ? place(view, patches.at) : `The patch in ${place(view, patches.at)}`;
     told(`${name} looks at: `, `${many(found.out)}.  ${short(inside)} of its attention is on patches.`);
@@ -685,15 +641,14 @@
   function opacity() {
     const box = el("attention-opacity");
     if (!box || box.firstChild) return;
-    const label = document.createElement("label");
-    const slider = document.createElement("input");
+    const label = make("label", "", box);
+    const slider = make("input");
     Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.05, value: patches.opacity, className: "form-range" });
     slider.addEventListener("input", () => {
       patches.opacity = Number(slider.value);
       drawPatches();
     });
     label.append("Opacity", slider);
-    box.append(label);
   }
 
   function specials(view) {
@@ -702,17 +657,14 @@
     box.dataset.view = String(head.number);
     box.replaceChildren();
     for (let i = 0; i < view.picture.first; i++) {
-      const button = document.createElement("button");
+      const button = makeText("button", "btn btn-sm btn-outline-primary", `From ${view.tokens[i]}`, box);
       button.type = "button";
-      button.className = "btn btn-sm btn-outline-primary";
-      button.textContent = `From ${view.tokens[i]}`;
       button.addEventListener("click", () => {
         patches.at = i;
         patches.pinned = true;
         pin(i);
         drawPatches();
       });
-      box.append(button);
     }
   }
 
@@ -967,7 +919,7 @@
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest("button.head-pick");
+    const button = around(event, "button.head-pick");
     if (!button) return;
     const { layer, head: which } = button.dataset;
     if (layer !== undefined) pickHead(Number(layer), which === "mean" ? "mean" : Number(which));
@@ -1015,20 +967,6 @@
     return svg(44 + 2 * size.clientWidth, 70 + size.clientHeight, parts);
   }
 
-  function base64(text) {
-    let raw = "";
-    for (const byte of new TextEncoder().encode(text)) raw += String.fromCharCode(byte);
-    return window.btoa(raw);
-  }
-
-  function keep(blob, name) {
-    const a = document.createElement("a");
-    a.href = URL.createObjectURL(blob);
-    a.download = name;
-    a.click();
-    window.setTimeout(() => URL.revokeObjectURL(a.href), 10000);
-  }
-
   function save(kind) {
     if (!head.view) return;
     const open = document.querySelector("[role=tab][data-page=attention][aria-selected=true]").dataset.name;
@@ -1042,29 +980,29 @@
     if (!text) return;
     const source = new Blob([text], { type: "image/svg+xml" });
     if (kind === "svg") {
-      keep(source, `${name}.svg`);
+      download(source, `${name}.svg`);
       return;
     }
     const image = new Image();
     image.onload = () => {
-      const canvas = document.createElement("canvas");
+      const canvas = make("canvas");
       const scale = Math.min(2, 16000 / Math.max(image.width, image.height));
       canvas.width = image.width * scale;
       canvas.height = image.height * scale;
       canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob((blob) => keep(blob, `${name}.png`));
+      canvas.toBlob((blob) => download(blob, `${name}.png`));
     };
     image.src = `data:image/svg+xml;base64,${base64(text)}`;
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest(".attention-save");
+    const button = around(event, ".attention-save");
     if (button) save(button.dataset.kind);
   });
 
   function dark() {
     if (!el("attention-grid")) return;
-    window.dash_clientside.set_props("attention-dark", { data: document.documentElement.getAttribute("data-bs-theme") === "dark" });
+    window.dash_clientside.set_props("attention-dark", { data: isDark() });
   }
 
   function again() {

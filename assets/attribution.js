@@ -1,7 +1,8 @@
 /* The attribution page in the browser: sorting the table, saving a coloured text, remembering how pictures are shown. */
 (function () {
   "use strict";
-  const vitrine = (window.vitrine = window.vitrine || {});
+  const vitrine = window.vitrine;
+  const { around, download } = vitrine.lib;
 
   // ---- the table of strongest parts -------------------------------------------------------------
 
@@ -12,7 +13,7 @@
   }
 
   document.addEventListener("click", function (event) {
-    const button = event.target.closest && event.target.closest(".sorter");
+    const button = around(event, ".sorter");
     if (!button) return;
     const head = button.closest("th");
     const table = head.closest("table");
@@ -124,14 +125,6 @@
     words(svg, told ? told.textContent : "", 8, y + 34, 12, "#556070");
   }
 
-  function save(blob, name) {
-    const link = document.createElement("a");
-    link.download = name;
-    link.href = URL.createObjectURL(blob);
-    link.click();
-    window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
-
   /* Saves the coloured text in the element `id` as "png" or "svg". */
   vitrine.saveText = async function (id, kind) {
     const holder = document.getElementById(id);
@@ -139,7 +132,7 @@
     const svg = drawing(holder);
     const file = new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
     if (kind === "svg") {
-      save(file, `vitrine-${id}.svg`);
+      download(file, `vitrine-${id}.svg`);
       return true;
     }
     const image = new Image();
@@ -156,7 +149,7 @@
     pen.scale(2, 2);
     pen.drawImage(image, 0, 0);
     URL.revokeObjectURL(address);
-    save(await new Promise((resolve) => canvas.toBlob(resolve, "image/png")), `vitrine-${id}.png`);
+    download(await new Promise((resolve) => canvas.toBlob(resolve, "image/png")), `vitrine-${id}.png`);
     return true;
   };
 })();

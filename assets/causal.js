@@ -1,16 +1,11 @@
 /* The causal page in the browser: grids of effects that fill, heads that are picked, tokens that are chosen. */
 (function () {
   "use strict";
+  const { around, isDark, makeText: make } = window.vitrine.lib;
   const DARK = "causal-dark";
   const shown = {};   // what each grid was drawn from
   const at = {};      // the cell of each grid that is in the tab order
 
-  function make(tag, className, text) {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    return node;
-  }
   const number = (value) => (value === null ? "not yet computed" : value.toFixed(3).replace("-", "−"));
 
   function spot(data, row, column) {
@@ -173,7 +168,7 @@
     return data.filling ? "filling" : "whole";
   }
 
-  const inside = (event) => event.target.closest && event.target.closest(".effects .effect");
+  const inside = (event) => around(event, ".effects .effect");
 
   function look(cell) {
     const host = cell.closest(".effects"), data = shown[host.id];
@@ -227,7 +222,7 @@
 
   /* Tokens and patches of the clean input: a click, or Enter, chooses them for corruptions and for noise. */
   document.addEventListener("click", (event) => {
-    const button = event.target.closest && event.target.closest(".opposite [data-token]");
+    const button = around(event, ".opposite [data-token]");
     if (!button) return;
     const on = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(on));
@@ -237,7 +232,7 @@
 
   function tell() {
     if (!document.querySelector(".page.causal")) return;
-    dash_clientside.set_props(DARK, { data: document.documentElement.getAttribute("data-bs-theme") === "dark" });
+    dash_clientside.set_props(DARK, { data: isDark() });
   }
   window.addEventListener("vitrine-theme", tell);
 

@@ -63,7 +63,7 @@
 
   function tell() {
     if (!document.querySelector(".page.data")) return;
-    window.dash_clientside.set_props("data-dark", { data: document.documentElement.getAttribute("data-bs-theme") === "dark" });
+    window.dash_clientside.set_props("data-dark", { data: window.vitrine.lib.isDark() });
   }
   window.addEventListener("vitrine-theme", tell);
 
@@ -79,7 +79,7 @@
   }
 
   function inspect(event) {
-    const box = event.target && event.target.closest && event.target.closest("#data-files");
+    const box = window.vitrine.lib.around(event, "#data-files");
     if (!box) return;
     const given = event.type === "drop" ? event.dataTransfer && event.dataTransfer.files : event.target.files;
     const said = given && given.length ? refusal(Array.from(given)) : "";

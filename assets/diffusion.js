@@ -2,7 +2,8 @@
    fetched once a part (viz/server/diffusion_files.py) as float32; colours, opacity, threshold and several words at once are drawn here. */
 (function () {
   "use strict";
-  const vitrine = (window.vitrine = window.vitrine || {});
+  const vitrine = window.vitrine;
+  const { bytes, download, fetched, make, unpack } = vitrine.lib;
   const LOOK = ["show", "opacity", "threshold", "rule", "colours", "scale", "smooth", "grey", "outline", "part", "first", "last", "layer", "head"];
   const USUAL = { show: "heat", opacity: 0.85, threshold: 0.4, rule: "own", colours: "viridis", scale: "common", smooth: false, grey: true, outline: true, part: "all" };
   const PAGE = "diffusion";
@@ -15,12 +16,9 @@
   /* A message of viz/server/diffusion_files.py: its header and its values, kept while it is among the last looked at. */
   function message(url, Kind) {
     if (!kept.has(url)) {
-      const coming = fetch(url, { credentials: "same-origin" }).then(async (answer) => {
-        if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300));
-        const buffer = await answer.arrayBuffer();
-        const length = new DataView(buffer).getUint32(0, true);
-        const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-        return { header, values: new Kind(buffer, 4 + length) };
+      const coming = fetched(url).then(async (answer) => {
+        const { header, codes } = unpack(await answer.arrayBuffer(), Kind);
+        return { header, values: codes };
       });
       coming.catch(() => kept.delete(url));
       kept.set(url, coming);
@@ -101,14 +99,6 @@
   }
 
   const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
-
-  function make(tag, className, parent, attributes) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-    if (parent) parent.appendChild(element);
-    return element;
-  }
 
   // ---- the stage ---------------------------------------------------------------------------------
 
@@ -432,7 +422,7 @@
     table() {
       const name = this.tables[this.look.colours] ? this.look.colours : "viridis";
       this.decoded = this.decoded || {};
-      if (!this.decoded[name]) this.decoded[name] = Uint8Array.from(atob(this.tables[name]), (c) => c.charCodeAt(0));
+      if (!this.decoded[name]) this.decoded[name] = bytes(this.tables[name]);
       return this.decoded[name];
     }
 
@@ -571,10 +561,7 @@
         const size = `width="${w}" height="${h}"`;
         blob = new Blob([`<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${w} ${h}"><image ${size} href="${canvas.toDataURL()}"/></svg>`], { type: "image/svg+xml" });
       }
-      const link = make("a", "", null, { download: `vitrine-words.${kind}` });
-      link.href = URL.createObjectURL(blob);
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      download(blob, `vitrine-words.${kind}`);
     }
   }
 

@@ -1,12 +1,13 @@
 /* The evidence page's own part in the browser: which theme figures are drawn for, and the rectangle on the picture. */
 (function () {
   "use strict";
+  const { around, isDark } = window.vitrine.lib;
 
   const EDGES = ["left", "top", "width", "height"];
 
   function tell() {
     if (!document.querySelector(".page.evidence")) return;
-    window.dash_clientside.set_props("evidence-dark", { data: document.documentElement.getAttribute("data-bs-theme") === "dark" });
+    window.dash_clientside.set_props("evidence-dark", { data: isDark() });
   }
   window.addEventListener("vitrine-theme", tell);
 
@@ -33,7 +34,7 @@
   }
 
   document.addEventListener("pointerdown", (event) => {
-    const picture = event.target.closest && event.target.closest("#evidence-region-picture");
+    const picture = around(event, "#evidence-region-picture");
     if (!picture || event.button !== 0) return;
     event.preventDefault();
     picture.setPointerCapture(event.pointerId);

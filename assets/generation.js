@@ -31,7 +31,7 @@
   }
 
   document.addEventListener("click", function (event) {
-    const chip = event.target.closest && event.target.closest(".continue-chip");
+    const chip = window.vitrine.lib.around(event, ".continue-chip");
     if (!chip) return;
     const area = chip.parentElement.id.replace(/-chips$/, "");
     window.dash_clientside.set_props(`${area}-slider`, { value: Number(chip.dataset.step) });

@@ -3,34 +3,11 @@
 (function () {
   "use strict";
   const vitrine = (window.vitrine = window.vitrine || {});
+  const { bytes, dequantise, download, fetched, make, unpack } = vitrine.lib;
   const groups = new Map();
   const GAP = 4; // px between the small maps of a sprite
 
   // ---- reading -------------------------------------------------------------------------------
-
-  function unpack(buffer) {
-    const length = new DataView(buffer).getUint32(0, true);
-    const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    return { header, codes: new Uint8Array(buffer, 4 + length) };
-  }
-
-  function bytes(base64) {
-    const raw = atob(base64);
-    const out = new Uint8Array(raw.length);
-    for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
-    return out;
-  }
-
-  async function fetched(url) {
-    let answer;
-    try {
-      answer = await fetch(url, { credentials: "same-origin" });
-    } catch {
-      throw new Error("the map could not be fetched; is Vitrine still running?");
-    }
-    if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300) || `error ${answer.status}`);
-    return answer;
-  }
 
   async function load(source) {
     if (!source) return null;
@@ -67,14 +44,6 @@
   }
 
   // ---- values and colours --------------------------------------------------------------------
-
-  function dequantise({ quantisation, vmin, vmax }) {
-    return Float32Array.from({ length: 256 }, (_, q) => {
-      if (quantisation === "symmetric") return ((q - 127.5) / 127.5) * vmax;
-      const share = q / 255;
-      return vmin + (quantisation === "sqrt" ? share * share : share) * (vmax - vmin);
-    });
-  }
 
   function share(value, ends, stretch) {
     const t = Math.min(1, Math.max(0, (value - ends[0]) / (ends[1] - ends[0] || 1)));
@@ -201,14 +170,6 @@
         return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="${xml(font)}">${parts.join("")}</svg>`;
       },
     };
-  }
-
-  function make(tag, className, parent, attributes) {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    for (const [name, value] of Object.entries(attributes || {})) element.setAttribute(name, value);
-    if (parent) parent.appendChild(element);
-    return element;
   }
 
   // ---- one heat map ----------------------------------------------------------------------------
@@ -993,10 +954,7 @@
     async save(kind) {
       const blob = kind === "svg" ? new Blob([this.svg()], { type: "image/svg+xml" }) : await this.png();
       const name = (this.spec.file || this.spec.label || "map").toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
-      const link = make("a", "", null, { download: `vitrine-${name}.${kind}` });
-      link.href = URL.createObjectURL(blob);
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      download(blob, `vitrine-${name}.${kind}`);
     }
   }
 
@@ -1014,6 +972,6 @@
       return element._heat;
     },
     visible,
-    parts: { Heat, make, number, fetched, unpack, dequantise }, // for assets/heat_tiles.js
+    parts: { Heat, number }, // for assets/heat_tiles.js
   };
 })();

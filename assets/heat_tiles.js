@@ -4,7 +4,8 @@
 (function () {
   "use strict";
   const vitrine = window.vitrine;
-  const { Heat, make, number, fetched, unpack, dequantise } = vitrine.heat.parts;
+  const { clamp, dequantise, fetched, make, unpack } = vitrine.lib;
+  const { Heat, number } = vitrine.heat.parts;
   const CELLS = 256; // of a tile, down and across
   const KEPT = 80; // tiles
   const AT_ONCE = 3; // tiles asked for at a time
@@ -28,8 +29,6 @@
     const { rows_range: rows, keys_range: keys, pooled, shape } = map.header;
     return { map, rows, keys, steps: pooled, shape, values: dequantise(map.header), stamp: "", canvas: null };
   }
-
-  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
   class Tiled extends Heat {
     async update(spec) {
@@ -243,9 +242,7 @@
       this.tiles.set(tile.name, { asked: true });
       const address = `${of}&rows=${tile.rows.join("-")}&keys=${tile.keys.join("-")}&size=${CELLS},${CELLS}`;
       try {
-        const answer = await fetch(address, { credentials: "same-origin", signal });
-        if (!answer.ok) throw new Error((await answer.text()).trim().slice(0, 300));
-        const found = piece(unpack(await answer.arrayBuffer()));
+        const found = piece(unpack(await (await fetched(address, { signal })).arrayBuffer()));
         if (of !== this.tilesOf || turn !== this.turn) return;
         this.tiles.set(tile.name, { ...found, address });
         this.trouble = "";

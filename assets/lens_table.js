@@ -1,43 +1,33 @@
 // The logit lens' table (viz/pages/trajectory/lens_table.py). Words are always written as text, never as markup.
 (function () {
   "use strict";
-
-  function make(name, attributes, text) {
-    const element = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes || {})) element.setAttribute(key, value);
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
+  const { make, makeText } = window.vitrine.lib;
 
   function ends(value) { return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3))); }
 
   function named(data) { return data.unit ? `${data.noun} (${data.unit})` : data.noun; }
 
   function legend(data) {
-    const box = make("div", { class: "lens-legend" });
-    box.append(make("span", {}, `${named(data)}:`), make("span", {}, ends(data.low)));
-    const ramp = make("span", { class: "lens-ramp" });
-    ramp.style.background = `linear-gradient(to right, ${data.ramp.join(",")})`;
-    box.append(ramp, make("span", {}, ends(data.high)));
+    const box = make("div", "lens-legend");
+    makeText("span", "", `${named(data)}:`, box);
+    makeText("span", "", ends(data.low), box);
+    make("span", "lens-ramp", box).style.background = `linear-gradient(to right, ${data.ramp.join(",")})`;
+    makeText("span", "", ends(data.high), box);
     return box;
   }
 
   function describe(place, data, row, column) {
     const cell = data.rows[row].cells[column], top = data.columns[column];
     place.replaceChildren();
-    place.append(make("strong", {}, `Layer ${data.rows[row].layer}, after “${top.token}” (position ${top.position})`));
-    place.append(make("span", { class: "lens-value" }, `${data.noun}: ${cell.value} ${data.unit}`));
-    const list = make("ol", { class: "lens-best" });
+    makeText("strong", "", `Layer ${data.rows[row].layer}, after “${top.token}” (position ${top.position})`, place);
+    makeText("span", "lens-value", `${data.noun}: ${cell.value} ${data.unit}`, place);
+    const list = make("ol", "lens-best", place);
     for (const [word, probability] of cell.best) {
-      const item = make("li");
-      const bar = make("span", { class: "lens-bar" });
-      bar.style.width = `${Math.max(100 * probability, 0.5)}%`;
-      item.append(make("span", { class: "lens-word" }, word), make("span", { class: "lens-track" }),
-        make("span", { class: "lens-number" }, probability < 0.0005 ? "< 0.001" : probability.toFixed(3)));
-      item.children[1].append(bar);
-      list.append(item);
+      const item = make("li", "", list);
+      makeText("span", "lens-word", word, item);
+      make("span", "lens-bar", make("span", "lens-track", item)).style.width = `${Math.max(100 * probability, 0.5)}%`;
+      makeText("span", "lens-number", probability < 0.0005 ? "< 0.001" : probability.toFixed(3), item);
     }
-    place.append(list);
   }
 
   function draw(page, data) {
@@ -48,26 +38,26 @@
     box.replaceChildren();
     place.replaceChildren();
     if (!data) return;
-    const grid = make("table", { role: "grid", class: "lens-table", "aria-label": `Logit lens: the top word of each layer and position, coloured by ${data.noun}` });
-    const head = make("tr", {}), body = make("tbody");
-    head.append(make("th", { scope: "col", class: "lens-corner" }, "layer"));
+    const words = `Logit lens: the top word of each layer and position, coloured by ${data.noun}`;
+    const grid = make("table", "lens-table", null, { role: "grid", "aria-label": words });
+    const head = make("tr"), body = make("tbody");
+    make("th", "lens-corner", head, { scope: "col" }).textContent = "layer";
     for (const column of data.columns) {
-      const name = make("th", { scope: "col", class: column.position === data.at ? "lens-at" : "" });
-      name.append(make("span", {}, column.token), make("small", {}, String(column.position)));
-      head.append(name);
+      const name = make("th", column.position === data.at ? "lens-at" : "", head, { scope: "col" });
+      makeText("span", "", column.token, name);
+      makeText("small", "", String(column.position), name);
     }
     const cells = data.rows.map((row, i) => {
       const line = make("tr");
-      line.append(make("th", { scope: "row" }, row.layer));
+      make("th", "", line, { scope: "row" }).textContent = row.layer;
       const made = row.cells.map((cell, j) => {
-        const td = make("td", {
+        const td = make("td", data.columns[j].position === data.at ? "lens-at" : "", line, {
           role: "gridcell", tabindex: -1, "data-row": i, "data-column": j,
-          class: data.columns[j].position === data.at ? "lens-at" : "",
           "aria-label": `layer ${row.layer}, after ${data.columns[j].token}: ${cell.best.map(([w, p]) => `${w} ${p.toFixed(2)}`).join(", ")}`,
-        }, cell.word);
+        });
+        td.textContent = cell.word;
         td.style.backgroundColor = cell.colour;
         td.style.color = cell.ink;
-        line.append(td);
         return td;
       });
       body.append(line);

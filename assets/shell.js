@@ -1,6 +1,7 @@
 /* The frame's part in the browser: the link, the keyboard, exports, and the first look at an upload. */
 (function () {
   "use strict";
+  const { around } = window.vitrine.lib;
 
   const MOST_BYTES = 32 * 1024 * 1024;
   const READS = /\.(png|jpe?g|webp|bmp|gif|tiff?)$/i;
@@ -66,7 +67,7 @@
   }
 
   function inspect(event) {
-    const box = event.target && event.target.closest && event.target.closest("[id$='-upload']");
+    const box = around(event, "[id$='-upload']");
     if (!box) return;
     const files = event.type === "drop" ? event.dataTransfer && event.dataTransfer.files : event.target.files;
     const said = files && files.length ? refusal(files[0]) : "";
@@ -131,7 +132,7 @@
 
   /* Saving a picture and copying the link: see viz/components/exports.py. */
   document.addEventListener("click", function (event) {
-    const button = event.target.closest && event.target.closest("[data-save], [data-copy-link]");
+    const button = around(event, "[data-save], [data-copy-link]");
     if (!button) return;
     const vitrine = window.vitrine || {};
     if (button.hasAttribute("data-copy-link")) {
@@ -153,7 +154,7 @@
 
   /* The skip link moves the focus without touching the address, which holds the view. */
   document.addEventListener("click", function (event) {
-    const skip = event.target.closest && event.target.closest(".skip-link");
+    const skip = around(event, ".skip-link");
     if (skip) {
       event.preventDefault();
       const content = document.getElementById("shell-content");

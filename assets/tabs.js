@@ -1,6 +1,7 @@
 // Tabs (viz/components/tabs.py): a click or the arrow keys open one; its name goes into the store `<page>-tab`.
 (function () {
   "use strict";
+  const { around } = window.vitrine.lib;
 
   function open(tab, focus) {
     const { page, name } = tab.dataset;
@@ -20,11 +21,11 @@
   };
 
   document.addEventListener("click", (event) => {
-    const tab = event.target.closest && event.target.closest(".tabs [role=tab]");
+    const tab = around(event, ".tabs [role=tab]");
     if (tab) open(tab, false);
   });
   document.addEventListener("keydown", (event) => {
-    const tab = event.target.closest && event.target.closest(".tabs [role=tab]");
+    const tab = around(event, ".tabs [role=tab]");
     if (!tab || !(event.key in steps) || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     const all = [...tab.closest("[role=tablist]").querySelectorAll("[role=tab]")];

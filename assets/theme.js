@@ -35,6 +35,6 @@
   };
 
   document.addEventListener("click", (event) => {
-    if (event.target.closest && event.target.closest("#shell-theme-button")) vitrine.theme.set(other(vitrine.theme.current()));
+    if (vitrine.lib.around(event, "#shell-theme-button")) vitrine.theme.set(other(vitrine.theme.current()));
   });
 })();

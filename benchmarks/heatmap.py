@@ -104,7 +104,8 @@ def window(playwright: Any) -> Any:
     page.set_default_timeout(120_000)
     page.set_content(PAGE)
     page.add_style_tag(content=(ASSETS / "vitrine.css").read_text())
-    for script in (get_plotlyjs(), (ASSETS / "heat.js").read_text(), (ASSETS / "vitrine.js").read_text(), BENCH):
+    own = ((ASSETS / name).read_text() for name in ("lib.js", "heat.js", "vitrine.js"))
+    for script in (get_plotlyjs(), *own, BENCH):
         page.add_script_tag(content=script)
     return page
 

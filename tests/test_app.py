@@ -48,6 +48,15 @@ def test_the_pages_open_without_loading_torch(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_script_that_all_use_is_loaded_before_them(tmp_path: Path) -> None:
+    from tests.viz.fakes import FakeEngine
+
+    page = app.create_app(FakeEngine(tmp_path)).server.test_client().get("/").text
+    scripts = re.findall(r'src="/assets/([a-z_]+\.js)', page)
+    assert scripts[0] == "lib.js"
+    assert sorted(scripts) == sorted(path.name for path in (ROOT / "assets").glob("*.js"))
+
+
 def test_pages_are_found_by_file_name_in_their_order() -> None:
     pages = app.page_modules()
     assert [p.PATH for p in pages] == [

@@ -33,7 +33,7 @@ def page(browser: Any) -> Iterator[Any]:
         '<html data-bs-theme="light"><body><div id="a" class="heat"></div><div id="b" class="heat"></div>'
     )
     found.add_style_tag(content=(ASSETS / "vitrine.css").read_text())
-    for name in ("heat.js", "vitrine.js"):
+    for name in ("lib.js", "heat.js", "vitrine.js"):
         found.add_script_tag(content=(ASSETS / name).read_text())
     found.evaluate(
         "() => { window.got = []; dash_clientside.set_props = (id, props) => window.got.push([id, props.data]); }"
