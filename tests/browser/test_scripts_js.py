@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from tests.viz import causal_samples, samples
+from backends.store import Store
+from tests.viz import causal_samples, paintings, samples
 from tests.viz.pages.attention.test_page import attention
+from viz import theme
 from viz.pages.attention import attention_view
 from viz.pages.causal import effect_grid
+from viz.pages.diffusion import word_map_view
 from viz.pages.trajectory import lens_table
-from viz.server import maps
+from viz.server import diffusion_files, maps
 
 ASSETS = Path(__file__).parents[2] / "assets"
 KEY = "ab" * 32
@@ -87,3 +91,31 @@ def test_the_heads_and_the_lines_of_one_are_drawn_from_what_is_fetched(page: Any
     page.wait_for_function("document.querySelectorAll('#attention-lines .lines-token').length > 0")
     assert page.locator("#attention-lines .lines-query .lines-token").count() == len(view["tokens"])
     page.wait_for_function("document.getElementById('attention-lines-words').textContent.includes('looks at: ')")
+
+
+def test_a_drawing_has_its_words_over_it(page: Any, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    result = paintings.drawing()
+    store.put_result(KEY, result)
+    server = Flask("drawing")
+    server.register_blueprint(maps.blueprint(store))
+    server.register_blueprint(diffusion_files.blueprint(store))
+    client = server.test_client()
+
+    def answer(route: Any) -> None:
+        address = route.request.url.removeprefix("http://vitrine.test")
+        if address == "/theme.json":
+            route.fulfill(json={"tables": theme.tables(), "templates": {}})
+        else:
+            found = client.get(address)
+            route.fulfill(status=found.status_code, body=found.data, content_type=found.mimetype)
+
+    page.route("**/maps/**", answer)
+    page.route("**/theme.json", answer)
+    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<div id=\"diffusion-stage\"></div>')")
+    spec = {"panels": [word_map_view.panel("one", KEY, result)], "palette": list(theme.PALETTE_LIGHT)}
+    look = ["heat", 0.85, 0.4, "own", "viridis", "common", 0, 1, 1, "all", 1, 1, 1, 1]
+    page.evaluate("([spec, look]) => window.dash_clientside.diffusion.draw(spec, ...look, 'words')", [spec, look])
+    page.locator("#diffusion-stage .word-chip").nth(1).click()
+    page.wait_for_function("document.querySelector('#diffusion-stage .stage-legend').textContent.includes('attention')")
+    assert page.locator("#diffusion-stage .word-chip").count() == len(spec["panels"][0]["ids"])
