@@ -242,7 +242,7 @@ class Embedded:
         self.kills = MemoryKills()
         self._deaths: dict[str, Death] = {}
         self._lacking: dict[int, float] = {}
-        self._patience = REPLACED
+        self._patience: dict[int, float] = {}
         self._grown = size == 1
         self.local, self.client = self._started()
 
@@ -302,38 +302,43 @@ class Embedded:
         """Start those workers that are not there from the start."""
         if not self._grown:
             self._grown = True
-            self.local.scale(self.size)
+            for place in range(1, self.size):
+                self._replace(place)
 
     def tend(self) -> None:
-        """Replace a worker that is missing for long; called each second."""
+        """Replace workers that are gone for good at once, and those that are missing for long; called each second."""
         self.kills.look()
         there, now = self.workers(), time.monotonic()
-        if there:
-            self._patience = max(REPLACED, self._patience / 1.1)
         for place in range(self.size if self._grown else 1):
             if place in there.values():
                 self._lacking.pop(place, None)
-            elif now - self._lacking.setdefault(place, now) > self._patience * (4 if self._starting(place) else 1):
-                self._lacking.pop(place)
-                self._patience = min(2 * self._patience, 120.0)  # perhaps this machine is slow
+                self._patience.pop(place, None)
+                continue
+            nanny = self.local.workers.get(place)
+            since, patience = now - self._lacking.setdefault(place, now), self._patience.setdefault(place, REPLACED)
+            if nanny is None or nanny.status.name in ("closed", "failed"):
+                self._replace(place)
+            elif since > patience * (4 if nanny.is_alive() else 1):  # a process may still become the worker
+                self._patience[place] = min(2 * patience, 120.0)  # perhaps this machine is slow
                 log.warning("worker %d is missing; another is started in its place", place)
                 self._replace(place)
 
-    def _starting(self, place: int) -> bool:
-        """Whether there is a process that may still become this worker: on a loaded machine that takes a while."""
-        nanny = self.local.workers.get(place)
-        return nanny is not None and bool(nanny.is_alive())
-
     def _replace(self, place: int) -> None:
-        async def replace() -> None:
-            nanny = self.local.workers.pop(place, None)
-            if nanny is not None:
-                with contextlib.suppress(Exception):
-                    await nanny.close(timeout=1)
-            self.local.worker_spec.setdefault(place, self.local.new_spec)
-            await self.local._correct_state()
+        """Start a worker at `place`, in the background, instead of the one that is there."""
+        self._lacking[place] = time.monotonic()
+        asyncio.run_coroutine_threadsafe(self._start_at(place), self.local.loop.asyncio_loop)  # type: ignore[union-attr]
 
-        asyncio.run_coroutine_threadsafe(replace(), self.local.loop.asyncio_loop)  # type: ignore[union-attr]
+    async def _start_at(self, place: int) -> None:
+        spec, before = self.local.new_spec, self.local.workers.get(place)
+        nanny = spec["cls"](self.local.scheduler.address, **{**spec["options"], "name": place})
+        self.local.workers[place] = nanny
+        self.local.worker_spec.setdefault(place, spec)
+        self.local._created.add(nanny)
+        if before is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(before.close(timeout=1), 5)
+        with contextlib.suppress(Exception):  # then the next look replaces it
+            await nanny
 
     def end(self, worker: str) -> None:
         """End a worker at once, whatever it is at; another takes its place."""

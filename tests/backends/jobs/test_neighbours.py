@@ -46,17 +46,24 @@ def answered(engine: Engine, n: Any, owner: str = "other") -> float:
     return time.monotonic() - started
 
 
+def bound(engine: Engine, seconds: float = 5.0) -> float:
+    """How long a click may take: `seconds`, and more on a machine where one takes long that has nothing before it."""
+    return seconds + 10 * answered(engine, f"nothing before it {time.monotonic()}")
+
+
 def test_a_click_does_not_wait_behind_a_long_job(engine: Engine) -> None:
+    most = bound(engine)
     long = engine.submit({"do": "sleep", "seconds": 60, "n": "long"}, "hog")
     until(lambda: running(engine, long))
     seconds = [answered(engine, f"click {i}") for i in range(5)]
     show("the slowest click behind a long job", max(seconds))
-    assert max(seconds) < 5
+    assert max(seconds) < most
     assert running(engine, long), "which goes on"
     engine.cancel(long, "hog")
 
 
 def test_a_click_does_not_wait_behind_two_long_jobs(engine: Engine) -> None:
+    most = bound(engine, turns.QUICK + 3)
     longs = [engine.submit({"do": "sleep", "seconds": 60, "n": f"two {i}"}, f"hog {i}") for i in range(2)]
     until(lambda: all(running(engine, key) for key in longs))
     seconds = answered(engine, "behind two")
@@ -64,7 +71,7 @@ def test_a_click_does_not_wait_behind_two_long_jobs(engine: Engine) -> None:
     for i, key in enumerate(longs):
         engine.cancel(key, f"hog {i}")
     show("a click behind two long jobs", seconds)
-    assert seconds < turns.QUICK + 3
+    assert seconds < most
     assert sorted(state.status for state in states) == ["running", "waiting"]
     assert module.RESTARTED in [state.message for state in states]
 
@@ -81,26 +88,24 @@ def test_a_job_that_does_not_heed_its_cancel_loses_its_worker(alone: Engine, mon
 
 
 def test_a_cancelled_job_that_does_not_heed_costs_others_nothing(engine: Engine) -> None:
+    most = bound(engine)
     stuck = engine.submit({"do": "stuck", "seconds": 30}, "hog")
     until(lambda: running(engine, stuck))
     engine.cancel(stuck, "hog")
     seconds = max(answered(engine, f"beside the stuck {i}") for i in range(3))
     show("a click beside a job that heeds no cancel", seconds)
-    assert seconds < 5
+    assert seconds < most
 
 
-def test_a_resumable_job_lets_others_pass_and_goes_on_where_it_was(
-    alone: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(turns, "SLICE", 0.5)
-    pieces = tmp_path / "pieces"
+def test_a_resumable_job_lets_others_pass_and_goes_on_where_it_was(alone: Engine, tmp_path: Path) -> None:
+    most, pieces = bound(alone), tmp_path / "pieces"
     request = {"job": "survey", "do": "pieces", "pieces": str(pieces), "of": 30}
     long = alone.submit(request, "hog")
     alone._jobs[long].slice = 0.5
     until(lambda: lines(pieces) > 3)
     seconds = answered(alone, "passes")
     show("a click behind a resumable job, on one worker", seconds)
-    assert seconds < 5
+    assert seconds < most
     assert lines(pieces) < 30
     assert alone.wait(long, 60).status == "done"
     assert alone.store.get_document(long) == {"pieces": [str(i) for i in range(30)]}, "no piece was made twice"
@@ -124,7 +129,7 @@ def test_time_is_bounded(alone: Engine, monkeypatch: pytest.MonkeyPatch) -> None
     state = alone.wait(alone.submit({"do": "sleep", "seconds": 60, "n": "bounded"}, "hog"), 20)
     assert state.status == "failed"
     assert state.message.startswith("this took 1 seconds, the most that one job may take here (VITRINE_JOB_SECONDS)")
-    assert answered(alone, "after the bounded") < 10
+    assert answered(alone, "after the bounded") < bound(alone)
 
 
 def test_memory_is_bounded(alone: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

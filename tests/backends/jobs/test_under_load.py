@@ -106,19 +106,21 @@ def clicks(engine: Engine, seen: Seen) -> None:
         seen.note("click", seconds=time.monotonic() - started)
 
 
-@pytest.mark.parametrize(("kills", "most"), [(5, 60.0), pytest.param(100, 270.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "most"), [(5, 30.0), pytest.param(100, 150.0, marks=pytest.mark.slow)])
 def test_workers_are_killed_again_and_again(engine: Engine, kills: int, most: float) -> None:
     users, prober, chance, killed = Seen(), Seen(), random.Random(4), 0
     threads = together([lambda u=u: asks(engine, users, u) for u in range(4)], users)
     threads += together([lambda: clicks(engine, prober)], prober)
     began = time.monotonic()
-    while killed < kills and time.monotonic() - began < most - 30:
-        time.sleep(chance.uniform(0.05, 1.5))
-        for _ in range(2 if chance.random() < 0.3 else 1):  # again, perhaps while the next one starts
-            if there := worker_processes():
-                chance.choice(there).kill()
-                killed += 1
-                time.sleep(chance.uniform(0, 2) if chance.random() < 0.3 else 0)
+    while killed < kills and time.monotonic() - began < most:
+        if there := worker_processes():
+            chance.choice(there).kill()
+            killed += 1
+        if chance.random() < 1 / 3:  # the next one comes while a new worker starts, or just after
+            time.sleep(chance.uniform(0, 2))
+        else:
+            until(lambda: engine._cluster is not None and len(engine._cluster.workers()) == 2, 120)
+            time.sleep(chance.uniform(0, 0.5))
     users.over.set()
     prober.over.set()
     for thread in threads:
@@ -127,7 +129,7 @@ def test_workers_are_killed_again_and_again(engine: Engine, kills: int, most: fl
     ended, longest = dict(users.ends), max(prober.seconds)
     print(f"[engine] {killed} kills in {time.monotonic() - began:.0f} s: {ended}, {sum(prober.ends.values())} clicks")
     show("the longest outage", longest)
-    assert killed >= min(kills, 30)
+    assert killed >= 5
     assert set(users.ends) <= {"done", "failed"}
     assert set(prober.ends) == {"click"}
     false = [said for said in users.said if not TRUE.fullmatch(said) and said != LOST]
