@@ -46,7 +46,7 @@ def table(model: Model, rows: Any, step: Step = no_step) -> dict[str, Any]:
     `text` or `image` and, where it is known, `label`. A row that fails says why; it stops no other. Raises `Refused`.
     """
     from backends.inputs import datasets
-    from backends.jobs import table as tables
+    from backends.jobs.table import answer_rows
 
     if isinstance(rows, (str, os.PathLike)):
         rows = datasets.open_path(os.fspath(rows))
@@ -54,4 +54,4 @@ def table(model: Model, rows: Any, step: Step = no_step) -> dict[str, Any]:
         given = [{"raw": row.raw, "label": row.label, "problem": row.problem} for row in rows.rows]
     else:
         given = [{"raw": {k: v for k, v in r.items() if k != "label"}, "label": r.get("label")} for r in rows]
-    return tables.table(model, given, step)
+    return answer_rows(model, given, step)

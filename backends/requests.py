@@ -226,7 +226,7 @@ class AttentionWindow(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _OneMap(Request):
+class OneMap(Request):
     """A method with complete options on one input; `target` is None for what the model answers."""
 
     method: str
@@ -236,23 +236,23 @@ class _OneMap(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(_OneMap):
+class Run(OneMap):
     """Compute a method. `input` is None where a script gave an input that no store holds."""
 
     job: ClassVar[str] = "run"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _TestedMap(_OneMap):
+class TestedMap(OneMap):
     """Something about the map of a run; `receipt` holds the options of `evidence.receipt`."""
 
     receipt: Mapping[str, Any]
 
     @classmethod
-    def of_run(cls, run: Run | Mapping[str, Any], options: Mapping[str, Any]) -> Self:
+    def of_run(cls, run: Run | Mapping[str, Any], options: Mapping[str, Any], **more: Any) -> Self:
         """Return the request about the map of `run`, tested with `options`. Raises `Refused` when `run` is no run."""
         run = run if isinstance(run, Run) else Run.from_plain(run)
-        return cls(**{f.name: getattr(run, f.name) for f in dataclasses.fields(run)}, receipt=dict(options))
+        return cls(**{f.name: getattr(run, f.name) for f in dataclasses.fields(run)}, receipt=dict(options), **more)
 
     def run(self) -> Run:
         """Return the request for the map itself."""
@@ -264,28 +264,28 @@ class _TestedMap(_OneMap):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt(_TestedMap):
+class Receipt(TestedMap):
     """The receipt of a map."""
 
     job: ClassVar[str] = "receipt"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodReceipt(_TestedMap):
+class MethodReceipt(TestedMap):
     """All about one method on one input: whether it is valid, its map, the receipt and the curves."""
 
     job: ClassVar[str] = "audit"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metrics(_TestedMap):
+class Metrics(TestedMap):
     """Every number of one map."""
 
     job: ClassVar[str] = "numbers"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomisedNetwork(_TestedMap):
+class RandomisedNetwork(TestedMap):
     """A map beside that of the same network with shuffled weights and one drawn at random."""
 
     job: ClassVar[str] = "blind"
@@ -320,10 +320,10 @@ class ImportantParts(Request):
     input: str
     target: Any
     replacement: str
-    effort: int
     rate: float
     least: float
-    seed: int
+    effort: int = 1
+    seed: int = 0
 
 
 # A table

@@ -71,6 +71,12 @@ def run(
     return dataclasses.replace(result, facts=facts, request=dict(request or own.plain()))
 
 
+def run_request(model: Model, request: Run, raw: Any, step: Step = no_step) -> Result:
+    """Compute the run that `request` asks for, of the input `raw`. Raises `Refused`."""
+    about = {"target": request.target, "step": step, "request": request.plain()}
+    return run(model, request.method, raw, **about, **request.options)
+
+
 def device(asked: str = "") -> str:
     """Where a network runs: `asked`, else VITRINE_DEVICE, else CUDA or MPS when there, else the CPU.
 

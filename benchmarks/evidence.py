@@ -31,7 +31,7 @@ import numpy as np
 import backends
 from backends.evidence import receipt
 from backends.evidence.cells import blur_map, select_brightest
-from backends.jobs.table import wilson
+from backends.jobs.table_statistics import wilson
 from benchmarks.truth import hit, offered
 
 NETWORKS = "radiograph", "radiograph-vit", "radiograph-shortcut", "triage"

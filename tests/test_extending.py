@@ -61,12 +61,13 @@ def test_a_new_method_is_offered_computed_and_checked(extended, opened) -> None:
 
 
 def test_a_new_measure_is_found_computed_and_shown(extended, tmp_path) -> None:
+    from backends.requests import Metrics
     from tests.backends.jobs.asking import Asking
     from viz.pages.evidence import metrics
 
     assert registry.entries("evidence.measures")["gini_index"].title == "Gini index"
     here = Asking(tmp_path, "bundled/triage")
-    request = here.request("numbers", "saliency")
+    request = here.tested(Metrics, "saliency")
     made = here.do(request)
     row = made["table"][-1]
     values = here.store.get_result(made["map"]).arrays["attribution"][1:-1]  # without the special tokens

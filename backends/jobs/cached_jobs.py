@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from backends import evidence, running
 from backends.errors import Refused
+from backends.evidence import method_check
 from backends.methods.base import Step
-from backends.requests import key_of, receipt_key
+from backends.models.base import Model
+from backends.requests import Check, Receipt, Run, receipt_key
 from backends.results import Result
 from backends.store import Store
 
-if TYPE_CHECKING:
-    from backends.models.base import Model
 
-RUN = ("model", "revision", "method", "options", "input", "target", "version")
-"""What of a request names the run that makes its map."""
-
-
-def run_of(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The job `run` that makes the map which `request` is about."""
-    return {"job": "run", **{name: request[name] for name in RUN}}
-
-
-def kept(store: Store, key: str, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """The document of `key`, made and put there where it is not."""
+def keep(store: Store, key: str, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the document of `key`, made and put there where it is not."""
     try:
         return store.get_document(key)
     except Refused:
@@ -33,44 +25,59 @@ def kept(store: Store, key: str, make: Callable[[], Mapping[str, Any]]) -> dict[
         return made
 
 
-def check(model: Model, request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
-    """Whether the method of `request` is valid on the model: see `methods._validity`."""
-    from backends.evidence import method_check
-
-    named = {name: request[name] for name in ("model", "revision", "method", "version")}
-    return kept(store, key_of({"job": "check", **named}), lambda: method_check.check(model, request["method"], step))
+def check(model: Model, request: Check, store: Store, step: Step) -> dict[str, Any]:
+    """Return whether the method is valid on the model, as the job `check` gives it."""
+    return keep(store, request.key(), lambda: method_check.check(model, request.method, step))
 
 
-def mapped(model: Model, run: Mapping[str, Any], store: Store, step: Step, keep: bool = True) -> Result:
-    """The map of the job `run`; `keep` puts a new one into the store. Raises `Refused`."""
-    from backends import running
-
-    key = key_of(run)
+def find_map(store: Store, request: Run) -> Result | None:
+    """Return the map of `request` where it is kept, and whole."""
     try:
-        return store.get_result(key)
+        return store.get_result(request.key())
     except Refused:
-        raw = store.get_input(run["input"])
-    made = running.run(model, run["method"], raw, target=run["target"], step=step, request=run, **run["options"])
-    if keep:
-        store.put_result(key, made)
+        return None
+
+
+def compute_map(model: Model, request: Run, store: Store, step: Step, keep_map: bool = True) -> Result:
+    """Return the map of `request`; `keep_map` puts a new one into the store. Raises `Refused`."""
+    found = find_map(store, request)
+    if found is not None:
+        return found
+    made = running.run_request(model, request, store.get_input(str(request.input)), step)
+    if keep_map:
+        store.put_result(request.key(), made)
     return made
 
 
-def receipt(
-    model: Model, run: Mapping[str, Any], options: Mapping[str, Any], store: Store, step: Step, keep: bool = True
-) -> dict[str, Any]:
-    """The receipt of the map of the job `run` with `options`, as the job `receipt` gives it. Raises `Refused`.
+def compute_receipt(model: Model, request: Receipt, store: Store, step: Step, keep_map: bool = True) -> dict[str, Any]:
+    """Return the receipt of a map, which is computed where it is not kept. Raises `Refused`.
 
-    It is kept beside the map, too, unless it is about another `target` than the map was asked for.
+    The receipt is kept beside its map, too, unless it is about another target than the map was asked for.
     """
-    from backends import evidence
-
-    def make() -> dict[str, Any]:
-        result = mapped(model, run, store, lambda fraction: step(fraction / 2), keep)
-        raw = store.get_input(run["input"])
-        return evidence.receipt(model, result, raw, step=lambda f: step((1 + f) / 2), **options).plain()
-
-    made = kept(store, key_of({**run, "job": "receipt", "receipt": dict(options)}), make)
-    if "target" not in options:
-        store.put_document(receipt_key(key_of(run)), made)
+    made = keep(store, request.key(), lambda: _test(model, request, store, step, keep_map))
+    if "target" not in request.receipt:
+        _put_beside(store, receipt_key(request.run().key()), made)
     return made
+
+
+def _test(model: Model, request: Receipt, store: Store, step: Step, keep_map: bool) -> dict[str, Any]:
+    run = request.run()
+    result = find_map(store, run)
+    done = 0.0 if result is not None else 0.5  # how far the job is when the map is there
+    if result is None:
+        result = compute_map(model, run, store, lambda fraction: step(fraction / 2), keep_map)
+    raw = store.get_input(str(run.input))
+    made = evidence.receipt(model, result, raw, step=lambda f: step(done + (1 - done) * f), **request.receipt)
+    return made.plain()
+
+
+def _put_beside(store: Store, key: str, made: dict[str, Any]) -> None:
+    """Keep a receipt where its map is; of a map with one receipt a word, those of the other words stay."""
+    if "word" not in made["facts"]:
+        store.put_document(key, made)
+        return
+    try:
+        kept = store.get_document(key).get("words", {})
+    except Refused:
+        kept = {}
+    store.put_document(key, {"words": {**kept, str(made["facts"]["word"]): made}})

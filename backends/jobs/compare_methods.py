@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,40 +18,40 @@ from backends.evidence.cells import FINEST
 from backends.evidence.localisation import localise
 from backends.evidence.ranking import find_deciding_line, rank_methods
 from backends.inputs.images import open_image
-from backends.methods.base import Step, no_step
+from backends.jobs.base import Job
+from backends.methods.base import Step
+from backends.models.base import Model
+from backends.requests import CompareMethods
 from backends.results import Result
 from backends.store import Store
 
-if TYPE_CHECKING:
-    from backends.models.base import Model
 
+def perform(model: Model, request: CompareMethods, store: Store, step: Step) -> dict[str, Any]:
+    """Return what the maps of `request.audits` say together.
 
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
-    """The job `together` over `request["audits"]`, the keys of jobs `audit` by method, and `request["region"]`.
-
-    Gives `table`, a plain row for each method, best first; `agreement` of the maps (None for a single one); `located`,
-    each map's numbers against the region, or `problem`, why there are none.
+    That is `table`, a plain row for each method, best first; `agreement` of the maps (None for a single one);
+    `located`, each map's numbers against the region, or `problem`, why there are none.
     """
-    found = {name: store.get_document(key) for name, key in request["audits"].items()}
+    found = {name: store.get_document(key) for name, key in request.audits.items()}
     found = {name: audit for name, audit in found.items() if not audit["withdrawn"]}
-    maps = _maps(request["audits"], found, store)
+    maps = _maps(request.audits, found, store)
     step(0.2)
     order = rank_methods(found)
     drawn = {name: coarse(maps[name]) for name in order}
     alike = compare_maps(drawn) if len(drawn) > 1 else None
     step(0.7)
     located, problem = {}, ""
-    if request.get("region") and maps:
+    if request.region and maps:
         try:
             first = next(iter(maps.values()))
-            problem = _missing(first, request["region"])
-            inside = coarse_region(first, request["region"])
+            problem = _missing(first, request.region)
+            inside = coarse_region(first, request.region)
             located = {name: localise(values, inside) for name, values in drawn.items()}
         except Refused as refused:
             problem = str(refused)
     step(1.0)
     table = [_row(rank, name, found[name], located.get(name, {})) for rank, name in enumerate(order, 1)]
-    return {"table": table, "agreement": alike, "located": located, "problem": problem, "model": request["model"]}
+    return {"table": table, "agreement": alike, "located": located, "problem": problem, "model": request.model}
 
 
 def _maps(keys: Mapping[str, str], found: Mapping[str, Any], store: Store) -> dict[str, Result]:
@@ -158,3 +158,6 @@ def _named_words(result: Result, region: Mapping[str, Any]) -> np.ndarray:
         raise Refused("nothing is known of which words of this text decide; name some")
     words = result.arrays["span"][_words(result)]
     return np.array([any(a < end and start < b for a, b in spans) for start, end in words])
+
+
+ENTRY = Job(CompareMethods, perform)

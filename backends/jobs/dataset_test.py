@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from backends import evidence
 from backends.errors import Refused, Unsettled
 from backends.evidence.controls import smooth_field
 from backends.evidence.verdict import VERDICTS
 from backends.inputs import datasets
 from backends.jobs import cached_jobs
-from backends.jobs import table as tables
-from backends.methods.base import Step, no_step, show
-from backends.requests import key_of
-from backends.results import VERSION, Result
+from backends.jobs.base import Job
+from backends.jobs.table_rows import check_rows, digest_of, part_of, run_of_row, target_of
+from backends.jobs.table_statistics import wilson
+from backends.methods.base import Step, show
+from backends.models.base import Model
+from backends.requests import Check, DatasetTest, RandomMapReceipt, Receipt, Run
+from backends.results import Result
 from backends.store import Store
-
-if TYPE_CHECKING:
-    from backends.models.base import Model
 
 PLANTED = "random_map"
 """The name of the control: a smooth map, or a value for each word, that knows nothing of the input."""
@@ -32,22 +33,17 @@ SMOOTH = 0.07
 MOST_METHODS = 20
 
 
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
-    """The job `survey`: `request["methods"]` (name: options) over `request["rows"]` of the kept table `data`.
-
-    `aim` is what is explained of a row, as for a sweep; `receipt` are the options of each receipt. Raises `Refused`.
-    """
-    rows = datasets.fetch(store, request["data"])["rows"]
-    wanted, methods = request["rows"], request["methods"]
-    if not wanted or len(wanted) > tables.MOST_SWEPT or not all(i in range(len(rows)) for i in wanted):
-        raise Refused(f"methods are tested over 1 to {tables.MOST_SWEPT} rows of the table, not {len(wanted)}")
+def perform(model: Model, request: DatasetTest, store: Store, step: Step) -> dict[str, Any]:
+    """Return how often each method's maps hold: see `_Tally.plain`. Raises `Refused`."""
+    rows = datasets.fetch(store, request.data)["rows"]
+    wanted, methods = request.rows, request.methods
+    check_rows(wanted, len(rows), "methods are tested")
     if not 1 <= len(methods) <= MOST_METHODS:
         raise Refused(f"1 to {MOST_METHODS} methods are tested at a time, not {len(methods)}; tick at least one")
     tally = _Tally(request, len(wanted))
-    for method, options in methods.items():
-        checked = cached_jobs.check(
-            model, {**request, "method": method, "options": options}, store, lambda f: step(0.0)
-        )
+    for method in methods:
+        asked = Check(model=request.model, revision=request.revision, method=method, version=request.version)
+        checked = cached_jobs.check(model, asked, store, lambda f: step(0.0))
         if not checked["holds"]:
             tally.withdrawn[method] = checked["sentence"]
     names = [method for method in methods if method not in tally.withdrawn] + [PLANTED]
@@ -58,7 +54,7 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     pairs = [(i, name) for i in wanted for name in names]
     for done, (i, name) in enumerate(pairs):
         try:
-            part = tables.part_of(shown, done, len(pairs))
+            part = part_of(shown, done, len(pairs))
             tally.add(name, i, _receipt(model, request, rows[i], i, name, store, part))
         except Unsettled:  # to be asked again, which goes on from here
             raise
@@ -69,30 +65,28 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
 
 
 def _receipt(
-    model: Model, request: Mapping[str, Any], row: Mapping[str, Any], i: int, name: str, store: Store, step: Step
+    model: Model, request: DatasetTest, row: Mapping[str, Any], i: int, name: str, store: Store, step: Step
 ) -> dict[str, Any]:
-    digest, target = tables.digest_of(row), tables.target_of(model, row, request["aim"])
+    digest, target = digest_of(row), target_of(model, row, request.aim)
     if name != PLANTED:
-        run = tables.run_request({**request, "method": name, "options": request["methods"][name]}, digest, target)
-        return cached_jobs.receipt(model, run, tested(run, request["receipt"], target), store, step, keep=False)
-    from backends import evidence
-
-    asked = {
-        "job": "receipt", "planted": i, **{n: request[n] for n in ("model", "revision", "receipt")}, "input": digest,
-        "target": target, "version": VERSION,
-    }  # fmt: skip
+        run = run_of_row(model, request, row, name, request.methods[name])
+        asked = Receipt.of_run(run, tested(run, request.receipt, target))
+        return cached_jobs.compute_receipt(model, asked, store, step, keep_map=False)
+    drawn = RandomMapReceipt(
+        model=request.model, revision=request.revision, planted=i, receipt=request.receipt, input=digest, target=target
+    )
     raw = store.get_input(digest)
 
     def make() -> dict[str, Any]:
         made = planted(model, raw, i, target)
-        return evidence.receipt(model, made, raw, step=step, **request["receipt"]).plain()
+        return evidence.receipt(model, made, raw, step=step, **request.receipt).plain()
 
-    return cached_jobs.kept(store, key_of(asked), make)
+    return cached_jobs.keep(store, drawn.key(), make)
 
 
-def tested(run: Mapping[str, Any], options: Mapping[str, Any], target: Any) -> dict[str, Any]:
+def tested(run: Run, options: Mapping[str, Any], target: Any) -> dict[str, Any]:
     """The options of a receipt: of a map that is the same for every target, with the one that is asked about."""
-    return {**options} if run["target"] == target else {**options, "target": target}
+    return {**options} if run.target == target else {**options, "target": target}
 
 
 def planted(model: Model, raw: Any, seed: int, target: Any = None) -> Result:
@@ -118,9 +112,9 @@ def planted(model: Model, raw: Any, seed: int, target: Any = None) -> Result:
 class _Tally:
     """The verdicts so far."""
 
-    def __init__(self, request: Mapping[str, Any], rows: int) -> None:
+    def __init__(self, request: DatasetTest, rows: int) -> None:
         self.request, self.rows = request, rows
-        self.verdicts: dict[str, dict[str, str]] = {name: {} for name in [*request["methods"], PLANTED]}
+        self.verdicts: dict[str, dict[str, str]] = {name: {} for name in [*request.methods, PLANTED]}
         self.problems: dict[str, dict[str, str]] = {}
         self.withdrawn: dict[str, str] = {}
 
@@ -138,14 +132,17 @@ class _Tally:
         problems = {name: {"rows": len(why), "first": next(iter(why.values()))} for name, why in self.problems.items()}
         return {
             "table": table, "problems": problems, "withdrawn": dict(self.withdrawn), "rows": self.rows,
-            "model": self.request["model"], "data": self.request["data"],
+            "model": self.request.model, "data": self.request.data,
         }  # fmt: skip
 
     def _row(self, name: str) -> dict[str, Any]:
         found = self.verdicts[name]
         counts, n = Counter(found.values()), len(found)
-        low, high = tables.wilson(counts[VERDICTS[0]], n)
+        low, high = wilson(counts[VERDICTS[0]], n)
         return {
             "method": name, "rows": n, **{v.replace(" ", "_"): counts[v] for v in VERDICTS},
             "rate": counts[VERDICTS[0]] / n if n else 0.0, "low": low, "high": high,
         }  # fmt: skip
+
+
+ENTRY = Job(DatasetTest, perform)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,12 @@ from backends.errors import Refused
 from backends.evidence import regions, trial
 from backends.evidence.regions import Regions
 from backends.evidence.verdict import HARDEST
-from backends.methods.base import Step, no_step
+from backends.jobs.base import Job
+from backends.methods.base import Step
+from backends.models.base import Model
+from backends.requests import ImportantParts
 from backends.results import Result
 from backends.store import Store
-
-if TYPE_CHECKING:
-    from backends.models.base import Model
 
 CONFIDENCE = 0.95
 SEARCH = 60
@@ -26,17 +26,13 @@ RATES = 0.001, 0.5
 LEASTS = 0.0, 0.5
 
 
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> Result:
-    """The job `parts`: the input's parts with what hiding each costs, and the minimal sets among the facts.
-
-    `request` has `replacement`, `rate` (the false discovery rate), `least` (the effect that counts, as a share of the
-    whole change) and `seed`. Raises `Refused`.
-    """
-    rate, least = _bounded("rate", request["rate"], *RATES), _bounded("least", request["least"], *LEASTS)
-    effort = int(_bounded("effort", request.get("effort", 1), 1, HARDEST))
+def perform(model: Model, request: ImportantParts, store: Store, step: Step) -> Result:
+    """Return the input's parts with what hiding each costs, and the minimal sets among the facts. Raises `Refused`."""
+    rate, least = _bounded("rate", request.rate, *RATES), _bounded("least", request.least, *LEASTS)
+    effort = int(_bounded("effort", request.effort, 1, HARDEST))
     start = time.perf_counter()
     counting = _Counting(step)
-    raw, asked = store.get_input(request["input"]), (request["target"], request["replacement"], request["seed"])
+    raw, asked = store.get_input(request.input), (request.target, request.replacement, request.seed)
     with model.lock:
         made = regions.find_regions(model, raw, *asked, step=counting)
         counting.input, counting.of = made.masked.input, effort * regions.count_trials(made) + SEARCH
@@ -62,12 +58,12 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
     floats = {n: a.astype(np.float32) if a.dtype == np.float64 else a for n, a in (arrays | pictures).items()}
     return Result(
         "parts", floats, axes, {"part": made.names}, made.masked.input.target.unit, True,
-        made.masked.input.target.words, facts, dict(request),
+        made.masked.input.target.words, facts, request.plain(),
     )  # fmt: skip
 
 
-def _bounded(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+def _bounded(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
         raise Refused(f"{name} must be a number from {low:g} to {high:g}, not {str(value)[:40]!r}")
     return float(value)
 
@@ -189,3 +185,6 @@ def _without(made: Regions, flips: Mapping[str, Any] | None) -> np.ndarray | Non
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+ENTRY = Job(ImportantParts, perform)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backends.evidence import attribution_receipt, deletion_curves
 from backends.evidence.cells import Cells
@@ -11,34 +11,36 @@ from backends.evidence.map_under_test import encode_input, get_map
 from backends.evidence.masked_forwards import MaskedForwards, get_masked_forwards
 from backends.evidence.replacement_values import MaskedInput, list_replacements
 from backends.jobs import cached_jobs
-from backends.methods.base import Step, no_step
-from backends.requests import key_of
+from backends.jobs.announcement import announce
+from backends.jobs.base import Job
+from backends.methods.base import Step
+from backends.models.base import Model
+from backends.requests import MethodReceipt, Receipt
 from backends.results import Result
 from backends.store import Store
-
-if TYPE_CHECKING:
-    from backends.models.base import Model
 
 SHARES = (0.15, 0.6, 0.8)
 """How far the job is when the check, the map and the receipt are done."""
 
 
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
-    """The job `audit`: that of a run with `receipt`, the options of `evidence.receipt`, beside it.
+def perform(model: Model, request: MethodReceipt, store: Store, step: Step) -> dict[str, Any]:
+    """Return all that the evidence page says of one method.
 
-    Gives `map`, the key of the map; `receipt`; `decides`, the name of the line that decides; `curves` and `orders`, the
-    smooth random ones they are compared with. Of a method that is not valid on the model only `withdrawn`, a sentence.
+    That is `map`, the key of the map; `receipt`; `decides`, the name of the line that decides; `curves`; and `orders`,
+    the smooth random ones they are compared with. Of a method that is not valid here only `withdrawn`, a sentence.
     """
-    checked = cached_jobs.check(model, request, store, _between(step, 0.0, SHARES[0]))
+    run, raw = request.run(), store.get_input(str(request.input))
+    announce(model, request, raw, step)
+    checked = cached_jobs.check(model, request.check(), store, _between(step, 0.0, SHARES[0]))
     if not checked["holds"]:
-        return {"method": request["method"], "withdrawn": checked["sentence"]}
-    run, options = cached_jobs.run_of(request), request["receipt"]
-    result = cached_jobs.mapped(model, run, store, _between(step, SHARES[0], SHARES[1]))
-    receipt = cached_jobs.receipt(model, run, options, store, _between(step, SHARES[1], SHARES[2]))
-    one, values = get_tested(model, result, store.get_input(run["input"]), options, _between(step, SHARES[2], 1.0))
+        return {"method": request.method, "withdrawn": checked["sentence"]}
+    result = cached_jobs.compute_map(model, run, store, _between(step, SHARES[0], SHARES[1]))
+    wanted = Receipt.of_run(run, request.receipt)
+    receipt = cached_jobs.compute_receipt(model, wanted, store, _between(step, SHARES[1], SHARES[2]))
+    one, values = get_tested(model, result, raw, request.receipt, _between(step, SHARES[2], 1.0))
     found = deletion_curves.compute_curves(one, values)
     return {
-        "method": request["method"], "withdrawn": "", "map": key_of(run), "target": one.input.target.words,
+        "method": request.method, "withdrawn": "", "map": run.key(), "target": one.input.target.words,
         "receipt": receipt, "decides": attribution_receipt.DECIDES["image" if one.cells.is_image else "text"][0],
         "curves": {**found.plain(), "deletion": found.deletion, "insertion": found.insertion, "srg": found.srg},
         "orders": [order.plain() for order in deletion_curves.compute_random_curves(one)],
@@ -62,3 +64,6 @@ def get_tested(
 def _between(step: Step, start: float, end: float) -> Step:
     """The `step` of a part of the job; hiding asks with 0 only whether to go on."""
     return lambda fraction: step(start + (end - start) * fraction)
+
+
+ENTRY = Job(MethodReceipt, perform)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,36 +13,34 @@ from backends.evidence.agreement import similarity
 from backends.evidence.measures import randomisation
 from backends.evidence.receipt import receipt
 from backends.jobs import cached_jobs, dataset_test
-from backends.methods.base import Step, no_step
-from backends.requests import key_of, receipt_key
+from backends.jobs.announcement import announce
+from backends.jobs.base import Job
+from backends.methods.base import Step
+from backends.models.base import Batch, Model
+from backends.requests import RandomisedNetwork, Receipt, VariantMap, receipt_key
 from backends.results import Result
 from backends.store import Store
-
-if TYPE_CHECKING:
-    from backends.models.base import Batch, Model
 
 SHUFFLED = "shuffled_weights"
 SEED = 7
 """Of the random map."""
 
 
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
-    """The job `blind`: that of a run with `receipt`, the options of each receipt.
+def perform(model: Model, request: RandomisedNetwork, store: Store, step: Step) -> dict[str, Any]:
+    """Return, for `trained`, `shuffled` and `random`, the keys of the `maps` and the `receipts` on the trained network.
 
-    Gives, for `trained`, `shuffled` and `random`, the keys of the `maps` and the `receipts`, all on the trained
-    network; `decides`, the name of the line that decides; `line`, how alike the first two are; `chance`, how alike the
-    maps of two inputs are; and `problem`, where
-    shuffled weights give no map.
+    `decides` is the name of the line that decides; `line` says how alike the first two are, `chance` how alike the
+    maps of two inputs are; `problem` says why shuffled weights give no map, where they give none.
     """
-    run, options = cached_jobs.run_of(request), request["receipt"]
-    raw = store.get_input(run["input"])
-    own = cached_jobs.mapped(model, run, store, lambda f: step(0.25 * f))
-    wanted = options.get("target", run["target"])
-    receipts = {"trained": cached_jobs.receipt(model, run, options, store, lambda f: step(0.25 + 0.15 * f))}
-    keys = {"trained": key_of(run)}
+    run, options, raw = request.run(), request.receipt, store.get_input(str(request.input))
+    announce(model, request, raw, step)
+    own = cached_jobs.compute_map(model, run, store, lambda f: step(0.25 * f))
+    wanted, tested = options.get("target", run.target), Receipt.of_run(run, options)
+    receipts = {"trained": cached_jobs.compute_receipt(model, tested, store, lambda f: step(0.25 + 0.15 * f))}
+    keys = {"trained": run.key()}
     with model.lock:
         batch = map_under_test.encode_input(model, own, raw)
-        target = _same(model, batch, run["target"])
+        target = _same(model, batch, run.target)
     blind, problem = _shuffled(model, own, batch, target, lambda f: step(0.4))
     step(0.6)
     elsewhere = _elsewhere(model, own, batch, target, lambda f: step(0.6))
@@ -54,9 +51,9 @@ def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step =
             own, method=SHUFFLED, arrays={**own.arrays, "attribution": blind.astype(np.float32)}, facts=_facts(own)
         )
     for name, result in drawn.items():
-        made = dataclasses.replace(result, request={"target": wanted, "variant": name, "of": key_of(run)})
+        made = dataclasses.replace(result, request={"target": wanted, "variant": name, "of": run.key()})
         receipts[name] = receipt(model, made, raw, step=lambda f: step(0.8), **options).plain()
-        keys[name] = key_of({**request, "variant": name})
+        keys[name] = VariantMap.of_run(run, options, variant=name).key()
         store.put_result(keys[name], made)
         store.put_document(receipt_key(keys[name]), receipts[name])
     mine = own.arrays["attribution"]
@@ -106,3 +103,6 @@ def _scaled(drawn: Result, own: Result) -> Result:
 def _facts(own: Result) -> dict[str, Any]:
     """What of the facts holds for another network, too: those of the input."""
     return {name: own.facts[name] for name in ("text", "grid", "first_patch", "strings") if name in own.facts}
+
+
+ENTRY = Job(RandomisedNetwork, perform)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -203,8 +203,3 @@ def _told(model: Any, batch: Batch, ids: list[int], new: list[int], store: Store
     }
     kept = {"inputs": inputs} if store is None else {"steps": [store.put_input(raw) for raw in inputs]}
     return found | kept
-
-
-def perform(model: Any, request: Mapping[str, Any], store: Store, step: Step) -> dict[str, Any]:
-    """Carry out a job: continue the request's input, its steps kept in `store`."""
-    return generate(model, store.get_input(request["input"]), step, store, **request["options"])

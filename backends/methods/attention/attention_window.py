@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from backends.models.base import Batch, Model
-    from backends.store import Store
 
 MEAN = "mean"
 MOST_SCORES = 2**29
@@ -36,11 +35,6 @@ SIDE = 512
 PAIRS = 12
 PIECE = 2**23
 """Numbers of one piece of the pattern in memory."""
-
-
-def perform(model: Model, request: Mapping[str, Any], store: Store, step: Step = no_step) -> dict[str, Any]:
-    """Carry out the job of `request`; see `window`."""
-    return window(model, model.encode(store.get_input(request["input"])), request["options"], step)
 
 
 def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = no_step) -> dict[str, Any]:

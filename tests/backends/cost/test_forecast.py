@@ -8,7 +8,6 @@ import backends
 from backends import catalog, registry
 from backends.cost import forecast
 from backends.errors import Refused
-from backends.jobs import worker
 from backends.methods.base import Size
 from tests.conftest import raw_for
 
@@ -113,21 +112,6 @@ def test_attention_counts_with_the_square_of_the_length(opened) -> None:
     found = forecast.find_forecaster(model)
     counts = [found.trace(forecast._lengthen(model.encode(model.sample), n, model)).attention for n in (8, 16, 32)]
     assert counts[2] == 4 * counts[1] == 16 * counts[0] == 4 * 3 * 16 * 32**2
-
-
-def test_the_job_forecasts_a_shape_an_open_model_and_its_runs(tiny_bert, tmp_path) -> None:
-    from backends.store import Store
-
-    worker.warm.get("bundled/triage")
-    source = catalog.resolve("bundled/triage")
-    about = {"job": "forecast", "model": source.name, "revision": source.revision}
-    assert worker.perform(about, str(tmp_path))["measured"]
-    closed = worker.perform({**about, "model": f"{tiny_bert}?dtype=float16"}, str(tmp_path))
-    assert not closed["measured"]
-    assert closed["dtype"] == "float16"
-    digest = Store(tmp_path).put_input({"text": "no fever"})
-    runs = worker.perform({**about, "input": digest, "methods": {"saliency": {}, "occlusion": {}}}, str(tmp_path))
-    assert set(runs["runs"]) == {"saliency", "occlusion"}
 
 
 def model_words() -> int:

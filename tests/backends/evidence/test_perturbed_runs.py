@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import backends
-from backends import catalog
 from backends.evidence import perturbed_runs
 from backends.evidence.measures import randomisation
-from backends.jobs import worker
-from backends.requests import key_of, receipt_key
-from backends.results import VERSION
-from backends.store import Store
 
 TEXT = {"text": "no fever but severe chest pain"}
 
@@ -31,21 +25,6 @@ def test_weights_are_shuffled_in_a_copy(fresh: Callable[[str], Any]) -> None:
     line = randomisation.make_line(model, model.encode(TEXT), result, None)
     assert line.name == "weights"
     assert "With the network's weights shuffled" in line.sentence
-
-
-def test_the_job_keeps_a_receipt_with_its_result(tiny_bert: Path, tmp_path: Path) -> None:
-    source, store = catalog.resolve(str(tiny_bert)), Store(tmp_path)
-    run = {
-        "job": "run", "model": source.name, "revision": source.revision, "method": "saliency", "options": {},
-        "input": store.put_input(TEXT), "target": None, "version": VERSION,
-    }  # fmt: skip
-    seen: list[float] = []
-    asked = {**run, "job": "receipt", "receipt": {"replacement": "", "effort": 1, "seed": 0}}
-    made = worker.perform(asked, str(tmp_path), seen.append)
-    assert made["verdict"] in ("holds", "fails", "cannot tell")
-    assert len(made["lines"]) <= 5
-    assert seen == sorted(seen)
-    assert store.get_document(receipt_key(key_of(run))) == made
 
 
 def test_another_input_keeps_what_stands_beside_it() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from backends.errors import Refused
 from backends.jobs import compare_methods
-from backends.requests import key_of
+from backends.requests import CompareMethods, MethodReceipt
 from backends.results import Result
 from tests.backends.jobs.asking import Asking
 
@@ -60,14 +60,13 @@ def test_the_maps_of_a_film(tmp_path: Path, kind: str) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
     audits = {}
     for method in ("hires_cam", "saliency", "deep_lift"):
-        request = here.request("audit", method)
+        request = here.tested(MethodReceipt, method)
         here.do(request)
-        audits[method] = key_of(request)
+        audits[method] = request.key()
     region = {
         "mask": {"mask": "lesion", "model": "bundled/radiograph", "example": 0}, "box": {"box": [0, 0, 1, 1]},
     }.get(kind)  # fmt: skip
-    asked = {"job": "together", **here.named, "audits": audits, "region": region}
-    made = here.do(asked)
+    made = here.do(here.request(CompareMethods, audits=audits, region=region))
     assert [row["rank"] for row in made["table"]] == [1, 2, 3]
     assert [row["value"] for row in made["table"]] == sorted((r["value"] for r in made["table"]), reverse=True)
     alike = np.array(made["agreement"]["similarity"])
@@ -88,10 +87,10 @@ def test_one_map_has_nothing_to_agree_with_and_withdrawn_ones_are_left_out(tmp_p
     here = Asking(tmp_path, "bundled/triage")
     audits = {}
     for method in ("saliency", "deep_lift"):
-        here.do(here.request("audit", method))
-        audits[method] = key_of(here.request("audit", method))
+        here.do(here.tested(MethodReceipt, method))
+        audits[method] = here.tested(MethodReceipt, method).key()
     region = {"model": "bundled/triage", "example": 0}
-    made = here.do({"job": "together", **here.named, "audits": audits, "region": region})
+    made = here.do(here.request(CompareMethods, audits=audits, region=region))
     assert [row["method"] for row in made["table"]] == ["saliency"]
     assert made["agreement"] is None
     assert made["located"]["saliency"]["rank accuracy"]["value"] > 0
@@ -101,11 +100,10 @@ def test_a_flat_map_is_compared_like_any_other(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph", raw={"image": Image.new("RGB", (64, 64))})
     audits = {}
     for method in ("integrated_gradients", "saliency"):
-        request = here.request("audit", method)
+        request = here.tested(MethodReceipt, method)
         here.do(request)
-        audits[method] = key_of(request)
-    asked = {"job": "together", **here.named, "audits": audits, "region": {"box": [0.2, 0.2, 0.5, 0.5]}}
-    made = here.do(asked)
+        audits[method] = request.key()
+    made = here.do(here.request(CompareMethods, audits=audits, region={"box": [0.2, 0.2, 0.5, 0.5]}))
     flat = made["located"]["integrated_gradients"]["mass inside"]
     assert flat["control"] is None
     assert flat["p"] == 1
@@ -114,19 +112,19 @@ def test_a_flat_map_is_compared_like_any_other(tmp_path: Path) -> None:
 
 def test_a_map_that_is_gone_takes_its_audit_with_it(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    request = here.request("audit", "saliency")
+    request = here.tested(MethodReceipt, "saliency")
     made = here.do(request)
     here.store.forget(made["map"])
     with pytest.raises(Refused, match="the maps of saliency are no longer kept here; open the page again"):
-        here.do({"job": "together", **here.named, "audits": {"saliency": key_of(request)}, "region": None})
-    assert not here.store.has(key_of(request))
+        here.do(here.request(CompareMethods, audits={"saliency": request.key()}, region=None))
+    assert not here.store.has(request.key())
 
 
 def test_named_words_that_are_not_there_are_told_beside_those_that_are(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    request = here.request("audit", "saliency")
+    request = here.tested(MethodReceipt, "saliency")
     here.do(request)
-    about = {"job": "together", **here.named, "audits": {"saliency": key_of(request)}}
-    made = here.do({**about, "region": {"words": ["CHEST", "xylophone"]}})
+    region = {"words": ["CHEST", "xylophone"]}
+    made = here.do(here.request(CompareMethods, audits={"saliency": request.key()}, region=region))
     assert made["problem"] == "not in the text, and left out: xylophone"
     assert made["located"]["saliency"]

@@ -11,15 +11,18 @@ import pytest
 from backends import evidence, registry
 from backends.errors import Cancelled, Refused, Unsettled
 from backends.inputs import datasets
-from backends.jobs import dataset_test, table, worker
+from backends.jobs import dataset_test, worker
+from backends.jobs.model_cache import models
+from backends.jobs.table_statistics import wilson
+from backends.requests import DatasetTest
 from tests.backends.jobs.asking import RECEIPT, Asking
 
 
-def request(here: Asking, *methods: str, rows: Any = (0, 1, 2), **changes: Any) -> dict[str, Any]:
+def request(here: Asking, *methods: str, rows: Any = (0, 1, 2), **changes: Any) -> DatasetTest:
     data = datasets.keep(here.store, datasets.example("triage"))
     chosen = {m: registry.method(m).build({}).options() for m in methods}
     about = {"data": data, "rows": list(rows), "aim": "own", "methods": chosen, "receipt": RECEIPT}
-    return {"job": "survey", **here.named, **about, **changes}
+    return here.request(DatasetTest, **{**about, **changes})
 
 
 @pytest.fixture
@@ -32,7 +35,7 @@ def test_verdicts_are_counted_with_their_intervals_and_the_random_map_stands_las
     assert [row["method"] for row in made["table"]][-1] == dataset_test.PLANTED
     for row in made["table"]:
         assert row["holds"] + row["cannot_tell"] + row["fails"] == row["rows"] == 6
-        assert (row["low"], row["high"]) == table.wilson(row["holds"], 6)
+        assert (row["low"], row["high"]) == wilson(row["holds"], 6)
         assert row["rate"] == row["holds"] / 6
     assert made["table"][-1]["fails"] >= 5
     assert made["table"][0]["holds"] >= 4
@@ -53,7 +56,7 @@ def test_it_shows_what_it_has_and_goes_on_where_it_was(here: Asking, monkeypatch
             self(fraction)
 
     with pytest.raises(Cancelled):
-        worker.perform(asked, str(here.folder), Step())
+        worker.perform(asked.plain(), str(here.folder), Step())
     counts = [sum(row["rows"] for row in preview["table"]) for preview in shown]
     assert counts == sorted(counts)
     assert set(counts) == {0, 1, 2, 3, 4}
@@ -66,7 +69,7 @@ def test_it_shows_what_it_has_and_goes_on_where_it_was(here: Asking, monkeypatch
 
 
 def test_rows_and_methods_that_cannot_be_are_told(here: Asking) -> None:
-    document = datasets.fetch(here.store, request(here, "saliency")["data"])
+    document = datasets.fetch(here.store, request(here, "saliency").data)
     document["rows"][1] |= {"digest": None, "problem": "there is no text in it"}
     here.store.put_document("ab" * 32, document)
     made = here.do(request(here, "saliency", "deep_lift", data="ab" * 32))
@@ -78,7 +81,7 @@ def test_rows_and_methods_that_cannot_be_are_told(here: Asking) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"rows": []}, "over 1 to 500 rows of the table, not 0"),
+        ({"rows": []}, "over 1 to 500 rows of the table at a time, not 0"),
         ({"rows": [999]}, "over 1 to 500 rows"),
         ({"methods": {}}, "tick at least one"),
     ],
@@ -89,13 +92,13 @@ def test_what_is_asked_is_bounded(here: Asking, changes: dict[str, Any], sentenc
 
 
 def test_a_random_map_is_the_same_for_the_same_row_and_knows_nothing(here: Asking) -> None:
-    model = worker.warm.get("bundled/triage")
+    model = models().get("bundled/triage")
     raw = {"text": "no fever but severe chest pain"}
     one, again, other = (dataset_test.planted(model, raw, seed).arrays["attribution"] for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
     assert one[0] == one[-1] == 0  # special tokens
-    film = dataset_test.planted(worker.warm.get("bundled/radiograph"), {"image": np.zeros((64, 64, 3), np.uint8)}, 1)
+    film = dataset_test.planted(models().get("bundled/radiograph"), {"image": np.zeros((64, 64, 3), np.uint8)}, 1)
     values = film.arrays["attribution"]
     assert values.shape == (64, 64)
     assert np.abs(np.diff(values, axis=0)).max() < 0.5  # smooth, its largest value being 1

@@ -10,21 +10,27 @@ import pytest
 
 from backends.errors import Cancelled, Refused
 from backends.jobs import important_parts
+from backends.jobs.model_cache import models
+from backends.methods.base import no_step
+from backends.requests import ImportantParts
 from backends.store import Store
 from tests.backends.evidence import linear
 from tests.backends.jobs.asking import Asking
 
 
-def asked(store: Store, **changes: Any) -> dict[str, Any]:
-    usual = {"input": store.put_input({"text": linear.TEXT}), "target": "yes", "replacement": "zero", "rate": 0.1,
-             "least": 0.05, "seed": 0}  # fmt: skip
-    return usual | changes
+def asked(store: Store, **changes: Any) -> ImportantParts:
+    usual = {"model": "linear", "revision": "1", "input": store.put_input({"text": linear.TEXT}), "target": "yes"}
+    return ImportantParts(**{**usual, "replacement": "zero", "rate": 0.1, "least": 0.05, **changes})
+
+
+def parts(here: Asking, replacement: str = "", seed: int = 0) -> ImportantParts:
+    return here.request(ImportantParts, **here.input, replacement=replacement, rate=0.1, least=0.05, seed=seed)
 
 
 def test_effects_of_a_sum_are_its_weights_and_the_words_that_carry_it_decide(tmp_path: Path) -> None:
     model, weight = linear.text({"b": 3.0, "e": 2.0, "g": -1.0}, bias=-2.5)
     store = Store(tmp_path)
-    made = important_parts.perform(model, asked(store), store)
+    made = important_parts.perform(model, asked(store), store, no_step)
     names = made.labels["part"]
     assert names == tuple("abcdefghijkl")
     assert made.arrays["effect"] == pytest.approx(weight[1:-1], abs=1e-4)
@@ -45,20 +51,20 @@ def test_what_counts_can_be_set(tmp_path: Path) -> None:
     model, _ = linear.text({"b": 3.0, "e": 2.0, "g": -1.0}, bias=-2.5)
     store = Store(tmp_path)
     made = important_parts.perform(
-        model, asked(store, least=0.3), store
+        model, asked(store, least=0.3), store, no_step
     )  # of the largest change of 5: only more than 1.5 counts
     assert [n for n, f in zip(made.labels["part"], made.arrays["found"], strict=True) if f] == ["b", "e"]
     assert made.facts["least"] == pytest.approx(1.5, abs=1e-4)
-    with pytest.raises(Refused, match=r"rate must be a number from 0.001 to 0.5, not 'all'"):
-        important_parts.perform(model, asked(store, rate="all"), store)
+    with pytest.raises(Refused, match=r"rate must be a number from 0.001 to 0.5, not '0.9'"):
+        important_parts.perform(model, asked(store, rate=0.9), store, no_step)
     with pytest.raises(Refused, match=r"least must be a number from 0 to 0.5, not '2'"):
-        important_parts.perform(model, asked(store, least=2), store)
+        important_parts.perform(model, asked(store, least=2), store, no_step)
 
 
 def test_an_answer_that_is_not_given_has_no_sets_and_it_is_said(tmp_path: Path) -> None:
     model, _ = linear.text({"b": 3.0, "e": 2.0}, bias=-9.0)
     store = Store(tmp_path)
-    made = important_parts.perform(model, asked(store), store)
+    made = important_parts.perform(model, asked(store), store, no_step)
     assert "does not give this answer in the first place" in made.facts["no_sets"]
     assert "flips" not in made.facts
 
@@ -66,7 +72,7 @@ def test_an_answer_that_is_not_given_has_no_sets_and_it_is_said(tmp_path: Path) 
 def test_where_the_answer_needs_nothing_nothing_suffices(tmp_path: Path) -> None:
     model, _ = linear.text({"b": 3.0, "e": 2.0}, bias=1.0)
     store = Store(tmp_path)
-    made = important_parts.perform(model, asked(store), store)
+    made = important_parts.perform(model, asked(store), store, no_step)
     assert "suffices" not in made.facts
     assert made.facts["empty"]["probability"] == pytest.approx(1 / (1 + np.exp(-1.0)), abs=1e-5)
     assert made.facts["flips"]["flips"] is False  # nothing can be hidden that turns it
@@ -79,7 +85,7 @@ def test_the_corner_tag_decides_the_shortcut(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph-shortcut", tagged)
     seen: list[float] = []
     made = here.do(
-        here.request("parts", replacement="", rate=0.1, least=0.05, seed=0),
+        parts(here),
         seen.append,
     )
     flips = made.facts["flips"]
@@ -109,15 +115,14 @@ def test_a_cancelled_trial_stops(tmp_path: Path) -> None:
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        here.do(here.request("parts", replacement="blur", rate=0.1, least=0.05, seed=3), stop)
+        here.do(parts(here, "blur", 3), stop)
 
 
 def test_a_text_with_other_spaces_is_marked_where_its_own_words_stand(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
     spaced = Asking(tmp_path, "bundled/triage", raw={"text": "no   fever but      severe    chest pain"})
-    about = {"replacement": "", "rate": 0.1, "least": 0.05, "seed": 0}
     for asking in (here, spaced):
-        made = asking.do(asking.request("parts", **about))
+        made = asking.do(parts(asking))
         words = [made.facts["text"][a:b] for a, b in made.arrays["span"]]
         assert words == ["no", "fever", "but", "severe", "chest", "pain"]
 
@@ -126,7 +131,7 @@ def test_of_two_answers_the_shares_are_those_of_the_two_alone(tmp_path: Path) ->
     here = Asking(
         tmp_path, "bundled/triage", raw={"text": "no severe chest pain but fever"}, target=["soon", "routine"]
     )
-    made = here.do(here.request("parts", replacement="", rate=0.1, least=0.05, seed=0))
+    made = here.do(parts(here))
     assert made.facts["probability"] > 0.5
     flips = made.facts["flips"]
     assert flips["flips"]
@@ -136,15 +141,14 @@ def test_of_two_answers_the_shares_are_those_of_the_two_alone(tmp_path: Path) ->
     turned = Asking(
         tmp_path, "bundled/triage", raw={"text": "no severe chest pain but fever"}, target=["routine", "soon"]
     )
-    behind = turned.do(turned.request("parts", replacement="", rate=0.1, least=0.05, seed=0))
+    behind = turned.do(parts(turned))
     assert "behind the second already" in behind.facts["no_sets"]
 
 
 def test_a_long_text_has_stretches_for_parts() -> None:
     from backends.evidence import regions
-    from backends.jobs import worker
 
-    model = worker.warm.get("bundled/triage")
+    model = models().get("bundled/triage")
     made = regions.find_regions(model, {"text": "fever " * 110})
     assert len(made.groups) == 110
     regions.MOST, before = 50, regions.MOST
@@ -161,13 +165,13 @@ def test_where_hiding_changes_nothing_no_part_is_told_from_another(tmp_path: Pat
     model, _ = linear.text({"b": 1e-6, "e": -1e-6}, bias=2.0)
     store = Store(tmp_path)
     with pytest.raises(Refused, match="nothing that was hidden by “zero” changed the answer, so no part can be told"):
-        important_parts.perform(model, asked(store), store)
+        important_parts.perform(model, asked(store), store, no_step)
 
 
 def test_testing_harder_tries_more(tmp_path: Path) -> None:
     model, _ = linear.text({"b": 3.0, "e": 2.0, "g": -1.0}, bias=-2.5)
     store = Store(tmp_path)
-    usual, harder = (important_parts.perform(model, asked(store, effort=n), store) for n in (1, 4))
+    usual, harder = (important_parts.perform(model, asked(store, effort=n), store, no_step) for n in (1, 4))
     assert harder.facts["trials"] == 4 * usual.facts["trials"]
     with pytest.raises(Refused, match="effort must be a number from 1"):
-        important_parts.perform(model, asked(store, effort=0), store)
+        important_parts.perform(model, asked(store, effort=0), store, no_step)

@@ -11,22 +11,22 @@ from backends import evidence
 from backends.errors import Cancelled
 from backends.evidence import masked_forwards
 from backends.jobs import worker
-from backends.requests import key_of, receipt_key
+from backends.jobs.model_cache import models
+from backends.requests import Check, MethodReceipt, Receipt, receipt_key
 from tests.backends.jobs.asking import RECEIPT, Asking
 
 
 def test_a_row_holds_the_map_its_receipt_and_its_curves(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    request = here.request("audit", "integrated_gradients")
+    request = here.tested(MethodReceipt, "integrated_gradients")
     made = here.do(request)
     assert made["withdrawn"] == ""
-    run = {**{k: v for k, v in request.items() if k != "receipt"}, "job": "run"}
-    assert made["map"] == key_of(run)
+    assert made["map"] == request.run().key()
     result = here.store.get_result(made["map"])
-    own = evidence.receipt(worker.warm.get("bundled/triage"), result, **RECEIPT).plain()
+    own = evidence.receipt(models().get("bundled/triage"), result, **RECEIPT).plain()
     assert [line["value"] for line in made["receipt"]["lines"]] == [line["value"] for line in own["lines"]]
     assert made["decides"] == "random parts"
-    assert here.store.get_document(key_of({**run, "job": "receipt", "receipt": RECEIPT})) == made["receipt"]
+    assert here.store.get_document(Receipt.of_run(request.run(), RECEIPT).key()) == made["receipt"]
     assert here.store.get_document(receipt_key(made["map"])) == made["receipt"]
     curve = made["curves"]
     assert curve["hidden"][0] == 0
@@ -40,10 +40,10 @@ def test_a_row_holds_the_map_its_receipt_and_its_curves(tmp_path: Path) -> None:
 
 def test_methods_of_one_input_share_one_bank(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
-    model = worker.warm.get("bundled/radiograph")
+    model = models().get("bundled/radiograph")
     masked_forwards.get_cache(model).clear()
-    first = here.do(here.request("audit", "saliency"))
-    second = here.do(here.request("audit", "hires_cam"))
+    first = here.do(here.tested(MethodReceipt, "saliency"))
+    second = here.do(here.tested(MethodReceipt, "hires_cam"))
     assert first["receipt"]["facts"]["forwards"] > 96
     assert second["receipt"]["facts"]["forwards"] < 40
     assert second["decides"] == "hiding"
@@ -52,16 +52,15 @@ def test_methods_of_one_input_share_one_bank(tmp_path: Path) -> None:
 
 def test_a_method_that_is_not_valid_here_is_withdrawn_with_its_sentence(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    made = here.do(here.request("audit", "deep_lift"))
+    made = here.do(here.tested(MethodReceipt, "deep_lift"))
     assert set(made) == {"method", "withdrawn"}
     assert "DeepLIFT's parts miss the change" in made["withdrawn"]
-    named = {k: here.base[k] for k in ("model", "revision", "version")}
-    assert here.store.get_document(key_of({"job": "check", **named, "method": "deep_lift"}))["holds"] is False
+    assert here.store.get_document(here.request(Check, method="deep_lift").key())["holds"] is False
 
 
 def test_a_map_that_is_the_same_for_all_answers_is_tested_with_the_one_explained(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    made = here.do(here.request("audit", "attention_rollout", receipt={**RECEIPT, "target": "routine"}))
+    made = here.do(here.tested(MethodReceipt, "attention_rollout", receipt={**RECEIPT, "target": "routine"}))
     assert made["target"] == made["receipt"]["facts"]["target"] == "routine"
     assert made["curves"]["brightest_first"][0] < 0  # the note is urgent
     assert not here.store.has(receipt_key(made["map"]))  # beside the map stands what it was asked for
@@ -71,16 +70,16 @@ def test_what_is_there_is_not_computed_again(tmp_path: Path, monkeypatch: pytest
     from backends import running
 
     here = Asking(tmp_path, "bundled/triage")
-    before = here.do(here.request("audit", "saliency"))
+    before = here.do(here.tested(MethodReceipt, "saliency"))
     monkeypatch.setattr(running, "run", lambda *a, **k: pytest.fail("computed again"))
     monkeypatch.setattr(evidence, "receipt", lambda *a, **k: pytest.fail("tested again"))
-    assert worker.perform(here.request("audit", "saliency"), str(tmp_path)) == before
+    assert worker.perform(here.tested(MethodReceipt, "saliency").plain(), str(tmp_path)) == before
 
 
 def test_progress_never_goes_back_and_a_cancelled_row_stops(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/radiograph", 0)
     seen: list[float] = []
-    here.do(here.request("audit", "occlusion"), seen.append)
+    here.do(here.tested(MethodReceipt, "occlusion"), seen.append)
     assert seen[0] >= 0
     assert max(seen) <= 1
     assert [s for s in seen if s >= 0.8] == sorted(s for s in seen if s >= 0.8)
@@ -90,4 +89,4 @@ def test_progress_never_goes_back_and_a_cancelled_row_stops(tmp_path: Path) -> N
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        worker.perform(here.request("audit", "hires_cam", target="no finding"), str(tmp_path), stop)
+        worker.perform(here.tested(MethodReceipt, "hires_cam", target="no finding").plain(), str(tmp_path), stop)

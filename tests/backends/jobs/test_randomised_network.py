@@ -12,14 +12,15 @@ from backends.errors import Refused, Unsettled
 from backends.evidence import perturbed_runs
 from backends.evidence.agreement import similarity
 from backends.jobs import randomised_network
-from backends.requests import receipt_key
+from backends.jobs.model_cache import models
+from backends.requests import RandomisedNetwork, receipt_key
 from tests.backends.jobs.asking import Asking
 
 
 @pytest.mark.parametrize(("model", "method"), [("bundled/triage", "occlusion"), ("bundled/radiograph", "hires_cam")])
 def test_what_knows_nothing_fails(tmp_path: Path, model: str, method: str) -> None:
     here = Asking(tmp_path, model)
-    made = here.do(here.request("blind", method))
+    made = here.do(here.tested(RandomisedNetwork, method))
     assert made["receipts"]["trained"]["verdict"] == "holds"
     assert made["receipts"]["shuffled"]["verdict"] == "fails"
     assert made["receipts"]["random"]["verdict"] == "fails"
@@ -42,7 +43,7 @@ def test_the_other_network_explains_the_same_answer(tmp_path: Path, monkeypatch:
         "explain_again",
         lambda m, r, raw, target, step: targets.append(target) or real(m, r, raw, target),
     )
-    here.do(here.request("blind", "saliency"))
+    here.do(here.tested(RandomisedNetwork, "saliency"))
     assert targets == [2, 2]  # urgent, though none was named
 
 
@@ -55,11 +56,9 @@ def test_where_shuffled_weights_give_no_map_it_is_said(tmp_path: Path, monkeypat
             raise Refused("it is flat")
         return real(model, *rest)
 
-    from backends.jobs import worker
-
-    here_model = worker.warm.get("bundled/triage")
+    here_model = models().get("bundled/triage")
     monkeypatch.setattr(perturbed_runs, "explain_again", fussy)
-    made = here.do(here.request("blind", "input_x_gradient"))
+    made = here.do(here.tested(RandomisedNetwork, "input_x_gradient"))
     assert made["problem"] == "With shuffled weights there is no map at all: it is flat"
     assert set(made["maps"]) == {"trained", "random"}
     assert made["line"] is None
@@ -70,7 +69,7 @@ def test_where_another_input_cannot_be_read_there_is_no_chance_beside(
 ) -> None:
     here = Asking(tmp_path, "bundled/triage")
     monkeypatch.setattr(perturbed_runs, "make_other_input", lambda batch: {"image": "none"})
-    made = here.do(here.request("blind", "saliency"))
+    made = here.do(here.tested(RandomisedNetwork, "saliency"))
     assert made["chance"] is None
     assert made["line"]["value"] > 0
 
@@ -78,7 +77,7 @@ def test_where_another_input_cannot_be_read_there_is_no_chance_beside(
 def test_harder_tests_say_nothing_of_shuffled_weights_for_maps_that_no_method_made(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
     harder = {"replacement": "", "effort": 2, "seed": 0}
-    made = here.do(here.request("blind", "saliency", receipt=harder))
+    made = here.do(here.tested(RandomisedNetwork, "saliency", receipt=harder))
     lines = {name: [line["name"] for line in found["lines"]] for name, found in made["receipts"].items()}
     assert "weights" in lines["trained"]
     assert "weights" not in [*lines["shuffled"], *lines["random"]]
@@ -86,7 +85,7 @@ def test_harder_tests_say_nothing_of_shuffled_weights_for_maps_that_no_method_ma
 
 def test_every_receipt_is_kept_beside_its_map(tmp_path: Path) -> None:
     here = Asking(tmp_path, "bundled/triage")
-    made = here.do(here.request("blind", "saliency"))
+    made = here.do(here.tested(RandomisedNetwork, "saliency"))
     for name, key in made["maps"].items():
         assert here.store.get_document(receipt_key(key)) == made["receipts"][name]
 
@@ -99,4 +98,4 @@ def test_memory_that_ran_out_is_no_finding(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(perturbed_runs, "explain_again", full)
     with pytest.raises(Unsettled):
-        here.do(here.request("blind", "saliency"))
+        here.do(here.tested(RandomisedNetwork, "saliency"))

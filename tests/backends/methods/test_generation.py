@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,7 @@ import torch
 
 import backends
 from backends.errors import Cancelled, Refused
-from backends.jobs import worker
 from backends.methods import generation
-from backends.results import VERSION
-from backends.store import Store
 from benchmarks.families import endless, stepwise
 from tests import families
 
@@ -179,26 +175,3 @@ def test_a_bad_option_is_a_sentence(family: Any, options: dict[str, Any], senten
 def test_a_model_that_answers_otherwise_does_not_continue(opened: Any) -> None:
     with pytest.raises(Refused, match="does not continue texts: it is a text-classification model"):
         backends.generate(opened("tiny_bert"), PROMPT)
-
-
-def test_the_job_keeps_every_step_as_an_input(tiny_gpt2: Path, tmp_path: Path) -> None:
-    from backends import catalog
-
-    source, store = catalog.resolve(str(tiny_gpt2)), Store(tmp_path)
-    request = {
-        "job": "generate", "model": source.name, "revision": source.revision,
-        "input": store.put_input({"text": PROMPT}), "options": {"tokens": 4, "temperature": 2.0, "seed": 3},
-        "version": VERSION,
-    }  # fmt: skip
-    said = worker.perform(request, str(tmp_path))
-    assert isinstance(said, dict)
-    assert said["steps"][0] == request["input"]
-    assert len(said["steps"]) == len(said["ids"]) + 1
-    assert "inputs" not in said
-    for count, digest in enumerate(said["steps"][1:], 1):
-        raw = store.get_input(digest)
-        assert raw["ids"] == [*said["prompt"]["ids"], *said["ids"][:count]]
-        assert raw["text"].startswith(PROMPT)
-    answer = worker.perform({**request, "job": "predict", "input": said["steps"][-1]}, str(tmp_path))
-    assert isinstance(answer, dict)
-    assert len(answer["tokens"]) == len(said["prompt"]["ids"]) + len(said["ids"])

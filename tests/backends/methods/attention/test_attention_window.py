@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,13 +161,3 @@ def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.M
 def test_what_is_not_there_is_refused(family: Any, options: dict, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):
         attention_window.window(*family("GPT-2"), options)
-
-
-def test_the_job_reads_the_store(family: Any, tmp_path: Path) -> None:
-    from backends.store import Store
-
-    model, batch = family("GPT-2")
-    store = Store(tmp_path)
-    options = {"layer": 0, "head": 0, "rows": [3, 4], "size": [1, 7]}
-    request = {"input": store.put_input({"text": families.raw("GPT-2")["text"]}), "options": options}
-    assert attention_window.perform(model, request, store) == attention_window.window(model, batch, options)

@@ -12,7 +12,8 @@ import pytest
 
 from backends.errors import Refused
 from backends.inputs import datasets
-from backends.jobs import table as tables
+from backends.jobs.table_statistics import summary
+from backends.requests import MOST_ROWS
 from backends.results import Result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.pages.test_gallery import links_of, text_of
@@ -41,7 +42,7 @@ def key(engine: FakeEngine, table: dict[str, Any]) -> str:
         }
         for g, (said, p, label) in zip(given, ANSWERS, strict=True)
     ]  # fmt: skip
-    answers = {"rows": rows, "summary": tables.summary(rows, TRIAGE["labels"])}
+    answers = {"rows": rows, "summary": summary(rows, TRIAGE["labels"])}
     engine.store.put_document("a" * 64, {"model": "bundled/triage", "data": table["id"], **answers})
     return "a" * 64
 
@@ -104,14 +105,14 @@ def test_columns_are_chosen_anew_only_when_they_differ(engine: FakeEngine, table
 
 
 def test_what_is_said_of_a_table(engine: FakeEngine, table: dict[str, Any], key: str) -> None:
-    summary = engine.store.get_document(key)["summary"]
-    said = text_of(table_view.headline(summary))
+    found = engine.store.get_document(key)["summary"]
+    said = text_of(table_view.headline(found))
     assert "2 of 3 rows" in said
     assert "accuracy  66.7 %" in said
     assert "(95 % interval 20.8 to 93.9 %, Wilson, n = 3)" in said
-    assert table_view.remarks(summary)[0].startswith("1 row with a label that the model has no class for: “maybe” (1);")
-    assert "urgent" in text_of(table_view.by_class(summary))
-    none = tables.summary([{"label": None, "predicted": "a", "right": None}], ["a"])
+    assert table_view.remarks(found)[0].startswith("1 row with a label that the model has no class for: “maybe” (1);")
+    assert "urgent" in text_of(table_view.by_class(found))
+    none = summary([{"label": None, "predicted": "a", "right": None}], ["a"])
     assert "so there is no accuracy" in text_of(table_view.headline(none))
     assert "4 texts , 4 labels" in text_of(data.noted(table)).replace("texts,", "texts ,")
 
@@ -161,7 +162,7 @@ def test_the_method_goes_over_the_rows_that_are_asked_for(engine: FakeEngine, ta
         method_over_rows.over_rows(rows, "shown", "x", ANY, ANY, "")
     many = [{**rows[0], "n": i} for i in range(1, 1201)]
     kept, why = method_over_rows.over_rows(many, "all", *nothing)
-    assert len(kept) == tables.MOST_SWEPT
+    assert len(kept) == MOST_ROWS
     assert why.startswith("500 of 1,200 rows, spread evenly")
 
 
