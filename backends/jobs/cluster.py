@@ -329,8 +329,9 @@ class Embedded:
         asyncio.run_coroutine_threadsafe(self._start_at(place), self.local.loop.asyncio_loop)  # type: ignore[union-attr]
 
     async def _start_at(self, place: int) -> None:
-        spec, before = self.local.new_spec, self.local.workers.get(place)
-        nanny = spec["cls"](self.local.scheduler.address, **{**spec["options"], "name": place})
+        spec, before, scheduler = self.local.new_spec, self.local.workers.get(place), self.local.scheduler
+        assert scheduler is not None
+        nanny = spec["cls"](scheduler.address, **{**spec["options"], "name": place})
         self.local.workers[place] = nanny
         self.local.worker_spec.setdefault(place, spec)
         self.local._created.add(nanny)
