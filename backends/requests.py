@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, ClassVar, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from backends.errors import Refused
 from backends.results import VERSION
@@ -35,7 +35,7 @@ def key_of(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def is_key(text: Any) -> bool:
+def is_key(text: Any) -> TypeGuard[str]:
     """Tell whether `text` has the form of a key or of an input's digest: 64 characters from 0-9 and a-f."""
     return isinstance(text, str) and re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
