@@ -10,7 +10,7 @@ from backends import catalog, registry, settings
 from backends.cost import memory
 from backends.errors import Refused
 from backends.methods.base import Step, no_step
-from backends.models import input_pair
+from backends.models import input_pair, replacement_kinds
 from backends.models.base import Batch, Model
 from backends.requests import Run
 from backends.results import Result
@@ -192,8 +192,6 @@ def _check_replay(model: Model) -> None:
 
 def card(model: Model) -> dict[str, Any]:
     """What a page needs to know of an open model, as plain JSON; of a bundled one with its data and figures."""
-    from backends.evidence import replacement_values
-
     sites = model.sites
     return {
         **catalog.card(model.name),
@@ -227,7 +225,7 @@ def card(model: Model) -> dict[str, Any]:
         "tolerances": _tolerances(model),
         "withdrawn": dict(sites.withdrawn),
         "stand_ins": list(model.stand_ins),
-        "replacements": list(replacement_values.list_kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
+        "replacements": list(replacement_kinds.list_kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
         "warnings": list(model.warnings),
         **model.extras,
     }

@@ -20,12 +20,12 @@ from torch import Tensor
 from backends.errors import Refused
 from backends.evidence.infill import Infill, fill_smoothly
 from backends.models import batching
+from backends.models.replacement_kinds import NOISE, RESAMPLE, SURROUNDINGS, list_kinds
 
 if TYPE_CHECKING:
     from backends.methods.base import Step
     from backends.models.base import Batch, Model, Target
 
-SURROUNDINGS, NOISE, RESAMPLE = "surroundings", "noise", "resample"
 LEAST = 16
 """Inputs that go through at once at least: the size tried on a busy machine may come out as one."""
 SPREAD = "classes", "next_token"
@@ -35,14 +35,6 @@ SPREAD = "classes", "next_token"
 def list_replacements(model: Model, batch: Batch) -> tuple[str, ...]:
     """What can stand in for a hidden part of this input, the default first and what it is compared with second."""
     return list_kinds(model, batch.image is not None)
-
-
-def list_kinds(model: Model, is_image: bool) -> tuple[str, ...]:
-    """What can stand in for hidden parts of an image, or of a text."""
-    if not is_image:
-        return (*model.stand_ins, RESAMPLE)
-    resample = (RESAMPLE,) if any("image" in example for example in model.examples) else ()
-    return (SURROUNDINGS, *resample, *model.stand_ins, NOISE)
 
 
 @dataclass(eq=False)
