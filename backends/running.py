@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from backends import catalog, registry, settings
 from backends.cost import memory
@@ -12,6 +12,7 @@ from backends.errors import Refused
 from backends.methods.base import Step, no_step
 from backends.models import input_pair, replacement_kinds
 from backends.models.base import Batch, Model
+from backends.models.card import Card
 from backends.requests import Run
 from backends.results import Result
 
@@ -190,11 +191,11 @@ def _check_replay(model: Model) -> None:
     model.sites = model.stacks[main] if main is not None else checked(model.sites)
 
 
-def card(model: Model) -> dict[str, Any]:
+def card(model: Model) -> Card:
     """What a page needs to know of an open model, as plain JSON; of a bundled one with its data and figures."""
     sites = model.sites
     return {
-        **catalog.card(model.name),
+        **cast(Any, catalog.card(model.name)),
         "name": model.name,
         "revision": model.revision,
         "family": type(model).__name__,
@@ -227,7 +228,7 @@ def card(model: Model) -> dict[str, Any]:
         "stand_ins": list(model.stand_ins),
         "replacements": list(replacement_kinds.list_kinds(model, "pixels" in model.offers)) if model.stand_ins else [],
         "warnings": list(model.warnings),
-        **model.extras,
+        **cast(Any, model.extras),
     }
 
 

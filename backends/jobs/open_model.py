@@ -15,7 +15,7 @@ from backends.store import Store
 
 def perform(model: Model, request: OpenModel, store: Store, step: Step) -> dict[str, Any]:
     """Return the card of `model`: see `running.card`."""
-    return running.card(model)
+    return {**running.card(model)}
 
 
 ENTRY = Job(OpenModel, perform, model=lambda request: models().get(request.model))  # whatever its files are now

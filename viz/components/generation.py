@@ -14,11 +14,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import Generate
 from viz import theme
 from viz.components import inputs
 from viz.components.alerts import alert
-from viz.components.job_panel import JobPanel, answer_keys
+from viz.components.inputs import PageInput
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys
 from viz.figures.words import percent, visible
 
 if TYPE_CHECKING:
@@ -111,11 +113,11 @@ class Generation:
         settings = [self.id(part) for part in ("tokens", "kind", "temperature", "top-k", "top-p", "seed")]
 
         @app.callback(Output(self.area, "className"), Input(bench.card, "data"))
-        def offer(card):  # type: ignore[no-untyped-def]
+        def offer(card: Card | None) -> Any:
             return "continue" if card and "generation" in card["offers"] else "d-none"
 
         @app.callback(Output(self.id("drawing"), "className"), Input(self.id("kind"), "value"))
-        def draw_by(kind):  # type: ignore[no-untyped-def]
+        def draw_by(kind: Any) -> Any:
             return "continue-settings" if kind == "drawn" else "d-none"
 
         @app.callback(
@@ -126,7 +128,7 @@ class Generation:
             *[State(id, "value") for id in settings],
             prevent_initial_call=True,
         )
-        def ask(clicks, card, given, *values):  # type: ignore[no-untyped-def]
+        def ask(clicks: int | None, card: Card | None, given: PageInput | None, *values: Any) -> Any:
             return request(card, given, *values) if clicks else no_update
 
         @app.callback(
@@ -136,7 +138,7 @@ class Generation:
             State(self.slot.requests, "data"),
             prevent_initial_call=True,
         )
-        def arrive(answers, given, asked):  # type: ignore[no-untyped-def]
+        def arrive(answers: Answers | None, given: PageInput | None, asked: Requests | None) -> Any:
             key = answer_keys(answers).get("text")
             begun = (asked or {}).get("text", {}).get("input")
             if not key or not given or given.get("digest") != begun:  # the input was changed meanwhile
@@ -157,7 +159,7 @@ class Generation:
             State(self.drawn, "data"),
             prevent_initial_call=True,
         )
-        def show(given, card, before):  # type: ignore[no-untyped-def]
+        def show(given: PageInput | None, card: Card | None, before: Any) -> Any:
             return shown(engine, card, given, before)
 
         @app.callback(
@@ -172,7 +174,7 @@ class Generation:
             State(bench.input, "data"),
             prevent_initial_call=True,
         )
-        def stand(step, card, given):  # type: ignore[no-untyped-def]
+        def stand(step: Any, card: Card | None, given: PageInput | None) -> Any:
             moved = stood(engine, card, given, step)
             return [no_update] * 6 if moved is None else moved
 

@@ -23,7 +23,7 @@ def heat_canvas(id: str, label: str) -> html.Div:
     """The place of one heat map with its two stores; `label` says to a screen reader what it shows."""
     return html.Div(
         [
-            html.Div(id=id, className="heat", role="group", **{"aria-label": label}),  # type: ignore[arg-type]
+            html.Div(id=id, className="heat", role="group", **{"aria-label": label}),
             dcc.Store(id=f"{id}-spec"),
             dcc.Store(id=f"{id}-cell"),
         ],

@@ -1,15 +1,10 @@
-"""What a model is given: a text, two texts, an answer so far, a picture, or a picture with captions.
-
-An input on a page is a plain mapping: `digest`, by which the store knows it; the `text`, `pair` and `output` in it;
-`image`, true where it holds a picture; `example`, which of the model's examples it is; its exact `ids` or
-`output_ids`; and `generated` and `step` where it is a step of a continuation (see `viz.components.generation`).
-"""
+"""What a model is given: a text, two texts, an answer so far, a picture, or a picture with captions."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeGuard
 
 from dash import html, no_update
 
@@ -18,6 +13,7 @@ from backends.errors import Refused
 from backends.inputs.images import FORMATS, MOST_BYTES, open_image
 from backends.inputs.turns import READING
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.store import IDS, TEXTS
 from viz.components import links as link
 
@@ -47,6 +43,26 @@ STARTERS: dict[str, tuple[dict[str, str], ...]] = {
 CAPTIONS = "a radiograph of a chest\na photo of a dog\na street at night"
 
 
+class PageInput(TypedDict):
+    """The input that stands on a page, as its store holds it.
+
+    `digest` is the name by which the server's store knows it, `image` true where it holds a picture, and `example` the
+    number of the model's example that it is. `ids` and `output_ids` are its exact tokens, where it has them;
+    `generated` is the continuation of which it is a step (see `viz.components.generation`), and `step` which one.
+    """
+
+    digest: str
+    text: NotRequired[str]
+    pair: NotRequired[str]
+    output: NotRequired[str]
+    image: NotRequired[bool]
+    example: NotRequired[int]
+    ids: NotRequired[list[int]]
+    output_ids: NotRequired[list[int]]
+    generated: NotRequired[str]
+    step: NotRequired[int]
+
+
 class Shown(NamedTuple):
     """What of the workbench changes with an input; all else stays as it is."""
 
@@ -69,7 +85,7 @@ def reads(card: Mapping[str, Any]) -> frozenset[str]:
     return frozenset({"image", "text"} if "captions" in card["offers"] else {"image"})
 
 
-def second(card: Mapping[str, Any]) -> str:
+def second(card: Card) -> str:
     """What may stand beside the text: `pair`, `output`, or nothing."""
     return next((name for name in SECOND if name in card["offers"]), "")
 
@@ -80,7 +96,7 @@ def holds(given: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(image | ({"text"} if "text" in given else set()))
 
 
-def fits(card: Any, given: Any) -> bool:
+def fits(card: Any, given: Any) -> TypeGuard[Card]:
     """Whether there is an input of the kind that the model reads, and all of it."""
     return bool(card and given and given.get("digest")) and holds(given) == reads(card)
 
@@ -104,7 +120,7 @@ def guidance(card: Any, given: Any) -> str:
 
 
 def given(
-    engine: Engine, card: Mapping[str, Any], wanted: str | int, typed: Any = "", beside: Any = "", upload: Any = None,
+    engine: Engine, card: Card, wanted: str | int, typed: Any = "", beside: Any = "", upload: Any = None,
     linked: Any = None, before: Any = None,
 ) -> Shown:  # fmt: skip
     """The workbench for the input that is wanted; nothing typed is lost by what raises `Refused`.
@@ -131,14 +147,14 @@ def given(
     return Shown(None, second="", picture=[], note=[], problem=[], linked=None)
 
 
-def shown(card: Mapping[str, Any], chosen: dict[str, Any]) -> Shown:
+def shown(card: Card, chosen: dict[str, Any]) -> Shown:
     """Texts, picture and note once `chosen` is the input."""
     picture = html.Img(src=f"/inputs/{chosen['digest']}", alt="The input image") if "image" in holds(chosen) else []
     beside = chosen.get(second(card), "") if second(card) else no_update
     return Shown(chosen, chosen.get("text", no_update), beside, picture, _note(card, chosen), [])
 
 
-def _example(engine: Engine, card: Mapping[str, Any], index: int) -> Shown:
+def _example(engine: Engine, card: Card, index: int) -> Shown:
     there = examples_of(card)
     if not 0 <= index < len(there):
         raise Refused(f"{card['name']} has {len(there)} examples, not one numbered {index}")
@@ -149,7 +165,7 @@ def _example(engine: Engine, card: Mapping[str, Any], index: int) -> Shown:
     return shown(card, chosen)._replace(target=first, versus=versus, kind=kind)
 
 
-def raw_of(card: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any]:
+def raw_of(card: Card, example: Mapping[str, Any]) -> dict[str, Any]:
     """The input that an example stands for, as the store takes it."""
     if "image" not in reads(card):
         return _texts(card, example["input"], example.get(second(card), ""))
@@ -157,7 +173,7 @@ def raw_of(card: Mapping[str, Any], example: Mapping[str, Any]) -> dict[str, Any
     return raw | ({"text": example.get("text", CAPTIONS)} if "text" in reads(card) else {})
 
 
-def _texts(card: Mapping[str, Any], text: str, beside: str) -> dict[str, Any]:
+def _texts(card: Card, text: str, beside: str) -> dict[str, Any]:
     """The texts of an input; a pair may be missing, an answer so far that is empty has not begun."""
     name = second(card)
     return {"text": text} | ({name: beside} if name == "output" or (name and beside.strip()) else {})
@@ -174,14 +190,14 @@ def described(digest: str, raw: Mapping[str, Any]) -> dict[str, Any]:
     return {"digest": digest, **{name: raw[name] for name in (*TEXTS, *IDS) if name in raw}, **picture}
 
 
-def _note(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> list[Any]:
+def _note(card: Card, chosen: Mapping[str, Any]) -> list[Any]:
     """What is known of an example: its truth, and what to look for."""
     example = example_of(card, chosen)
     truth = [html.Span(["True answer: ", html.B(example["label"]), ". "])] if example.get("label") else []
     return [*truth, example["note"]] if example.get("note") else truth
 
 
-def _text(engine: Engine, card: Mapping[str, Any], typed: Any, beside: Any = "", before: Any = None) -> dict[str, Any]:
+def _text(engine: Engine, card: Card, typed: Any, beside: Any = "", before: Any = None) -> dict[str, Any]:
     captions = "image" in reads(card)
     if not isinstance(typed, str) or not typed.strip():
         empty = "there is no caption; write one a line" if captions else "the text is empty; type a sentence"
@@ -205,7 +221,7 @@ def _picture(engine: Engine, before: Any) -> dict[str, Any]:
         return {}
 
 
-def _image(engine: Engine, card: Mapping[str, Any], upload: Any, typed: Any = "") -> dict[str, Any]:
+def _image(engine: Engine, card: Card, upload: Any, typed: Any = "") -> dict[str, Any]:
     data = uploaded(upload)
     captions = {"text": typed} if "text" in reads(card) and isinstance(typed, str) and typed.strip() else {}
     return _recognised(engine, card, _kept(engine, {"image": data} | captions))
@@ -224,7 +240,7 @@ def uploaded(upload: Any) -> bytes:
     return data
 
 
-def _linked(engine: Engine, card: Mapping[str, Any], linked: Mapping[str, Any]) -> dict[str, Any]:
+def _linked(engine: Engine, card: Card, linked: Mapping[str, Any]) -> dict[str, Any]:
     """The input that a link names: its texts, an example by its digest, or what is kept on this machine."""
     if linked.get("text") and ("image" not in reads(card) or not linked.get("input")) and "text" in reads(card):
         return _text(engine, card, linked["text"], linked.get(second(card)) or "")
@@ -244,7 +260,7 @@ def _linked(engine: Engine, card: Mapping[str, Any], linked: Mapping[str, Any]) 
     return chosen if begun else _kept(engine, _texts(card, chosen["text"], ""))
 
 
-def _carried(engine: Engine, card: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any] | None:
+def _carried(engine: Engine, card: Card, before: Mapping[str, Any]) -> dict[str, Any] | None:
     """What of an input outlives a change of model: pictures and own texts, but no text of another model's examples."""
     own = "text" not in before or before.get("example") is None or not examples_of(card)
     common = holds(before) & reads(card) if own else frozenset()
@@ -259,7 +275,7 @@ def _carried(engine: Engine, card: Mapping[str, Any], before: Mapping[str, Any])
     return _kept(engine, raw) if raw else None
 
 
-def _recognised(engine: Engine, card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _recognised(engine: Engine, card: Card, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """`chosen`, and which example of the model it is, if it is one: then its truth is known."""
     plain = {k: v for k, v in chosen.items() if k != "example"}
     for index, example in enumerate(examples_of(card)):
@@ -288,7 +304,7 @@ def _starters(card: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(next((some for kind, some in STARTERS.items() if kind in card["offers"]), ()))
 
 
-def example_of(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+def example_of(card: Card, chosen: Mapping[str, Any]) -> Mapping[str, Any]:
     """The example that an input is, with its `truth` and `note`; empty for any other input."""
     index, there = chosen.get("example"), examples_of(card)
     return there[index] if isinstance(index, int) and 0 <= index < len(there) else {}
@@ -307,10 +323,11 @@ def linked_of(query: Mapping[str, Any]) -> dict[str, Any]:
     return {"input": input, **{name: link.text(query, name) for name in TEXTS}, **step}
 
 
-def link_of(given: Mapping[str, Any]) -> dict[str, str]:
+def link_of(given: PageInput) -> dict[str, str]:
     """What a link carries of an input: short texts themselves, anything else by its digest."""
     if given.get("generated"):
         return {"input": given["digest"], "generated": given["generated"], "step": str(given["step"])}
-    texts = {name: given[name] for name in TEXTS if given.get(name)}
+    plain: Mapping[str, Any] = given
+    texts = {name: plain[name] for name in TEXTS if plain.get(name)}
     short = sum(map(len, texts.values())) <= CARRIED and "text" in texts
     return texts if short and not given.get("image") and not set(IDS) & set(given) else {"input": given["digest"]}

@@ -9,6 +9,7 @@ from typing import Any
 from dash import html
 
 from backends import registry
+from backends.models.card import Card
 from viz.components.offers import by_order
 from viz.components.workbench import offered
 
@@ -19,7 +20,7 @@ UNASKED = 2
 """Methods that are shown when nobody chose."""
 
 
-def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
+def chosen_for(card: Card, wanted: Any) -> list[str]:
     """The methods to show on the model: those wanted that it can have, else two that suit it."""
     there = offered(card, QUESTION)
     kept = [m for m in wanted or [] if m in there][:MOST]
@@ -28,7 +29,7 @@ def chosen_for(card: Mapping[str, Any], wanted: Any) -> list[str]:
     return by_order(list(there), images="tokens" not in card["offers"])[:UNASKED]
 
 
-def other_methods(card: Mapping[str, Any], wanted: Any) -> str:
+def other_methods(card: Card, wanted: Any) -> str:
     """The sentence for methods that were asked for and are not shown, and what is shown instead."""
     shown, every = chosen_for(card, wanted), registry.entries("methods")
     missing = [m for m in wanted or [] if m not in shown]
@@ -42,7 +43,7 @@ def other_methods(card: Mapping[str, Any], wanted: Any) -> str:
     return f"Asked for and not shown: {', '.join(told)}. Shown: {', '.join(every[m].title for m in shown)}."
 
 
-def choices(card: Mapping[str, Any], chosen: Sequence[str], failed: Mapping[str, str]) -> list[dict[str, Any]]:
+def choices(card: Card, chosen: Sequence[str], failed: Mapping[str, str]) -> list[dict[str, Any]]:
     """The check boxes: one a method that the model can have; more than `MOST`, and failed ones, cannot be added."""
     full = len(chosen) >= MOST
     return [

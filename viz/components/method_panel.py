@@ -16,12 +16,13 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from backends import registry
 from backends.errors import Refused
+from backends.models.card import Card
 from viz import figures
 from viz.components import links, offers, option_form, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
-from viz.components.inputs import fits
+from viz.components.inputs import PageInput, fits
 from viz.components.job_panel import JobPanel, answer_keys, take_result
 from viz.components.method_choice import help_for
 from viz.components.workbench import run_request
@@ -35,7 +36,7 @@ JOB = "other"
 """The name of the panel's one job."""
 
 
-def clean(card: Any, given: Any, entry: Any) -> Mapping[str, Any] | None:
+def clean(card: Card | None, given: PageInput | None, entry: Any) -> PageInput | None:
     """The page's input as the panel takes it where nothing else is said; None while there is none."""
     return given if fits(card, given) else None
 
@@ -50,7 +51,7 @@ class MethodPanel:
 
     def __init__(
         self, page: str, stores: tuple[str, str, str | None], one: Sequence[str], several: Sequence[str] = (),
-        choose: Callable[..., Mapping[str, Any] | None] = clean, more: Sequence[str] = (),
+        choose: Callable[..., PageInput | None] = clean, more: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self.page, self.stores, self.one, self.several = page, stores, one, several
         self.choose, self.more = choose, more
@@ -62,7 +63,7 @@ class MethodPanel:
         """The id of one part of the panel."""
         return f"{self.page}-others-{part}"
 
-    def methods(self, card: Mapping[str, Any]) -> list[str]:
+    def methods(self, card: Card) -> list[str]:
         """The methods that the panel offers on the model."""
         return offers.unplaced(card, self.page, self.one, self.several)
 

@@ -193,7 +193,7 @@ def about(card: Card, drawing: bool = True) -> list[Any]:
     return lines + [alert(w) for w in card.get("warnings", [])]
 
 
-def short_title(card: Mapping[str, Any]) -> str:
+def short_title(card: Card | Mapping[str, Any]) -> str:
     """A title that fits the list: the part before its colon where all of it is too long."""
     title = str(card.get("title", card["name"]))
     return title if len(title) <= FITTING else title.partition(":")[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from backends import registry
+from backends.models.card import Card
 from viz.components.workbench import offered
 
 
@@ -25,13 +25,13 @@ def every(question: str, view: str) -> list[str]:
     return by_order([name for name, entry in found if (entry.question, entry.view) == (question, view)])
 
 
-def seen_as(card: Mapping[str, Any], question: str, view: str) -> list[str]:
+def seen_as(card: Card, question: str, view: str) -> list[str]:
     """The methods of `question` that this model can have and that are seen as `view`, in their order."""
     there = offered(card, question)
     return [name for name in every(question, view) if name in there]
 
 
-def first(card: Mapping[str, Any], question: str, view: str) -> str:
+def first(card: Card, question: str, view: str) -> str:
     """The method that a place for one method of this view shows; "" where the model can have none."""
     return next(iter(seen_as(card, question, view)), "")
 
@@ -41,7 +41,7 @@ def needing(question: str, view: str) -> str:
     return next(iter(every(question, view)), "")
 
 
-def unplaced(card: Mapping[str, Any], question: str, one: Sequence[str], several: Sequence[str] = ()) -> list[str]:
+def unplaced(card: Card, question: str, one: Sequence[str], several: Sequence[str] = ()) -> list[str]:
     """The methods of `question` that this model can have and that no tab of its page draws, in their order.
 
     `one` are the views of which the page draws one method, `several` those of which it draws each.

@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends.jobs.engine import Engine
 from viz.components import links, receipt
-from viz.components.job_panel import JobPanel, documents, if_new, in_words
+from viz.components.job_panel import Answers, JobPanel, Requests, documents, if_new, in_words
 
 MOST = 4
 """Receipts that stand on a page at a time; the oldest goes."""
@@ -77,7 +77,14 @@ class OnDemandReceipt:
             State(self.slot.requests, "data"),
             prevent_initial_call=True,
         )
-        def ask(answers, _clicks, value, tested, requests, before):  # type: ignore[no-untyped-def]
+        def ask(
+            answers: Answers | None,
+            _clicks: int | None,
+            value: Any,
+            tested: Any,
+            requests: Requests | None,
+            before: Any,
+        ) -> Any:
             there = choices(answers, requests)
             clicked = value if ctx.triggered_id == self.id("go") else ""
             return self.asked(there, value, tested or [], clicked, before)
@@ -91,7 +98,7 @@ class OnDemandReceipt:
             State(runs.requests, "data"),
             prevent_initial_call=True,
         )
-        def show(answers, requests, ran, runs):  # type: ignore[no-untyped-def]
+        def show(answers: Answers | None, requests: Requests | None, ran: Answers | None, runs: Requests | None) -> Any:
             found = self.found(engine, answers, requests or {}, choices(ran, runs))
             return self.shown(found), self.failed(found)
 

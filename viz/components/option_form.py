@@ -139,6 +139,6 @@ def register(app: Dash, page: str, store: str) -> None:
         State(store, "data"),
         prevent_initial_call=True,
     )
-    def keep(values, ids, before):  # type: ignore[no-untyped-def]
+    def keep(values: Any, ids: Any, before: Any) -> Any:
         after = {**(before or {}), **collect(ids, values)}
         return no_update if after == before else after

@@ -17,7 +17,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from backends.jobs.engine import Engine
 from backends.requests import Receipt
 from viz.components import links
-from viz.components.job_panel import JobPanel, answer_keys, documents, if_new, in_words
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, documents, if_new, in_words
 
 WORDS = {
     "surroundings": "what is around it", "resample": "what other inputs have there", "blur": "a blur",
@@ -112,7 +112,7 @@ class Receipts:
             State(self.slot.requests, "data"),
             prevent_initial_call=True,
         )
-        def ask(answers, methods, *rest):  # type: ignore[no-untyped-def]
+        def ask(answers: Answers | None, methods: list[Any] | None, *rest: Any) -> Any:
             from dash import ctx
 
             values, (requests, options, card, before) = rest[: self.count], rest[-4:]
@@ -138,7 +138,9 @@ class Receipts:
             State(runs.answers, "data"),
             prevent_initial_call=True,
         )
-        def show(answers, requests, methods, runs):  # type: ignore[no-untyped-def]
+        def show(
+            answers: Answers | None, requests: Requests | None, methods: list[Any] | None, runs: Requests | None
+        ) -> Any:
             found, why = read(engine, answers, requests)
             rows, hard = [], []
             for i in many:

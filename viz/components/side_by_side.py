@@ -7,6 +7,7 @@ from typing import Any
 
 from dash import html
 
+from backends.models.card import Card
 from backends.results import Result, regroup
 from viz.components import attribution_summary
 from viz.components.workbench import percent
@@ -43,7 +44,7 @@ def shared(found: Sequence[Result], by: str, same: bool) -> tuple[dict[str, tupl
     return scales, f"One scale for all, in {drawn[0].unit or 'no unit'}: equal colours are equal numbers."
 
 
-def headline(found: Mapping[str, Result], card: Mapping[str, Any]) -> list[Any]:
+def headline(found: Mapping[str, Result], card: Card) -> list[Any]:
     """What the model answers, how surely, and which answer the pictures explain."""
     if not found:
         return []

@@ -21,11 +21,13 @@ from viz.components import inputs
 from viz.components import links as link
 from viz.components.alerts import alert
 from viz.components.generation import Generation
-from viz.components.inputs import example_image, fits
-from viz.components.job_panel import JobPanel, answer_keys, in_words, reasons
+from viz.components.inputs import PageInput, example_image, fits
+from viz.components.job_panel import Answers, JobPanel, answer_keys, in_words, reasons
 from viz.components.model_picker import ModelPicker
 from viz.figures.words import percent, visible
 
+Target = str | list[str] | dict[str, str] | None
+"""The target as the door takes it: an answer, a pair of answers, `{"sequence": …}`, or None for the model's own."""
 AIMS = (
     ("own", "the model's own answer"),
     ("one", "an answer I choose"),
@@ -176,7 +178,7 @@ class Workbench:
 
         self.picker.register(app, engine, outputs, suit)
 
-    def examples(self, card: Mapping[str, Any]) -> list[Any]:
+    def examples(self, card: Card) -> list[Any]:
         """One button an example: a thumbnail, or its short name."""
         pictures = "image" in inputs.reads(card)
         return [
@@ -213,9 +215,19 @@ class Workbench:
             State(self.input, "data"),
             prevent_initial_call=True,
         )
-        def give(card, clicks, _apply, _swap, upload, typed, beside, linked, before):  # type: ignore[no-untyped-def]
+        def give(
+            card: Card | None,
+            clicks: list[int | None],
+            _apply: int | None,
+            _swap: int | None,
+            upload: Any,
+            typed: Any,
+            beside: Any,
+            linked: Any,
+            before: Any,
+        ) -> Any:
             wanted = asked_for(self.page, list(ctx.triggered_prop_ids.values()), clicks) if card else None
-            if wanted is None:
+            if card is None or wanted is None:
                 return inputs.Shown()
             try:
                 return inputs.given(engine, card, wanted, typed, beside, upload, linked, before)
@@ -228,9 +240,10 @@ class Workbench:
             Input(self.card, "data"),
             prevent_initial_call=True,
         )
-        def predict(given, card):  # type: ignore[no-untyped-def]
-            there = fits(card, given) and "answer" in card["offers"]
-            return {"answer": predict_request(card, given)} if there else {}
+        def predict(given: PageInput | None, card: Card | None) -> Any:
+            if given is None or not fits(card, given) or "answer" not in card["offers"]:
+                return {}
+            return {"answer": predict_request(card, given)}
 
         app.clientside_callback(
             ClientsideFunction("shell", "examples"),
@@ -251,7 +264,7 @@ class Workbench:
             State(self.input, "data"),
             prevent_initial_call=True,
         )
-        def answered(answers, card, given):  # type: ignore[no-untyped-def]
+        def answered(answers: Answers | None, card: Card | None, given: PageInput | None) -> Any:
             key = answer_keys(answers).get("answer")
             if not key or not card:
                 why = reasons(answers).get("answer")
@@ -272,7 +285,7 @@ class Workbench:
             State(self.id("kind"), "value"),
             prevent_initial_call=True,
         )
-        def pick(clicks, kind):  # type: ignore[no-untyped-def]
+        def pick(clicks: list[int | None], kind: Any) -> Any:
             if not any(clicks) or not ctx.triggered_id:
                 return no_update, no_update
             return ctx.triggered_id["label"], kind if kind == "pair" else "one"
@@ -290,7 +303,7 @@ class Workbench:
             State(self.prediction, "data"),
             prevent_initial_call="initial_duplicate",
         )
-        def aim(target, versus, kind, card, prediction):  # type: ignore[no-untyped-def]
+        def aim(target: Any, versus: Any, kind: Any, card: Card | None, prediction: Any) -> Any:
             target, versus = proposed(kind, target, versus, prediction)
             shown = ("d-none" if kind == "own" else "mt-2"), ("mt-2" if kind == "pair" else "d-none")
             wanted = target_of(kind, target, versus) if not card or takes_target(card) else None
@@ -332,7 +345,7 @@ def asked_for(page: str, triggers: list[Any], clicks: list[Any]) -> str | int | 
     return "card" if f"{page}-card" in triggers else None
 
 
-def fields(card: Mapping[str, Any]) -> list[Any]:
+def fields(card: Card) -> list[Any]:
     """How the input panel suits the model: the classes of three areas, three labels and the class of a button."""
     wanted, beside = inputs.reads(card), inputs.second(card)
     areas = [
@@ -345,7 +358,7 @@ def fields(card: Mapping[str, Any]) -> list[Any]:
     return [*areas, label, inputs.SECOND.get(beside, ""), hint, "" if beside == "pair" else "d-none"]
 
 
-def takes_target(card: Mapping[str, Any]) -> bool:
+def takes_target(card: Card) -> bool:
     """Whether the model has answers to choose from: neither an encoder nor a similarity has."""
     return "answer" in card["offers"] and "pair" not in card["offers"]
 
@@ -404,7 +417,7 @@ def target_of(kind: str | None, target: str | None, versus: str | None) -> Any:
     return target
 
 
-def link_params(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any) -> dict[str, str]:
+def link_params(card: Card, given: PageInput, aim: Any) -> dict[str, str]:
     """What a link carries of the workbench: model, input (or its text) and target; see `Workbench.layout`."""
     params = {"model": card["name"], **inputs.link_of(given)}
     if isinstance(aim, dict):
@@ -427,14 +440,12 @@ def _kinds(sequences: bool) -> list[dict[str, str]]:
     return [{"label": words, "value": kind} for kind, words in AIMS if sequences or kind != "sequence"]
 
 
-def predict_request(card: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def predict_request(card: Card, given: PageInput) -> dict[str, Any]:
     """The job that asks the model what it answers."""
     return Predict(model=card["name"], revision=card["revision"], input=given["digest"]).plain()
 
 
-def run_request(
-    card: Mapping[str, Any], given: Mapping[str, Any], method: str, options: Mapping[str, Any], target: Any
-) -> dict[str, Any]:
+def run_request(card: Card, given: PageInput, method: str, options: Mapping[str, Any], target: Any) -> dict[str, Any]:
     """The job that computes `method`, its options checked and completed. Raises `Refused`."""
     entry = registry.method(method)
     return Run(
@@ -447,12 +458,12 @@ def run_request(
     ).plain()
 
 
-def check_request(card: Mapping[str, Any], method: str) -> dict[str, Any]:
+def check_request(card: Card, method: str) -> dict[str, Any]:
     """The job that finds out whether `method` is valid on the model."""
     return Check(model=card["name"], revision=card["revision"], method=method).plain()
 
 
-def offered(card: Mapping[str, Any], question: str) -> dict[str, Any]:
+def offered(card: Card, question: str) -> dict[str, Any]:
     """The methods that answer `question` on the model of `card`, by name."""
     there = set(card["offers"])
     return {n: m for n, m in registry.entries("methods").items() if m.question == question and m.needs <= there}
@@ -464,7 +475,7 @@ UNGIVEN = {
 """Why a model may lack what nothing was withdrawn of."""
 
 
-def withheld(card: Mapping[str, Any], question: str) -> dict[str, str]:
+def withheld(card: Card, question: str) -> dict[str, str]:
     """The methods of `question` that this model cannot have, by name, and why."""
     there, why = set(card["offers"]), card.get("withdrawn", {})
     found = {}

@@ -15,7 +15,7 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from viz.components.alerts import alert
 from viz.components.inputs import example_image
-from viz.components.job_panel import JobPanel
+from viz.components.job_panel import Answers, JobPanel
 from viz.components.links import link, text
 from viz.components.model_picker import open_jobs, opened_card
 from viz.pages import pages_for
@@ -80,7 +80,7 @@ def register(app: Dash, engine: Engine) -> None:
     OPENING.register(app, engine)
 
     @app.callback(Output("gallery-recent", "children"), Input("gallery-tick", "n_intervals"))
-    def recent(_ticks):  # type: ignore[no-untyped-def]
+    def recent(_ticks: int | None) -> Any:
         return recent_results(engine.store.recent(8))
 
     @app.callback(
@@ -91,14 +91,14 @@ def register(app: Dash, engine: Engine) -> None:
         State("gallery-name", "value"),
         prevent_initial_call=True,
     )
-    def go(_clicks, _enter, name):  # type: ignore[no-untyped-def]
+    def go(_clicks: int | None, _enter: int | None, name: Any) -> Any:
         try:
             return open_jobs(name or ""), ""
         except Refused as refused:
             return {}, alert(str(refused))
 
     @app.callback(Output("gallery-opened", "children"), Input(OPENING.answers, "data"), prevent_initial_call=True)
-    def opened(answers):  # type: ignore[no-untyped-def]
+    def opened(answers: Answers | None) -> Any:
         card = opened_card(engine, answers)
         return opened_model(card) if card else ""
 

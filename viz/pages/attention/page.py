@@ -10,13 +10,15 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 
 from backends import catalog
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import key_of
 from viz.components import links as query
 from viz.components import offers, shell
 from viz.components.alerts import alert
 from viz.components.heat_canvas import heat_canvas
 from viz.components.heat_canvas import register as register_canvas
-from viz.components.job_panel import JobPanel, answer_keys
+from viz.components.inputs import PageInput
+from viz.components.job_panel import Answers, JobPanel, answer_keys
 from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
 from viz.components.workbench import Workbench, fits, run_request
@@ -290,7 +292,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         State("attention-part-linked", "data"),
         prevent_initial_call=True,
     )
-    def parts(card, part, linked):  # type: ignore[no-untyped-def]
+    def parts(card: Card | None, part: Any, linked: Any) -> Any:
         asked = part or (linked or {}).get("asked", "")
         there, value, sentence = part_of(card, asked)
         told = {"sentence": sentence, "part": value}
@@ -304,7 +306,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         Input("attention-part", "value"),
         prevent_initial_call=True,
     )
-    def ask(card, given, part):  # type: ignore[no-untyped-def]
+    def ask(card: Card | None, given: PageInput | None, part: Any) -> Any:
         return requests(card, given, part), absent(card) if card and "attention" not in card["offers"] else ""
 
     @app.callback(
@@ -321,7 +323,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         State("attention-part-linked", "data"),
         prevent_initial_call=True,
     )
-    def glance(answers, pick, statistic, linked):  # type: ignore[no-untyped-def]
+    def glance(answers: Answers | None, pick: Any, statistic: Any, linked: Any) -> Any:
         key = answer_keys(answers).get(PATTERNS)
         if not key:
             return None, no_update, no_update, no_update, [], "d-none", ""
@@ -338,7 +340,7 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         Input("attention-statistic", "value"),
         Input("attention-grid-data", "data"),
     )
-    def explain(statistic, data):  # type: ignore[no-untyped-def]
+    def explain(statistic: Any, data: Any) -> Any:
         return explained(statistic, data)
 
 
@@ -353,7 +355,9 @@ def _register_head(app: Dash, engine: Engine) -> None:
         State(BENCH.input, "data"),
         prevent_initial_call=True,
     )
-    def ask(data, pick, sink, special, card, given):  # type: ignore[no-untyped-def]
+    def ask(
+        data: Any, pick: Any, sink: bool | None, special: bool | None, card: Card | None, given: PageInput | None
+    ) -> Any:
         if not data or not fits(card, given) or not (place := placed(data, pick)):
             return {}
         if data["whole"]:
@@ -385,7 +389,16 @@ def _register_head(app: Dash, engine: Engine) -> None:
         State(WINDOW, "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, sink, special, tab, dark, data, pick, start):  # type: ignore[no-untyped-def]
+    def draw(
+        answers: Answers | None,
+        sink: bool | None,
+        special: bool | None,
+        tab: str,
+        dark: bool | None,
+        data: Any,
+        pick: Any,
+        start: Any,
+    ) -> Any:
         keys = answer_keys(answers)
         place = placed(data, pick) if data else None
         if not place or not keys:
@@ -497,7 +510,7 @@ def explained(statistic: str, data: Any) -> str:
     return f"{words} Computed {rows}, one from each of as many equal stretches." if rows else words
 
 
-def absent(card: Mapping[str, Any]) -> html.Div:
+def absent(card: Card) -> html.Div:
     """Why there is no attention to see, and where there is."""
     why = card.get("withdrawn", {}).get("attention") or (
         f"{card.get('title', card['name'])} has no attention: nothing in it looks from one place of the input "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from dash import dcc, html
 
+from backends.models.card import Card
 from viz.components.links import link
 from viz.components.workbench import offered
 from viz.pages import pages_for
@@ -14,7 +14,7 @@ from viz.pages import pages_for
 QUESTION = "attribution"
 
 
-def nothing(card: Mapping[str, Any]) -> Any:
+def nothing(card: Card) -> Any:
     """Why no method of this page fits the model, and where there is something to see; empty where one fits."""
     if offered(card, QUESTION):
         return ""

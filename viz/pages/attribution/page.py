@@ -12,14 +12,27 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.results import GROUPINGS, Result, regroup
 from viz.components import attribution_summary, heat_canvas, inputs, links, option_form, receipt, shell, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link, exports
-from viz.components.job_panel import JobPanel, answer_keys, documents, if_new, in_words, reasons, results
+from viz.components.inputs import PageInput
+from viz.components.job_panel import (
+    Answers,
+    JobPanel,
+    Requests,
+    answer_keys,
+    documents,
+    if_new,
+    in_words,
+    reasons,
+    results,
+)
 from viz.components.method_choice import MOST, choices, chosen_for, help_for, other_methods
 from viz.components.side_by_side import common_sentence, headline, shared
 from viz.components.token_heat_text import coloured_text, legend, sides
+from viz.components.workbench import Target
 from viz.pages.attribution.no_method import nothing
 
 PATH, TITLE, ORDER = "/attribution", "Attribution", 2
@@ -200,7 +213,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         State(part("wanted"), "data"),
         prevent_initial_call=True,
     )
-    def choose(card, chosen, wanted):  # type: ignore[no-untyped-def]
+    def choose(card: Card | None, chosen: list[Any] | None, wanted: Any) -> Any:
         if not card:
             return [no_update] * 6
         there = workbench.offered(card, PAGE)
@@ -218,7 +231,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         Input(CHECK.answers, "data"),
         prevent_initial_call=True,
     )
-    def offer(card, chosen, answers):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, chosen: list[Any] | None, answers: Answers | None) -> Any:
         if not card:
             return no_update, no_update, no_update, no_update
         failed = failures(documents(engine, answers)[0])
@@ -238,14 +251,14 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         State(part("options"), "data"),
         prevent_initial_call=True,
     )
-    def arrange(chosen, card, arranged, options):  # type: ignore[no-untyped-def]
+    def arrange(chosen: list[Any] | None, card: Card | None, arranged: Any, options: Any) -> Any:
         wanted = [[m, card["name"]] for m in (chosen or [])[:MOST]] if card else []
         arranged, children = arranged or [], []
         for i in range(MOST):
             here = wanted[i] if i < len(wanted) else None
             if here == (arranged[i] if i < len(arranged) else None):
                 children += [no_update, no_update]
-            elif here is None:
+            elif card is None or here is None:
                 children += [[], []]
             else:
                 children += [form_for(card, here[0], (options or {}).get(here[0])), help_for(here[0])]
@@ -259,7 +272,7 @@ def failures(found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {m: v["sentence"] for m, v in found.items() if not v["holds"]}
 
 
-def form_for(card: Mapping[str, Any], method: str, values: Any) -> html.Div:
+def form_for(card: Card, method: str, values: Any) -> html.Div:
     """The options of `method`; neutral inputs that this model does not know are not offered."""
     return option_form.form(PAGE, method, values, {"baseline": ("default", *card.get("stand_ins", ()))})
 
@@ -276,7 +289,9 @@ def _register_jobs(app: Dash) -> None:
         State(RUN.requests, "data"),
         prevent_initial_call=True,
     )
-    def ask(card, given, aim, chosen, options, before):  # type: ignore[no-untyped-def]
+    def ask(
+        card: Card | None, given: PageInput | None, aim: Target, chosen: list[Any] | None, options: Any, before: Any
+    ) -> Any:
         requests, refused = asked(card, given, aim, chosen, options)
         return if_new(requests, before), refused
 
@@ -288,7 +303,7 @@ def _register_jobs(app: Dash) -> None:
         State(CHECK.requests, "data"),
         prevent_initial_call=True,
     )
-    def check(answers, requests, card, before):  # type: ignore[no-untyped-def]
+    def check(answers: Answers | None, requests: Requests | None, card: Card | None, before: Any) -> Any:
         done = len(answer_keys(answers)) + len(reasons(answers))
         if not card or not requests or done < len(requests):
             return no_update
@@ -310,7 +325,7 @@ def asked(card: Any, given: Any, aim: Any, chosen: Any, options: Any) -> tuple[d
     return requests, refused
 
 
-def to_check(card: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, Any]:
+def to_check(card: Card, chosen: Sequence[str]) -> dict[str, Any]:
     """The validity checks of everything offered on the model, the chosen methods first."""
     there = workbench.offered(card, PAGE)
     order = [*[m for m in chosen if m in there], *[m for m in there if m not in chosen]]
@@ -331,8 +346,8 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         State(part("linked-mask"), "data"),
         prevent_initial_call=True,
     )
-    def suit(card, given, mask, linked):  # type: ignore[no-untyped-def]
-        if not workbench.fits(card, given):
+    def suit(card: Card | None, given: PageInput | None, mask: Any, linked: Any) -> Any:
+        if given is None or not workbench.fits(card, given):
             return [no_update] * 6
         there = attribution_summary.masks(inputs.example_of(card, given))
         options = [{"label": f"the {m}", "value": m} for m in there] + [{"label": "nothing", "value": ""}]
@@ -368,7 +383,19 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         State(part("view"), "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, refused, checks, by, mask, same, chosen, beside, card, given, view):  # type: ignore[no-untyped-def]
+    def draw(
+        answers: Answers | None,
+        refused: Any,
+        checks: Answers | None,
+        by: Any,
+        mask: Any,
+        same: bool | None,
+        chosen: list[Any] | None,
+        beside: Any,
+        card: Card | None,
+        given: PageInput | None,
+        view: Any,
+    ) -> Any:
         found, why = results(engine, answers)
         why = {**why, **(refused or {})}
         found = {m: r for m, r in found.items() if m in (chosen or [])}
@@ -378,7 +405,7 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         common = inputs.guidance(card, given) or common_sentence(chosen or [], why, elsewhere)
         rows = []
         for i in range(MOST):
-            method: Any = chosen[i] if card and not common and i < len(chosen or []) else None
+            method = chosen[i] if card and chosen and not common and i < len(chosen) else ""
             rows += shown(
                 i, method, found.get(method), why.get(method, ""), known.get(method), scales.get(method),
                 answer_keys(answers).get(method, ""), card, given, by, mask, view or {},
@@ -389,11 +416,11 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
 
 
 def shown(
-    i: int, method: str | None, result: Result | None, why: str, check: Mapping[str, Any] | None,
+    i: int, method: str, result: Result | None, why: str, check: Mapping[str, Any] | None,
     scale: tuple[float, float] | None, key: str, card: Any, given: Any, by: str, mask: str, view: Mapping[str, Any],
 ) -> list[Any]:  # fmt: skip
     """The parts of card `i`, in the order of `PARTS`."""
-    if method is None:
+    if not method:
         return ["d-none", "", "", [], [], "d-none", None, [], [], []]
     head = ["panel result", registry.method(method).title, verdict_mark(check)]
     if check and not check["holds"]:
@@ -421,15 +448,16 @@ def shown(
             table,
             exports(key, picture, registry.method(method).title, link=False),
         ]
-    spec = image_spec(i, result, key, scale, card, given or {}, mask, view)
+    there: PageInput = given if given else {"digest": ""}
+    spec = image_spec(i, result, key, scale, card, there, mask, view)
     table = attribution_summary.strongest_table(result, f"The strongest squares by {result.method.replace('_', ' ')}")
     return [*head, said, html.Div(sides(result), className="legend-words"), "", spec, facts, table,
             exports(key, part("heat", i), registry.method(method).title, link=False)]  # fmt: skip
 
 
 def image_spec(
-    i: int, result: Result, key: str, scale: tuple[float, float] | None, card: Mapping[str, Any],
-    given: Mapping[str, Any], mask: str, view: Mapping[str, Any],
+    i: int, result: Result, key: str, scale: tuple[float, float] | None, card: Card,
+    given: PageInput, mask: str, view: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """What the canvas of card `i` draws: the map over the image, with the outline of what is true."""
     title = registry.method(result.method).title
@@ -476,14 +504,24 @@ def _register_link(app: Dash) -> None:
         Input(RECEIPTS.options, "data"),
         prevent_initial_call=True,
     )
-    def remember(card, given, aim, chosen, options, by, mask, same, receipts):  # type: ignore[no-untyped-def]
-        if not workbench.fits(card, given):
+    def remember(
+        card: Card | None,
+        given: PageInput | None,
+        aim: Target,
+        chosen: list[Any] | None,
+        options: Any,
+        by: Any,
+        mask: Any,
+        same: bool | None,
+        receipts: Any,
+    ) -> Any:
+        if given is None or not workbench.fits(card, given):
             return no_update
         return link_view(card, given, aim, chosen or [], options or {}, by, mask, bool(same), receipts or {})
 
 
 def link_view(
-    card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, chosen: Sequence[str], options: Mapping[str, Any],
+    card: Card, given: PageInput, aim: Any, chosen: Sequence[str], options: Mapping[str, Any],
     by: str, mask: str, same: bool, receipts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What the link restores: the workbench, the methods with their changed options, and the view."""

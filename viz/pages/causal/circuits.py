@@ -13,6 +13,7 @@ from dash import dcc, html
 
 from backends import registry
 from backends.errors import Refused
+from backends.models.card import Card
 from viz.components import offers
 from viz.pages.causal import effect_grid
 from viz.pages.causal.edit_heads import HEAD, heads_of
@@ -117,7 +118,7 @@ def command(result: Result) -> list[Any]:
     return [html.Details([html.Summary("Replay it on the command line, or in a script"), *parts])]
 
 
-def opened(contents: Any, card: Mapping[str, Any] | None) -> tuple[list[str], dict[str, Any]]:
+def opened(contents: Any, card: Card | None) -> tuple[list[str], dict[str, Any]]:
     """Heads and options of an uploaded JSON. Raises `Refused` on what is no circuit of this model."""
     entry: Any = registry.method(offers.needing("causal", "circuit"))
     try:
@@ -137,11 +138,11 @@ def opened(contents: Any, card: Mapping[str, Any] | None) -> tuple[list[str], di
     )
     if wrong is not None or not heads:
         raise Refused(f"the heads of a circuit are given as layer.head, such as 2.1, not {str(wrong)[:40]!r}")
-    layers, count = (card or {}).get("layers") or 0, (card or {}).get("heads") or 0
+    layers, count = (card["layers"], card["heads"]) if card else (0, 0)
     for head in heads:
         layer, _, number = head.partition(".")
-        if layers and count and (int(layer) >= layers or int(number) >= count):
-            raise Refused(f"this circuit has head {head}, and {card['name']} has {layers} layers of {count} heads")  # type: ignore[index]
+        if card and layers and count and (int(layer) >= layers or int(number) >= count):
+            raise Refused(f"this circuit has head {head}, and {card['name']} has {layers} layers of {count} heads")
     return heads, found
 
 

@@ -17,11 +17,12 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import Corrupt
 from viz.components import inputs, links, offers
 from viz.components.alerts import alert
-from viz.components.inputs import fits
-from viz.components.job_panel import JobPanel, answer_keys, reasons
+from viz.components.inputs import PageInput, fits
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, reasons
 from viz.components.workbench import Workbench, predict_request
 from viz.figures.words import percent, visible
 
@@ -114,7 +115,7 @@ class Opposite:
             Output("causal-pair-pictures", "className"),
             Input(bench.card, "data"),
         )
-        def offer(card):  # type: ignore[no-untyped-def]
+        def offer(card: Card | None) -> Any:
             there = ways(card) if card else ()
             text = "" if "swap" in there else "d-none"
             return (
@@ -131,7 +132,7 @@ class Opposite:
             Input(bench.input, "data"),
             Input(PAIR, "data"),
         )
-        def others(card, given, pair):  # type: ignore[no-untyped-def]
+        def others(card: Card | None, given: PageInput | None, pair: Any) -> Any:
             return other_pictures(card, given, pair)
 
         @app.callback(
@@ -153,7 +154,7 @@ class Opposite:
             State("causal-pair-linked", "data"),
             prevent_initial_call=True,
         )
-        def make(card, given, *rest):  # type: ignore[no-untyped-def]
+        def make(card: Card | None, given: PageInput | None, *rest: Any) -> Any:
             clicks, (examples, upload) = rest[: len(BUTTONS)], rest[len(BUTTONS) + 1 : len(BUTTONS) + 3]
             typed, word, span, before, wanted = rest[-5:]
             asked: Any = ctx.triggered_id
@@ -177,7 +178,7 @@ class Opposite:
             State(bench.card, "data"),
             prevent_initial_call=True,
         )
-        def made(answers, requests, given, card):  # type: ignore[no-untyped-def]
+        def made(answers: Answers | None, requests: Requests | None, given: PageInput | None, card: Card | None) -> Any:
             return arrived(engine, answers, requests or {}, given, card)
 
         @app.callback(
@@ -186,7 +187,7 @@ class Opposite:
             State(bench.card, "data"),
             prevent_initial_call=True,
         )
-        def ask(pair, card):  # type: ignore[no-untyped-def]
+        def ask(pair: Any, card: Card | None) -> Any:
             return {"both": predict_request(card, {"digest": pair["digest"]})} if pair and card else {}
 
         @app.callback(
@@ -199,7 +200,7 @@ class Opposite:
             State(SPAN, "data"),
             prevent_initial_call=True,
         )
-        def show(answers, pair, card, span):  # type: ignore[no-untyped-def]
+        def show(answers: Answers | None, pair: Any, card: Card | None, span: Any) -> Any:
             return beside(engine, answers, pair, card, span or [])
 
         app.clientside_callback(
@@ -223,7 +224,7 @@ def noise_method() -> str:
     return next((name for name in sweeps if "subject" in registry.method(name).build({}).options()), "")
 
 
-def ways(card: Mapping[str, Any]) -> tuple[str, ...]:
+def ways(card: Card) -> tuple[str, ...]:
     """How a corrupted input can be made for the model."""
     return ("blur", "noise") if "pixels" in card["offers"] else ("swap", "resample")
 
@@ -259,7 +260,7 @@ def cleaned(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def corrupt_request(card: Mapping[str, Any], given: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+def corrupt_request(card: Card, given: PageInput, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The job that makes a corrupted input of the page's."""
     return Corrupt(model=card["name"], revision=card["revision"], input=given["digest"], **recipe).plain()
 
@@ -284,7 +285,7 @@ def begun(
                           "seed": seed if asked in ("resample", "noise") else None})  # fmt: skip
         return {"made": corrupt_request(card, given, recipe)}, no_update, no_update, "", {}
     if before and before.get("of") == given["digest"] and before.get("model") == card["name"]:
-        return [no_update] * 5  # type: ignore[return-value]
+        return no_update, no_update, no_update, no_update, no_update
     wanted = wanted if wanted and wanted.get("of", given["digest"]) == given["digest"] else {}
     return _first(engine, card, given, wanted, before)
 
@@ -305,7 +306,7 @@ def _first(engine: Engine, card: Any, given: Any, wanted: Mapping[str, Any], bef
     return {FIRST: corrupt_request(card, given, first_recipe(card))}, None, chosen, "", {}
 
 
-def first_picture(card: Mapping[str, Any], given: Mapping[str, Any]) -> int | None:
+def first_picture(card: Card, given: PageInput) -> int | None:
     """The first example whose true answer is another than that of this one; None where none is known."""
     if "pixels" not in card["offers"]:
         return None
@@ -315,7 +316,7 @@ def first_picture(card: Mapping[str, Any], given: Mapping[str, Any]) -> int | No
     return min(plain, key=lambda i: len(inputs.examples_of(card)[i].get("truth") or ()), default=None)
 
 
-def pictured_pair(engine: Engine, card: Mapping[str, Any], given: Mapping[str, Any], picture: int | str) -> Any:
+def pictured_pair(engine: Engine, card: Card, given: PageInput, picture: int | str) -> Any:
     """The pair of the page's input and another picture: an example's number, or the digest of one. Raises `Refused`."""
     there = inputs.examples_of(card)
     if isinstance(picture, int) and not 0 <= picture < len(there):
@@ -349,13 +350,13 @@ def other_pictures(card: Any, given: Any, pair: Any) -> list[Any]:
     ]
 
 
-def first_recipe(card: Mapping[str, Any]) -> dict[str, Any]:
+def first_recipe(card: Card) -> dict[str, Any]:
     """What the page makes when nobody chose."""
     how = "blur" if "pixels" in card["offers"] else "swap" if "next_token" in card["offers"] else "resample"
     return {"how": how, "tokens": []}
 
 
-def typed_pair(engine: Engine, card: Mapping[str, Any], given: Mapping[str, Any], typed: Any) -> dict[str, Any]:
+def typed_pair(engine: Engine, card: Card, given: PageInput, typed: Any) -> dict[str, Any]:
     """The pair of the page's input and a text that was typed. Raises `Refused`."""
     if not isinstance(typed, str) or not typed.strip():
         raise Refused("the corrupted text is empty: type one, or press a button that makes one")

@@ -10,6 +10,7 @@ import dash_bootstrap_components as dbc
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from backends.errors import Refused
+from backends.models.card import Card
 from viz.components import links
 from viz.components.alerts import alert
 from viz.figures.words import percent, visible
@@ -85,7 +86,7 @@ def register(app: Dash, card: str, prediction: str) -> None:
         Input(card, "data"),
         Input(prediction, "data"),
     )
-    def offer(card, prediction):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, prediction: Any) -> Any:
         return [value for options in ends(card, prediction) for value in (options, start(options))]
 
     @app.callback(
@@ -100,7 +101,17 @@ def register(app: Dash, card: str, prediction: str) -> None:
         State(OFF, "data"),
         prevent_initial_call=True,
     )
-    def change(_add, _undo, drops, layer, head, token, key, edges, off):  # type: ignore[no-untyped-def]
+    def change(
+        _add: int | None,
+        _undo: int | None,
+        drops: Any,
+        layer: Any,
+        head: Any,
+        token: Any,
+        key: Any,
+        edges: list[Any] | None,
+        off: list[Any] | None,
+    ) -> Any:
         asked = ctx.triggered_id
         if isinstance(asked, dict):
             if not any(drops):
@@ -117,7 +128,7 @@ def register(app: Dash, card: str, prediction: str) -> None:
     @app.callback(
         Output("causal-changes", "children"), Input(OFF, "data"), Input(EDGES, "data"), Input(prediction, "data")
     )
-    def chips(off, edges, prediction):  # type: ignore[no-untyped-def]
+    def chips(off: list[Any] | None, edges: list[Any] | None, prediction: Any) -> Any:
         there = tokens(prediction)
         return [chip(name, there) for name in [*(off or []), *(edges or [])]]
 

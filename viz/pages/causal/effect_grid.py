@@ -83,7 +83,7 @@ def grid(
     flat = theme.value_colours(np.nan_to_num(array.ravel()), *ends, theme.colour_map(signed=True))
     known = np.isfinite(array)
     width = array.shape[1]
-    fits = bool(patches) and patches["first"] + patches["grid"][0] * patches["grid"][1] == width  # type: ignore[index]
+    fits = patches["first"] + patches["grid"][0] * patches["grid"][1] == width if patches else False
     return {
         "rows": [visible(r) for r in rows],
         "across": across,

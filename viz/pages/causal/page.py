@@ -11,15 +11,16 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html,
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import links, offers, option_form, shell
 from viz.components.alerts import alert
-from viz.components.inputs import fits
-from viz.components.job_panel import JobPanel, answer_keys, if_new, take_result
+from viz.components.inputs import PageInput, fits
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, if_new, take_result
 from viz.components.method_choice import help_for
 from viz.components.method_panel import MethodPanel
 from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, link_params, offered, run_request, withheld
+from viz.components.workbench import Target, Workbench, link_params, offered, run_request, withheld
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
 from viz.pages.causal import results as views
 from viz.pages.causal.corrupted_input import BESIDE, PAIR, SPAN, Opposite
@@ -211,7 +212,7 @@ def _register_choices(app: Dash) -> None:
         Input(BENCH.card, "data"),
         State("causal-method", "value"),
     )
-    def offer(card, method):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, method: Any) -> Any:
         if not card:
             return "", "d-none", [], no_update, *[""] * (2 * len(TABS))
         there = offers.seen_as(card, PAGE, SWEEPS)
@@ -230,7 +231,7 @@ def _register_choices(app: Dash) -> None:
         State("causal-options", "data"),
         prevent_initial_call=True,
     )
-    def forms(card, method, options):  # type: ignore[no-untyped-def]
+    def forms(card: Card | None, method: Any, options: Any) -> Any:
         if not card:
             return [no_update] * (len(VIEWS) + 2)
         shown = [method, *(offers.first(card, PAGE, view) for view in VIEWS.values())]
@@ -296,7 +297,17 @@ def _register_requests(app: Dash) -> None:
         State(TRY.requests, "data"),
         prevent_initial_call=True,
     )
-    def attempt(card, given, aim, metric, tab, off, edges, alpha, before):  # type: ignore[no-untyped-def]
+    def attempt(
+        card: Card | None,
+        given: PageInput | None,
+        aim: Target,
+        metric: Any,
+        tab: str,
+        off: list[Any] | None,
+        edges: list[Any] | None,
+        alpha: Any,
+        before: Any,
+    ) -> Any:
         if tab != "try":
             return no_update, no_update
         try:
@@ -315,7 +326,7 @@ def _register_sweep(app: Dash, engine: Engine) -> None:
         State(BENCH.input, "data"),
         prevent_initial_call=True,
     )
-    def fill(_ticks, requests, beside, given):  # type: ignore[no-untyped-def]
+    def fill(_ticks: int | None, requests: Requests | None, beside: Any, given: PageInput | None) -> Any:
         grid = views.filling(engine, requests, beside, given)
         if grid:  # not as an output: what waits for an output of a callback that runs again and again never runs
             set_props("causal-grid-data", {"data": grid})
@@ -332,7 +343,7 @@ def _register_sweep(app: Dash, engine: Engine) -> None:
         State(BENCH.input, "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, beside, requests, given):  # type: ignore[no-untyped-def]
+    def draw(answers: Answers | None, beside: Any, requests: Requests | None, given: PageInput | None) -> Any:
         grid, *rest = views.places(engine, answers, requests or {}, beside, given)
         set_props("causal-grid-data", {"data": grid})
         return rest
@@ -344,7 +355,7 @@ def _register_sweep(app: Dash, engine: Engine) -> None:
         Input("causal-dark", "data"),
         prevent_initial_call=True,
     )
-    def figure(clicks, answers, dark):  # type: ignore[no-untyped-def]
+    def figure(clicks: int | None, answers: Answers | None, dark: bool | None) -> Any:
         if ctx.triggered_id == GRID.answers or not clicks:
             return []
         result = take_result(engine, answers, "exact")
@@ -363,7 +374,7 @@ def _register_views(app: Dash, engine: Engine) -> None:
         Input("causal-dark", "data"),
         prevent_initial_call=True,
     )
-    def show(answers, tab, position, dark):  # type: ignore[no-untyped-def]
+    def show(answers: Answers | None, tab: str, position: Any, dark: bool | None) -> Any:
         return views.rest(engine, answers, tab, position, bool(dark), tuple(VIEWS))
 
 
@@ -378,7 +389,7 @@ def _register_try(app: Dash, engine: Engine) -> None:
         State(BENCH.card, "data"),
         prevent_initial_call=True,
     )
-    def show(answers, requests, card):  # type: ignore[no-untyped-def]
+    def show(answers: Answers | None, requests: Requests | None, card: Card | None) -> Any:
         return views.tried(engine, answers, requests or {}, card)
 
 
@@ -390,13 +401,13 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         Input(REST.answers, "data"),
         prevent_initial_call=True,
     )
-    def show(answers):  # type: ignore[no-untyped-def]
+    def show(answers: Answers | None) -> Any:
         result = take_result(engine, answers, "circuit")
         if result is None:
             return no_update, no_update, no_update
         told = [*circuits.criteria(result), *circuits.command(result)]
         area = "threshold" if "edge" in result.arrays else "d-none"
-        return effect_grid.of_result(result, answers["keys"]["circuit"]), told, area
+        return effect_grid.of_result(result, answer_keys(answers)["circuit"]), told, area
 
     @app.callback(
         Output("causal-graph", "children"),
@@ -406,7 +417,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         Input("causal-dark", "data"),
         prevent_initial_call=True,
     )
-    def graph(answers, threshold, dark):  # type: ignore[no-untyped-def]
+    def graph(answers: Answers | None, threshold: Any, dark: bool | None) -> Any:
         least = views.share(threshold)
         words = f"Edges that restore at least {least:.2f} of the difference"
         result = take_result(engine, answers, "circuit")
@@ -418,7 +429,7 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         State(REST.answers, "data"),
         prevent_initial_call=True,
     )
-    def save(clicks, answers):  # type: ignore[no-untyped-def]
+    def save(clicks: int | None, answers: Answers | None) -> Any:
         result = take_result(engine, answers, "circuit")
         return {"content": circuits.written(result), "filename": "circuit.json"} if clicks and result else no_update
 
@@ -436,7 +447,9 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         State("causal-options", "data"),
         prevent_initial_call=True,
     )
-    def choose(_take, _clear, contents, answers, card, options):  # type: ignore[no-untyped-def]
+    def choose(
+        _take: int | None, _clear: int | None, contents: Any, answers: Answers | None, card: Card | None, options: Any
+    ) -> Any:
         stay = [no_update] * 3
         if ctx.triggered_id == "causal-clear":
             return [], "", *stay
@@ -444,7 +457,9 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
             result = take_result(engine, answers, "circuit")
             return (list(result.labels["member"]) if result else no_update), "", *stay
         try:
-            method = offers.first(card or {"offers": ()}, PAGE, VIEWS["circuit"])
+            if card is None:
+                raise Refused("open a model first: a circuit is of its heads")
+            method = offers.first(card, PAGE, VIEWS["circuit"])
             heads, found = circuits.opened(contents, card)
         except Refused as refused:
             return no_update, alert(str(refused)), *stay
@@ -466,24 +481,24 @@ def _register_link(app: Dash) -> None:
         Input(TEST.tested, "data"),
         prevent_initial_call=True,
     )
-    def link(  # type: ignore[no-untyped-def]
-        card,
-        given,
-        aim,
-        pair,
-        span,
-        tab,
-        options,
-        metric,
-        method,
-        position,
-        threshold,
-        off,
-        edges,
-        heads,
-        alpha,
-        tested,
-    ):
+    def link(
+        card: Card | None,
+        given: PageInput | None,
+        aim: Target,
+        pair: Any,
+        span: Any,
+        tab: str,
+        options: Any,
+        metric: Any,
+        method: Any,
+        position: Any,
+        threshold: Any,
+        off: list[Any] | None,
+        edges: list[Any] | None,
+        heads: Any,
+        alpha: Any,
+        tested: Any,
+    ) -> Any:
         if not card or not given:
             return no_update
         view = {
@@ -549,7 +564,7 @@ def sweep_requests(
     return asked
 
 
-def heeded(given: Mapping[str, Any], both: Any, entry: Any) -> Mapping[str, Any]:
+def heeded(given: PageInput, both: Any, entry: Any) -> PageInput:
     """The input that a method is given: the pair where there is one that it heeds, else the clean input alone."""
     return {**given, "digest": both["digest"]} if both and (entry.needs_pair or entry.uses_pair) else given
 
@@ -581,7 +596,7 @@ def try_requests(card: Any, given: Any, aim: Any, metric: Any, off: Any, edges: 
     return asked
 
 
-def given_to_others(card: Any, given: Any, entry: Any, pair: Any, beside: Any) -> Mapping[str, Any] | None:
+def given_to_others(card: Any, given: Any, entry: Any, pair: Any, beside: Any) -> PageInput | None:
     """What a method without a tab is given; None while it is not known. Raises `Refused` where it needs a pair."""
     if not fits(card, given):
         return None
@@ -598,7 +613,7 @@ OTHERS = MethodPanel(
 )
 
 
-def missing(card: Mapping[str, Any]) -> dict[str, str]:
+def missing(card: Card) -> dict[str, str]:
     """For each tab that this model cannot fill, the sentence that says why."""
     there, why = offered(card, PAGE), withheld(card, PAGE)
     needed = {"try": edit_heads.CHANGES}

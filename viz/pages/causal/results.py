@@ -11,6 +11,7 @@ from dash import dcc, html, no_update
 
 from backends import registry
 from backends.errors import Refused
+from backends.models.card import Card
 from backends.requests import key_of
 from viz import figures
 from viz.components import links as query
@@ -59,7 +60,7 @@ def differing(options: Any) -> dict[str, dict[str, Any]]:
     return {method: own for method, own in found.items() if own}
 
 
-def form(page: str, method: str, card: Mapping[str, Any], values: Any, elsewhere: Sequence[str]) -> Any:
+def form(page: str, method: str, card: Card, values: Any, elsewhere: Sequence[str]) -> Any:
     """The form of a method; choices that this model does not give are left out."""
     if method not in offered(card, QUESTION):
         return []
@@ -69,7 +70,7 @@ def form(page: str, method: str, card: Mapping[str, Any], values: Any, elsewhere
     return option_form.form(page, method, values, {"site": sites}, without)
 
 
-def method_options(card: Mapping[str, Any], there: Sequence[str]) -> list[dict[str, Any]]:
+def method_options(card: Card, there: Sequence[str]) -> list[dict[str, Any]]:
     """The sweeps as choices, each with its question as a title."""
     entries = offered(card, QUESTION)
     return [
@@ -77,7 +78,7 @@ def method_options(card: Mapping[str, Any], there: Sequence[str]) -> list[dict[s
     ]
 
 
-def absent(card: Mapping[str, Any]) -> html.Div:
+def absent(card: Card) -> html.Div:
     """Why nothing of this page fits the model, and where there is something to see."""
     told = [card.get("withdrawn", {}).get(need) for need in ("residual", "answer", "gradient")]
     why = next(filter(None, told), "no blocks were found in it that add to one stream from layer to layer")

@@ -11,14 +11,16 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from backends import registry
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import MOST_ROWS, MethodOverRows
 from backends.results import Result
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
 from viz.components.alerts import alert
 from viz.components.exports import exports
-from viz.components.job_panel import JobPanel, answer_keys
+from viz.components.job_panel import Answers, JobPanel, answer_keys
 from viz.components.offers import by_order
+from viz.components.workbench import Target
 from viz.figures import mean_words
 from viz.pages.data import table_view
 
@@ -105,7 +107,7 @@ def _register_form(app: Dash) -> None:
         State(part("aim"), "value"),
         prevent_initial_call=True,
     )
-    def offer(card, table, method, aim):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, table: Any, method: Any, aim: Target) -> Any:
         if not card:
             return [no_update] * 4
         there = workbench.offered(card, "attribution")
@@ -121,7 +123,7 @@ def _register_form(app: Dash) -> None:
         State(part("options"), "data"),
         prevent_initial_call=True,
     )
-    def form(method, card, options):  # type: ignore[no-untyped-def]
+    def form(method: Any, card: Card | None, options: Any) -> Any:
         if not card or method not in workbench.offered(card, "attribution"):
             return []
         allowed = {"baseline": ("default", *card.get("stand_ins", ()))}
@@ -147,10 +149,24 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
         State(part("linked"), "data"),
         prevent_initial_call=True,
     )
-    def run(_clicks, answered, card, table, method, aim, over, options, label, predicted, outcome, find, linked):  # type: ignore[no-untyped-def]
+    def run(
+        _clicks: int | None,
+        answered: Answers | None,
+        card: Card | None,
+        table: Any,
+        method: Any,
+        aim: Target,
+        over: Any,
+        options: Any,
+        label: Any,
+        predicted: Any,
+        outcome: Any,
+        find: Any,
+        linked: Any,
+    ) -> Any:
         asked_now = part("run") in set(ctx.triggered_prop_ids.values()) or (linked or {}).get("run")
         rows = rows_of(answered) if asked_now and card and table else []
-        if not rows:
+        if card is None or not rows:
             return {}, [], no_update
         try:
             wanted, cut = over_rows(rows, over, label, predicted, outcome, find or "")
@@ -173,10 +189,10 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
         State(part("card"), "data"),
         prevent_initial_call=True,
     )
-    def swept(answers, dark, answered, card):  # type: ignore[no-untyped-def]
+    def swept(answers: Answers | None, dark: bool | None, answered: Answers | None, card: Card | None) -> Any:
         key = answer_keys(answers).get("sweep", "")
         rows = rows_of(answered) if key and card else []
-        if not rows:
+        if card is None or not rows:
             return None, [], "d-none", None, [], [], no_update
         result = engine.store.get_result(key)
         kind = "text" if "mean" in result.arrays else "image"
@@ -184,7 +200,7 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
         return table_view.swept(result), said_of(result, key, len(rows)), *pictures(result, key, bool(dark)), columns
 
 
-def aim_options(card: Mapping[str, Any], table: Any) -> list[dict[str, str]]:
+def aim_options(card: Card, table: Any) -> list[dict[str, str]]:
     """What of each row can be explained."""
     labelled = [{"label": "each row's label", "value": "label"}] if table and table["labels"] else []
     classes = [{"label": f"“{c}”", "value": f"class:{c}"} for c in list(card["labels"])[:200]]
@@ -206,7 +222,7 @@ def over_rows(rows: Rows, over: Any, label: str, predicted: str, outcome: str, f
 
 
 def sweep_request(
-    card: Mapping[str, Any], table: Mapping[str, Any], method: Any, options: Any, aim: Any, rows: list[int]
+    card: Card, table: Mapping[str, Any], method: Any, options: Any, aim: Any, rows: list[int]
 ) -> dict[str, Any]:
     """The job that computes a method over rows of the table. Raises `Refused`."""
     if method not in workbench.offered(card, "attribution"):

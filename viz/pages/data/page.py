@@ -15,12 +15,13 @@ from backends.errors import Refused
 from backends.inputs import datasets
 from backends.inputs.turns import READING
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import Table
 from viz import theme
 from viz.components import inputs, links, option_form, shell, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link
-from viz.components.job_panel import JobPanel, answer_keys, if_new
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, if_new
 from viz.components.model_picker import ModelPicker
 from viz.figures import confusion
 from viz.pages.data import method_over_rows, table_view
@@ -257,7 +258,19 @@ def _register_data(app: Dash, engine: Engine) -> None:
         State(part("linked"), "data"),
         prevent_initial_call=True,
     )
-    def give(card, _examples, _read, _enter, files, text, label, names, path, table, linked):  # type: ignore[no-untyped-def]
+    def give(
+        card: Card | None,
+        _examples: Any,
+        _read: int | None,
+        _enter: int | None,
+        files: Any,
+        text: Any,
+        label: Any,
+        names: Any,
+        path: Any,
+        table: Any,
+        linked: Any,
+    ) -> Any:
         if not card:
             return [no_update] * 10
         triggers = list(ctx.triggered_prop_ids.values())
@@ -288,7 +301,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
         State(TABLE.requests, "data"),
         prevent_initial_call=True,
     )
-    def ask(table, card, before):  # type: ignore[no-untyped-def]
+    def ask(table: Any, card: Card | None, before: Any) -> Any:
         requests, why = asked(card, table)
         return if_new(requests, before), alert(why) if why else []
 
@@ -332,7 +345,7 @@ def rechosen(engine: Engine, table: Any, text: Any, label: Any) -> dict[str, Any
         return described(engine, datasets.choose(engine.store, table["id"], str(text), str(label)))
 
 
-def first_table(engine: Engine, card: Mapping[str, Any], table: Any, linked: str) -> dict[str, Any] | None:
+def first_table(engine: Engine, card: Card, table: Any, linked: str) -> dict[str, Any] | None:
     """The table to show with a model: that of the link, the one that is there, else an example that suits."""
     if linked:
         return described(
@@ -343,7 +356,7 @@ def first_table(engine: Engine, card: Mapping[str, Any], table: Any, linked: str
     return described(engine, "", suiting(card)) if suiting(card) else table
 
 
-def suiting(card: Mapping[str, Any]) -> str:
+def suiting(card: Card) -> str:
     """The example table for a model; empty where none fits."""
     if "image" in inputs.reads(card):
         return "radiograph"
@@ -402,7 +415,7 @@ def _register_answers(app: Dash, engine: Engine) -> None:
         State(part("predicted"), "value"),
         prevent_initial_call=True,
     )
-    def show(answers, card, table, label, predicted):  # type: ignore[no-untyped-def]
+    def show(answers: Answers | None, card: Card | None, table: Any, label: Any, predicted: Any) -> Any:
         key = answered(answers)
         if not key or not card or not table:
             return None, "d-none", *[no_update] * 10
@@ -424,7 +437,7 @@ def _register_answers(app: Dash, engine: Engine) -> None:
         Input(part("dark"), "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, dark):  # type: ignore[no-untyped-def]
+    def draw(answers: Answers | None, dark: bool | None) -> Any:
         key = answered(answers)
         summary = engine.store.get_document(key)["summary"] if key else {}
         if not summary.get("confusion"):
@@ -433,7 +446,7 @@ def _register_answers(app: Dash, engine: Engine) -> None:
         return figure, {"height": f"{figure.layout.height}px"}, ""
 
 
-def to_evidence(card: Mapping[str, Any], table: Mapping[str, Any]) -> Any:
+def to_evidence(card: Card, table: Mapping[str, Any]) -> Any:
     """Where every method is tested over this table; nothing where the model has none."""
     if not workbench.offered(card, "attribution"):
         return ""
@@ -496,7 +509,7 @@ def _register_rows(app: Dash, engine: Engine) -> None:
         State(SWEEP.requests, "data"),
         prevent_initial_call=True,
     )
-    def select(selected, card, answers, swept):  # type: ignore[no-untyped-def]
+    def select(selected: Any, card: Card | None, answers: Answers | None, swept: Any) -> Any:
         key = answered(answers)
         if not selected or not card or not key:
             return []
@@ -522,14 +535,16 @@ def _register_link(app: Dash) -> None:
         *[Input(part(name), "value") for name in named],
         prevent_initial_call=True,
     )
-    def remember(card, table, requests, options, headings, *values):  # type: ignore[no-untyped-def]
+    def remember(
+        card: Card | None, table: Any, requests: Requests | None, options: Any, headings: Any, *values: Any
+    ) -> Any:
         if not card or not table:
             return no_update
         return link_view(card, table, bool(requests), options or {}, headings, dict(zip(named, values, strict=True)))
 
 
 def link_view(
-    card: Mapping[str, Any], table: Mapping[str, Any], swept: bool, options: Mapping[str, Any], headings: Any,
+    card: Card, table: Mapping[str, Any], swept: bool, options: Mapping[str, Any], headings: Any,
     view: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """What the link restores: model, table, filters, and the method over the table where one was asked for."""

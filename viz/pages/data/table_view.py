@@ -9,8 +9,10 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from backends import registry
+from backends.models.card import Card
 from backends.results import Result
 from viz.components import workbench
+from viz.components.inputs import PageInput
 from viz.components.links import link
 from viz.figures.mean_words import strongest
 from viz.figures.words import visible
@@ -51,7 +53,7 @@ def matches(row: Mapping[str, Any], label: str = ANY, predicted: str = ANY, outc
     return kept and wanted and all(word in said.casefold() for word in find.casefold().split())
 
 
-def columns(card: Mapping[str, Any], kind: str, rows: Sequence[Mapping[str, Any]], method: str = "") -> list[Any]:
+def columns(card: Card, kind: str, rows: Sequence[Mapping[str, Any]], method: str = "") -> list[Any]:
     """The grid's columns: those that some row fills. With `method`, that of its strongest words or its map."""
     there = {name for row in rows for name in ("label", "outcome", "problem") if row[name]}
     text = {"field": "text", "headerName": "Text", "tooltipField": "text", "flex": 3, "minWidth": 200}
@@ -95,7 +97,7 @@ def _strongest(kind: str, method: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def doors(card: Mapping[str, Any]) -> list[list[str]]:
+def doors(card: Card) -> list[list[str]]:
     """The pages that can open a row on this model, those of a question that it has methods for: path and title."""
     asked = {
         f"/{method.question}" for method in registry.entries("methods").values() if method.needs <= set(card["offers"])
@@ -184,7 +186,7 @@ def sweep_downloads(key: str) -> list[Any]:
                      className="exports")]  # fmt: skip
 
 
-def row_panel(card: Mapping[str, Any], row: Mapping[str, Any], given: Mapping[str, Any], method: str = "") -> list[Any]:
+def row_panel(card: Card, row: Mapping[str, Any], given: Mapping[str, Any], method: str = "") -> list[Any]:
     """One row whole: its text or picture, its label and answer, and the pages that open it."""
     whole = row["digest"] and row["predicted"] is not None
     shown: Any = html.Img(src=f"/inputs/{row['digest']}", alt=f"Picture of row {row['n']}") if whole else ""
@@ -199,12 +201,13 @@ def row_panel(card: Mapping[str, Any], row: Mapping[str, Any], given: Mapping[st
     return [shown, html.P(said), html.Div(_links(card, row, given, method), className="doors")]
 
 
-def _links(card: Mapping[str, Any], row: Mapping[str, Any], given: Mapping[str, Any], method: str) -> list[Any]:
+def _links(card: Card, row: Mapping[str, Any], given: Mapping[str, Any], method: str) -> list[Any]:
     if not row["digest"]:
         return []
-    params = workbench.link_params(
-        card, {"digest": row["digest"], **({"text": given["text"]} if "text" in given else {})}, None
-    )
+    there: PageInput = {"digest": row["digest"]}
+    if "text" in given:
+        there["text"] = given["text"]
+    params = workbench.link_params(card, there, None)
     return [
         dcc.Link(
             f"Open in {title}", href=link(path, **params, **_methods(path, method)), className="btn btn-sm btn-primary"

@@ -17,7 +17,7 @@ from viz import theme
 from viz.components import heat_canvas, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
-from viz.components.job_panel import answer_keys, reasons
+from viz.components.job_panel import Answers, Requests, answer_keys, reasons
 from viz.components.tabs import tabs
 from viz.figures import word_maps
 from viz.pages.diffusion import prompt_form, word_map_view
@@ -129,7 +129,7 @@ def _register_model(app: Dash, engine: Engine) -> None:
         Output(part("prompt2-area"), "className"),
         Input(part("beside"), "value"),
     )
-    def beside(what):  # type: ignore[no-untyped-def]
+    def beside(what: Any) -> Any:
         return ["" if what == name else "d-none" for name in ("seed", "prompt")]
 
 
@@ -148,7 +148,7 @@ def _register_drawing(app: Dash, engine: Engine) -> None:
         *[State(id, "value") for id in FORM],
         prevent_initial_call=True,
     )
-    def draw(_clicks, examples, card, linked, *values):  # type: ignore[no-untyped-def]
+    def draw(_clicks: int | None, examples: Any, card: Card | None, linked: Any, *values: Any) -> Any:
         form = dict(zip(prompt_form.LINKED, values, strict=True))
         asked, index = asking(ctx.triggered_prop_ids.values(), examples)
         return drawn(engine, card, form, linked, asked == part("card"), index) if asked else [no_update] * 6
@@ -160,7 +160,7 @@ def _register_drawing(app: Dash, engine: Engine) -> None:
         State(RUN.requests, "data"),
         prevent_initial_call=True,
     )
-    def form(_ticks, answers, requests):  # type: ignore[no-untyped-def]
+    def form(_ticks: int | None, answers: Answers | None, requests: Requests | None) -> Any:
         return forming(engine, requests, answers)
 
 
@@ -240,7 +240,7 @@ def _register_result(app: Dash, engine: Engine) -> None:
         State(shell.LINK, "data"),
         prevent_initial_call=True,
     )
-    def remember(tested, link):  # type: ignore[no-untyped-def]
+    def remember(tested: Any, link: Any) -> Any:
         return tested_link(tested, link)
 
     @app.callback(
@@ -257,7 +257,7 @@ def _register_result(app: Dash, engine: Engine) -> None:
         State(part("wished"), "data"),
         prevent_initial_call=True,
     )
-    def arrive(answers, wished):  # type: ignore[no-untyped-def]
+    def arrive(answers: Answers | None, wished: Any) -> Any:
         return arrived(engine, answers, wished)
 
     @app.callback(
@@ -270,7 +270,7 @@ def _register_result(app: Dash, engine: Engine) -> None:
         Input("diffusion-tab", "data"),
         prevent_initial_call=True,
     )
-    def tabulate(settled, measure, _tab):  # type: ignore[no-untyped-def]
+    def tabulate(settled: Any, measure: Any, _tab: Any) -> Any:
         return tables(engine, settled, measure)
 
 

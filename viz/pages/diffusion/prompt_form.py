@@ -12,8 +12,10 @@ from dash import dcc, html
 from backends import catalog
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import links as link
 from viz.components import offers
+from viz.components.inputs import PageInput
 from viz.components.job_panel import JobPanel, answer_keys
 from viz.components.method_panel import MethodPanel
 from viz.components.model_picker import DRAWS, ModelPicker
@@ -50,7 +52,7 @@ TEST = OnDemandReceipt(
 )
 
 
-def drawn_prompt(card: Any, requests: Any, entry: Any) -> Mapping[str, Any] | None:
+def drawn_prompt(card: Card | None, requests: Any, entry: Any) -> PageInput | None:
     """The prompt that was drawn last, as a method without a tab takes it; None while none was drawn."""
     return {"digest": requests["a"]["input"]} if card and requests else None
 
@@ -175,21 +177,21 @@ def _number(text: str) -> float | int | None:
     return int(value) if value == int(value) else value
 
 
-def placeholders(card: Mapping[str, Any] | None) -> list[str]:
+def placeholders(card: Card | None) -> list[str]:
     """The pipeline's own guidance, height and width, for the empty fields."""
-    own = (card or {}).get("painting") or {}
+    own = card.get("painting", {}) if card else {}
     size = own.get("size") or ["", ""]
     return [f"{own['guidance']:g}" if "guidance" in own else "", str(size[0]), str(size[1])]
 
 
-def apart(card: Mapping[str, Any], heads: str) -> bool:
+def apart(card: Card, heads: str) -> bool:
     """Whether heads are kept apart: when asked to, or where there are few."""
     if heads in ("apart", "averaged"):
         return heads == "apart"
     return sum(layer["heads"] for layer in card.get("painting", {}).get("layers", [])) <= FEW_HEADS
 
 
-def requests(engine: Engine, card: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, Any]:
+def requests(engine: Engine, card: Card, form: Mapping[str, Any]) -> dict[str, Any]:
     """The jobs that draw what the form says: `a`, and `b` beside it. Raises `Refused`."""
     asked = {"a": _request(engine, card, form, str(form.get("prompt") or ""), form.get("seed"))}
     beside = form.get("beside")
@@ -200,9 +202,7 @@ def requests(engine: Engine, card: Mapping[str, Any], form: Mapping[str, Any]) -
     return asked
 
 
-def _request(
-    engine: Engine, card: Mapping[str, Any], form: Mapping[str, Any], prompt: str, seed: Any
-) -> dict[str, Any]:
+def _request(engine: Engine, card: Card, form: Mapping[str, Any], prompt: str, seed: Any) -> dict[str, Any]:
     if not prompt.strip():
         raise Refused(EMPTY)
     steps = form.get("steps") or STEPS
@@ -228,7 +228,7 @@ def tests(engine: Engine, answers: Any, requests: Any) -> dict[str, tuple[str, d
     return found
 
 
-def link_params(card: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, str]:
+def link_params(card: Card, form: Mapping[str, Any]) -> dict[str, str]:
     """What the link says of the drawing; fields that are as the page opens are left out."""
     usual = {"seed": "0", "steps": str(STEPS), "seed2": "1", "heads": "auto", "beside": "none"}
     beside = {"seed2": "seed", "prompt2": "prompt"}
@@ -240,7 +240,7 @@ def link_params(card: Mapping[str, Any], form: Mapping[str, Any]) -> dict[str, s
     return kept
 
 
-def examples(card: Mapping[str, Any]) -> list[Any]:
+def examples(card: Card) -> list[Any]:
     """One button a prompt to begin with: the card's own, else two of ours."""
     there = card.get("examples") or [{"name": text, "input": text} for text in PROMPTS]
     return [
@@ -252,14 +252,14 @@ def examples(card: Mapping[str, Any]) -> list[Any]:
     ]  # fmt: skip
 
 
-def example(card: Mapping[str, Any], index: int) -> tuple[str, int]:
+def example(card: Card, index: int) -> tuple[str, int]:
     """Prompt and seed of an example."""
     there = card.get("examples") or [{"input": text} for text in PROMPTS]
     chosen = there[index] if 0 <= index < len(there) else there[0]
     return chosen["input"], int(chosen.get("seed", 0))
 
 
-def unfit(card: Mapping[str, Any]) -> str:
+def unfit(card: Card) -> str:
     """Why this model cannot be looked at here; empty where it can."""
     if "denoising" not in card["offers"]:
         return (

@@ -12,11 +12,13 @@ from backends import registry
 from backends.errors import Refused
 from backends.inputs import datasets
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import MOST_ROWS, DatasetTest, is_key, key_of
 from viz import theme
 from viz.components import links, option_form, receipt, workbench
 from viz.components.alerts import alert
-from viz.components.job_panel import CANCELLED, JobPanel, answer_keys, in_words, reasons
+from viz.components.job_panel import CANCELLED, Answers, JobPanel, Requests, answer_keys, in_words, reasons
+from viz.components.workbench import Target
 from viz.figures import verdicts
 from viz.pages.data import method_over_rows
 from viz.pages.evidence import receipt_options
@@ -118,7 +120,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
         State(part("tests-of"), "data"),
         prevent_initial_call=True,
     )
-    def offer(card, data, chosen, of):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, data: Any, chosen: list[Any] | None, of: Any) -> Any:
         if not card:
             return [no_update] * 7
         there = tables(engine, card, data)
@@ -148,7 +150,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
         State(part("data-of"), "data"),
         prevent_initial_call=True,
     )
-    def describe(data, card, tab, labelled, aim, before):  # type: ignore[no-untyped-def]
+    def describe(data: Any, card: Card | None, tab: str, labelled: Any, aim: Target, before: Any) -> Any:
         if not card or not data or tab != "survey":
             return [no_update] * 6
         try:
@@ -164,7 +166,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
         )  # fmt: skip
 
 
-def lost(card: Mapping[str, Any]) -> str:
+def lost(card: Card) -> str:
     """Why the table that a link names is not offered."""
     return (
         f"The table of this link is not kept on this machine, or {card['name']} does not read what it holds: choose "
@@ -172,7 +174,7 @@ def lost(card: Mapping[str, Any]) -> str:
     )
 
 
-def tables(engine: Engine, card: Mapping[str, Any], linked: Any) -> dict[str, str]:
+def tables(engine: Engine, card: Card, linked: Any) -> dict[str, str]:
     """The tables that suit the model, by name or id: examples, and the one that a link names."""
     kind = "image" if "pixels" in card["offers"] else "text"
     found = {name: TITLES[name] for name in EXAMPLES[kind]}
@@ -188,7 +190,7 @@ def tables(engine: Engine, card: Mapping[str, Any], linked: Any) -> dict[str, st
     return found
 
 
-def described(engine: Engine, card: Mapping[str, Any], data: str) -> dict[str, Any]:
+def described(engine: Engine, card: Card, data: str) -> dict[str, Any]:
     """The table of a name or an id, kept: its `id`, `labels`, and the places of the rows of each label. `Refused`."""
     if {"captions", "pair"} & set(card["offers"]):
         raise Refused(f"{card['name']} compares two inputs, and a row of a table holds one: test one input instead")
@@ -230,7 +232,19 @@ def _register_job(app: Dash, engine: Engine, bench: workbench.Workbench) -> None
         State(SURVEY.requests, "data"),
         prevent_initial_call=True,
     )
-    def run(_clicks, table, card, labelled, many, aim, tests, standin, effort, linked, before):  # type: ignore[no-untyped-def]
+    def run(
+        _clicks: int | None,
+        table: Any,
+        card: Card | None,
+        labelled: Any,
+        many: Any,
+        aim: Target,
+        tests: list[Any] | None,
+        standin: Any,
+        effort: Any,
+        linked: Any,
+        before: Any,
+    ) -> Any:
         pressed = part("survey-run") in set(ctx.triggered_prop_ids.values())
         if not card or not table or not (pressed or linked):
             return no_update if is_of(before, card, table) else {}, [], no_update
@@ -254,7 +268,17 @@ def _register_same(app: Dash, bench: workbench.Workbench) -> None:
         *[Input(part(name), "value") for name in names],
         prevent_initial_call=True,
     )
-    def compare(asked, card, table, labelled, many, aim, tests, standin, effort):  # type: ignore[no-untyped-def]
+    def compare(
+        asked: Requests | None,
+        card: Card | None,
+        table: Any,
+        labelled: Any,
+        many: Any,
+        aim: Target,
+        tests: list[Any] | None,
+        standin: Any,
+        effort: Any,
+    ) -> Any:
         if not asked or not card or not table:
             return False, []
         try:
@@ -275,7 +299,7 @@ def is_of(asked: Any, card: Any, table: Any) -> bool:
 
 
 def survey_request(
-    card: Mapping[str, Any], table: Mapping[str, Any], labelled: Any, many: Any, aim: Any, tests: Sequence[str],
+    card: Card, table: Mapping[str, Any], labelled: Any, many: Any, aim: Any, tests: Sequence[str],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The job that tests `tests` over rows of the table, spread evenly. Raises `Refused`."""
@@ -306,7 +330,7 @@ def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(part("survey-part"), "data"),
         prevent_initial_call=True,
     )
-    def fill(_ticks, asked, before):  # type: ignore[no-untyped-def]
+    def fill(_ticks: int | None, asked: Requests | None, before: Any) -> Any:
         found = partial(engine, asked)
         return no_update if found is None or found == before else found
 
@@ -323,7 +347,7 @@ def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(SURVEY.requests, "data"),
         prevent_initial_call=True,
     )
-    def draw(answers, so_far, dark, asked):  # type: ignore[no-untyped-def]
+    def draw(answers: Answers | None, so_far: Any, dark: bool | None, asked: Requests | None) -> Any:
         found, key, why = read(engine, answers, so_far, asked)
         if not found or not any(row["rows"] for row in found["table"]):
             return no_update, no_update, "d-none", alert(in_words(why)) if why else [], [], []

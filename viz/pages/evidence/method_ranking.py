@@ -12,14 +12,27 @@ from backends import registry
 from backends.errors import Refused
 from backends.evidence.ranking import find_deciding_line, rank_methods
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import CompareMethods, MethodReceipt
 from backends.results import Result, regroup
 from viz import theme
 from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.graph import picture
-from viz.components.job_panel import CANCELLED, JobPanel, answer_keys, document, documents, in_words, reasons
+from viz.components.inputs import PageInput
+from viz.components.job_panel import (
+    CANCELLED,
+    Answers,
+    JobPanel,
+    Requests,
+    answer_keys,
+    document,
+    documents,
+    in_words,
+    reasons,
+)
 from viz.components.side_by_side import headline
+from viz.components.workbench import Target
 from viz.figures import deletion_curves, method_agreement
 from viz.figures.scale import limits
 from viz.figures.token_strip import token_colours
@@ -132,7 +145,7 @@ def _register_picture(app: Dash, engine: Engine, bench: workbench.Workbench) -> 
         State(part("region-image"), "children"),
         prevent_initial_call=True,
     )
-    def seen(answers, card, before):  # type: ignore[no-untyped-def]
+    def seen(answers: Answers | None, card: Card | None, before: Any) -> Any:
         found, _ = read(engine, answers)
         if not card or "pixels" not in card["offers"] or (found and before):
             return no_update
@@ -182,8 +195,16 @@ def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> No
         State(bench.aim, "data"),
         prevent_initial_call=True,
     )
-    def show(answers, together, beside, asked, card, given, aim):  # type: ignore[no-untyped-def]
-        if not card or not asked:
+    def show(
+        answers: Answers | None,
+        together: Answers | None,
+        beside: Any,
+        asked: Requests | None,
+        card: Card | None,
+        given: PageInput | None,
+        aim: Target,
+    ) -> Any:
+        if not card or not given or not asked:
             return receipt_options.guided(card, given), [], [], [], "", "d-none"
         found, why = read(engine, answers)
         comparison, key, lost = document(engine, together, "together")
@@ -201,7 +222,7 @@ def read(engine: Engine, answers: Any) -> tuple[dict[str, dict[str, Any]], dict[
 
 
 def summary(
-    engine: Engine, found: Mapping[str, Any], why: Mapping[str, str], asked: Mapping[str, Any], card: Mapping[str, Any],
+    engine: Engine, found: Mapping[str, Any], why: Mapping[str, str], asked: Mapping[str, Any], card: Card,
     told: set[str],
 ) -> list[Any]:  # fmt: skip
     """What the model answers, and how many maps hold; a sentence that all methods share is told once."""
@@ -231,7 +252,7 @@ def untested(why: Mapping[str, str]) -> str:
     return f"{count} {'method was' if count == 1 else 'methods were'} not tested; change anything to test them."
 
 
-def _headline(engine: Engine, found: Mapping[str, Any], card: Mapping[str, Any]) -> list[Any]:
+def _headline(engine: Engine, found: Mapping[str, Any], card: Card) -> list[Any]:
     method, audit = next(iter(found.items()))
     try:
         return headline({method: engine.store.get_result(audit["map"])}, card)
@@ -239,7 +260,7 @@ def _headline(engine: Engine, found: Mapping[str, Any], card: Mapping[str, Any])
         return []
 
 
-def withheld(card: Mapping[str, Any], found: Mapping[str, Any], why: Mapping[str, str]) -> tuple[Any, str, str]:
+def withheld(card: Card, found: Mapping[str, Any], why: Mapping[str, str]) -> tuple[Any, str, str]:
     """The methods that stand in no row, each with its sentence; how many; and the class of their box."""
     gone = {**workbench.withheld(card, QUESTION), **{m: s for m, s in why.items() if s != CANCELLED}}
     rows = [html.Li([html.B(registry.method(m).title), f": {in_words(s)}"]) for m, s in gone.items()]
@@ -251,7 +272,7 @@ def withheld(card: Mapping[str, Any], found: Mapping[str, Any], why: Mapping[str
 
 def table(
     engine: Engine, found: Mapping[str, Any], located: Mapping[str, Any], asked: Mapping[str, Any],
-    card: Mapping[str, Any], given: Mapping[str, Any], aim: Any,
+    card: Card, given: PageInput, aim: Any,
 ) -> Any:  # fmt: skip
     """A row a method, the best first."""
     if not found:
@@ -269,7 +290,7 @@ def table(
     return html.Table([caption, head, html.Tbody(rows)], className="audit-table")
 
 
-def address(card: Mapping[str, Any], given: Mapping[str, Any], aim: Any, request: Mapping[str, Any]) -> str:
+def address(card: Card, given: PageInput, aim: Any, request: Mapping[str, Any]) -> str:
     """The link to the method's map on the attribution page, with this receipt."""
     kept = {name: value for name, value in request["receipt"].items() if name not in ("seed", "target")}
     method = request["method"]
@@ -335,7 +356,7 @@ def places(located: Mapping[str, Any]) -> html.Div:
     return html.Div([html.Span("Compared:", className="hint"), *said], className="audit-places")
 
 
-def thumb(engine: Engine, method: str, audit: Mapping[str, Any], card: Mapping[str, Any], given: Any) -> Any:
+def thumb(engine: Engine, method: str, audit: Mapping[str, Any], card: Card, given: Any) -> Any:
     """The map as a small picture, or as coloured words."""
     title = registry.method(method).title
     if "pixels" in card["offers"]:
@@ -391,11 +412,11 @@ def _register_figures(app: Dash, engine: Engine) -> None:
         State(part("curve-methods"), "value"),
         prevent_initial_call=True,
     )
-    def offer(answers, asked, chosen):  # type: ignore[no-untyped-def]
+    def offer(answers: Answers | None, asked: Requests | None, chosen: list[Any] | None) -> Any:
         found, why = read(engine, answers)
         if not found or len(found) + len(why) < len(asked or {}):
             return no_update, no_update
-        there = [{"label": registry.method(m).title, "value": m} for m in asked if m in found]
+        there = [{"label": registry.method(m).title, "value": m} for m in asked or {} if m in found]
         return there, [m for m in chosen or [] if m in found] or rank_methods(found)[:FIRST]
 
     @app.callback(
@@ -408,7 +429,7 @@ def _register_figures(app: Dash, engine: Engine) -> None:
         State(AUDITS.requests, "data"),
         prevent_initial_call=True,
     )
-    def follow(answers, chosen, dark, asked):  # type: ignore[no-untyped-def]
+    def follow(answers: Answers | None, chosen: list[Any] | None, dark: bool | None, asked: Requests | None) -> Any:
         found, _ = read(engine, answers)
         if not found:
             return no_update, "d-none", []
@@ -421,7 +442,7 @@ def _register_figures(app: Dash, engine: Engine) -> None:
         Input(part("dark"), "data"),
         prevent_initial_call=True,
     )
-    def agree(answers, dark):  # type: ignore[no-untyped-def]
+    def agree(answers: Answers | None, dark: bool | None) -> Any:
         alike = (document(engine, answers, "together").value or {}).get("agreement")
         if not alike:
             return no_update, "d-none"

@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, html, no_update
 
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from backends.requests import Metrics
 from viz.components import links, workbench
 from viz.components.alerts import alert
@@ -49,7 +50,7 @@ def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(part("numbered"), "value"),
         prevent_initial_call=True,
     )
-    def offer(card, wanted):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, wanted: Any) -> Any:
         there = workbench.offered(card, "attribution") if card else {}
         options = [CHOOSE, *({"label": entry.title, "value": name} for name, entry in there.items())]
         return (options, wanted if wanted in there else NONE) if card else (no_update, no_update)

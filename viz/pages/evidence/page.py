@@ -12,6 +12,7 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from viz.components import links, receipt, shell, workbench
 from viz.components.alerts import alert
+from viz.components.inputs import PageInput
 from viz.components.tabs import tabs
 from viz.pages.evidence import (
     dataset_test,
@@ -97,7 +98,7 @@ def _register_link(app: Dash) -> None:
         return link_view(card, given, target, tab, dict(zip([*stores, *values], view, strict=True)))
 
 
-def link_view(card: Card, given: Mapping[str, Any], target: Any, tab: str, view: Mapping[str, Any]) -> dict[str, Any]:
+def link_view(card: Card, given: PageInput, target: Any, tab: str, view: Mapping[str, Any]) -> dict[str, Any]:
     """What the link restores: workbench, options of the tests, and what the open tab shows."""
     params: dict[str, Any] = {
         **workbench.link_params(card, given, target), "tab": "" if tab == FIRST else tab,

@@ -91,9 +91,9 @@ def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(part("method"), "value"),
         prevent_initial_call=True,
     )
-    def offer(card, wanted):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, wanted: Any) -> Any:
         there = workbench.offered(card, "attribution") if card else {}
-        if not there:
+        if card is None or not there:
             return no_update, no_update
         options = [{"label": entry.title, "value": name} for name, entry in there.items()]
         return options, wanted if wanted in there else chosen_for(card, None)[0]
@@ -245,7 +245,7 @@ def shortened(found: Mapping[str, Any], decides: str) -> list[Any]:
     return [head, rule, html.P(sentence), html.Details([html.Summary("All numbers of this receipt"), *lines])]
 
 
-def link_of(card: Mapping[str, Any], method: Any, same: Any) -> dict[str, str]:
+def link_of(card: Card, method: Any, same: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     usual = chosen_for(card, None) if workbench.offered(card, "attribution") else [""]
     return {"method": method if method and method != usual[0] else "", "same": "" if same else "0"}

@@ -11,6 +11,7 @@ from typing import Any
 import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html, no_update
 
+from backends.models.card import Card
 from viz.components import inputs, links, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link
@@ -61,7 +62,7 @@ def register(app: Dash, card: str) -> None:
         State(part("standin"), "value"),
         prevent_initial_call=True,
     )
-    def offer(card, wanted):  # type: ignore[no-untyped-def]
+    def offer(card: Card | None, wanted: Any) -> Any:
         if not card:
             return no_update, no_update
         there = receipt.stand_ins(card)
@@ -105,7 +106,7 @@ def of_run(run: Mapping[str, Any], options: Mapping[str, Any], aim: Any) -> dict
     return {**options} if run["target"] == aim else {**options, "target": aim}
 
 
-def link_of(card: Mapping[str, Any], standin: Any, effort: Any) -> dict[str, str]:
+def link_of(card: Card, standin: Any, effort: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     first = next(iter(receipt.stand_ins(card)), "")
     return {"standin": standin if standin and standin != first else "", "effort": effort if effort != "1" else ""}

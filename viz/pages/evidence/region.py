@@ -9,7 +9,9 @@ import dash_bootstrap_components as dbc
 from dash import ClientsideFunction, Dash, Input, Output, State, html, no_update
 
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import attribution_summary, inputs, links, workbench
+from viz.components.inputs import PageInput
 from viz.pages.evidence.receipt_options import part, select
 
 SPANS, OWN, NONE = "spans", "own", "none"
@@ -86,8 +88,8 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         State(part("region"), "value"),
         prevent_initial_call=True,
     )
-    def offer(card, given, wanted):  # type: ignore[no-untyped-def]
-        if not workbench.fits(card, given):
+    def offer(card: Card | None, given: PageInput | None, wanted: Any) -> Any:
+        if given is None or not workbench.fits(card, given):
             return no_update, no_update, "d-none"
         there = choices(card, given)
         kept = wanted if wanted in there else next(iter(there))
@@ -107,8 +109,17 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         Input(bench.input, "data"),
         prevent_initial_call=True,
     )
-    def mean(choice, left, top, width, height, words, card, given):  # type: ignore[no-untyped-def]
-        if not workbench.fits(card, given):
+    def mean(
+        choice: Any,
+        left: Any,
+        top: Any,
+        width: Any,
+        height: Any,
+        words: Any,
+        card: Card | None,
+        given: PageInput | None,
+    ) -> Any:
+        if given is None or not workbench.fits(card, given):
             return None, "d-none", "d-none", ""
         own, picture = choice == OWN, "pixels" in card["offers"]
         found = region_of(card, given, choice, [left, top, width, height], words)
@@ -118,7 +129,7 @@ def register(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
     app.clientside_callback(ClientsideFunction("evidence", "box"), Output(part("region-box"), "style"), *edges)
 
 
-def choices(card: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]:
+def choices(card: Card, given: PageInput) -> dict[str, str]:
     """What the maps can be compared with: what is known of the input first, if anything is."""
     example = inputs.example_of(card, given)
     found = {mask: f"the {mask}" for mask in attribution_summary.masks(example)}
@@ -129,9 +140,7 @@ def choices(card: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, str]
     return {**found, **own, **none} if found else {**none, **own}
 
 
-def region_of(
-    card: Mapping[str, Any], given: Mapping[str, Any], choice: Any, box: list[Any], words: Any
-) -> dict[str, Any] | None:
+def region_of(card: Card, given: PageInput, choice: Any, box: list[Any], words: Any) -> dict[str, Any] | None:
     """The region as the job `together` takes it; None where there is none."""
     if choice == OWN and "pixels" in card["offers"]:
         left, top, width, height = (v if isinstance(v, (int, float)) and 0 <= v <= 100 else 0 for v in box)
@@ -158,9 +167,7 @@ def said(found: Mapping[str, Any] | None, choice: Any) -> str:
     )
 
 
-def link_of(
-    card: Mapping[str, Any], given: Mapping[str, Any], choice: Any, box: list[Any], words: Any
-) -> dict[str, str]:
+def link_of(card: Card, given: PageInput, choice: Any, box: list[Any], words: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
     first = next(iter(choices(card, given)), "")
     params = {"region": choice if choice and choice != first else ""}

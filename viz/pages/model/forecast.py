@@ -8,7 +8,9 @@ from typing import Any
 
 from dash import html
 
+from backends.models.card import Card
 from backends.requests import Forecast
+from viz.components.inputs import PageInput
 
 KEEPS = 300
 """Seconds for which a forecast is not asked for again: what is free changes."""
@@ -30,7 +32,7 @@ def _now() -> int:
 
 
 def run_request(
-    card: Mapping[str, Any], given: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]], target: Any = None
+    card: Card, given: PageInput, methods: Mapping[str, Mapping[str, Any]], target: Any = None
 ) -> dict[str, Any]:
     """The job that says what each of `methods` (name: options) takes for an input of an open model."""
     asked = {name: dict(options) for name, options in methods.items()}

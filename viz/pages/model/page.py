@@ -11,9 +11,10 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from backends import catalog, load_options
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import shell
 from viz.components.alerts import alert
-from viz.components.job_panel import JobPanel, take_document
+from viz.components.job_panel import Answers, JobPanel, take_document
 from viz.components.links import link, text
 from viz.components.model_picker import ModelPicker, named, open_request, opened_card, other_class
 from viz.pages import pages_for
@@ -212,7 +213,7 @@ def register(app: Dash, engine: Engine) -> None:
         Input("model-load", "value"),
         prevent_initial_call="initial_duplicate",
     )
-    def choose(name, other, dtype, device, load):  # type: ignore[no-untyped-def]
+    def choose(name: Any, other: Any, dtype: Any, device: Any, load: Any) -> Any:
         shown, wanted = other_class(name), named(name, other)
         if not wanted:
             return {}, {}, [], shown, no_update
@@ -231,7 +232,7 @@ def register(app: Dash, engine: Engine) -> None:
         State(FORECAST.requests, "data"),
         prevent_initial_call=True,
     )
-    def opened(answers, before):  # type: ignore[no-untyped-def]
+    def opened(answers: Answers | None, before: Any) -> Any:
         card = opened_card(engine, answers)
         if card is None:
             return [], [], [], no_update
@@ -239,7 +240,7 @@ def register(app: Dash, engine: Engine) -> None:
         return about(card), checks(card), parts(card), no_update if measured == before else measured
 
     @app.callback(Output("model-takes", "children"), Input(FORECAST.answers, "data"), prevent_initial_call=True)
-    def forecast_there(answers):  # type: ignore[no-untyped-def]
+    def forecast_there(answers: Answers | None) -> Any:
         found = take_document(engine, answers, "model")
         return takes(found) if found else []
 
@@ -261,7 +262,7 @@ def asked(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     return forecasts, {"model": open_request(source)}, source.name
 
 
-def about(card: Mapping[str, Any]) -> html.Section:
+def about(card: Card) -> html.Section:
     """The model's card: what it is, its size, what it was trained on, how good it is, and its limits."""
     facts = [
         ("Name", card["name"]),
@@ -290,14 +291,14 @@ def about(card: Mapping[str, Any]) -> html.Section:
     )
 
 
-def _shape(card: Mapping[str, Any]) -> str:
+def _shape(card: Card) -> str:
     """Layers and heads, of each stack where there are several."""
     if card["parts"]:
         return "; ".join(f"{name}: {s['layers']} layers, {s['heads']} heads" for name, s in card["parts"].items())
     return f"{card['layers']} layers, {card['heads']} heads" if card["layers"] else ""
 
 
-def _shipped(card: Mapping[str, Any]) -> list[Any]:
+def _shipped(card: Card) -> list[Any]:
     """What a bundled model's card says of its data, its measured figures and its limits."""
     figures = card.get("figures", [])
     rows = [
@@ -314,7 +315,7 @@ def _shipped(card: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def checks(card: Mapping[str, Any]) -> html.Section:
+def checks(card: Card) -> html.Section:
     """The probe's report: every check with its figure, what is allowed, and its verdict; what is withdrawn and why."""
     stacks = card["parts"] or {"": card}
     body: list[Any] = []
@@ -388,7 +389,7 @@ def figure(value: float) -> str:
     return "0" if value == 0 else f"{value:.1e}".replace("-", "−")
 
 
-def parts(card: Mapping[str, Any]) -> html.Section:
+def parts(card: Card) -> html.Section:
     """The parts by role: how many, where they are in the network, how many numbers they hold."""
     stacks = {name: s["roles"] for name, s in card["parts"].items()} or {"": card["roles"]}
     rows = []

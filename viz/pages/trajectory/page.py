@@ -10,14 +10,16 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.models.card import Card
 from viz.components import inputs, links, offers, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
-from viz.components.job_panel import JobPanel, answer_keys, reasons, take_result
+from viz.components.inputs import PageInput
+from viz.components.job_panel import Answers, JobPanel, answer_keys, reasons, take_result
 from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
-from viz.components.workbench import Workbench, fits, link_params, run_request
+from viz.components.workbench import Target, Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
 from viz.pages.trajectory import summary as formed
 from viz.pages.trajectory.position_picker import AUTO, no_position, place, position_options
@@ -205,7 +207,7 @@ def _register_requests(app: Dash) -> None:
         Input("trajectory-part", "value"),
         prevent_initial_call=True,
     )
-    def ask_lens(card, given, aim, tokens, part):  # type: ignore[no-untyped-def]
+    def ask_lens(card: Card | None, given: PageInput | None, aim: Target, tokens: list[Any] | None, part: Any) -> Any:
         return lens_requests(card, given, aim, tokens, part)
 
     @app.callback(
@@ -218,7 +220,9 @@ def _register_requests(app: Dash) -> None:
         State(STATES.requests, "data"),
         prevent_initial_call=True,
     )
-    def ask_states(card, given, tab, unit, part, before):  # type: ignore[no-untyped-def]
+    def ask_states(
+        card: Card | None, given: PageInput | None, tab: str, unit: bool | None, part: Any, before: Any
+    ) -> Any:
         asked = state_requests(card, given, tab, bool(unit), part)
         if ctx.triggered_id == "trajectory-tab" and (not asked or asked == before):
             return no_update
@@ -231,7 +235,7 @@ def _register_requests(app: Dash) -> None:
         Input(BENCH.card, "data"),
         Input("trajectory-part", "value"),
     )
-    def explain(card, part):  # type: ignore[no-untyped-def]
+    def explain(card: Card | None, part: Any) -> Any:
         why = missing(card, part) if card else {}
         told = [alert(why[name], "light") if name in why else "" for name in TABS]
         shown = ["d-none" if name in why else "" for name in TABS]
@@ -257,7 +261,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         State("trajectory-linked-part", "data"),
         prevent_initial_call=True,
     )
-    def parts(card, part, linked):  # type: ignore[no-untyped-def]
+    def parts(card: Card | None, part: Any, linked: Any) -> Any:
         if not card:
             return [no_update] * 5
         told = stack_picker.unknown(card, linked)
@@ -265,7 +269,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         return stack_picker.options(card), stack_picker.chosen(card, part), shown, alert(told) if told else "", ""
 
     @app.callback(Output("trajectory-part-words", "children"), Input("trajectory-part", "value"))
-    def about_part(part):  # type: ignore[no-untyped-def]
+    def about_part(part: Any) -> Any:
         return stack_picker.ABOUT.get(part, "")
 
     @app.callback(
@@ -279,7 +283,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         State("trajectory-position", "value"),
         prevent_initial_call=True,
     )
-    def places(lens, states, pick, card, value):  # type: ignore[no-untyped-def]
+    def places(lens: Answers | None, states: Answers | None, pick: Any, card: Card | None, value: Any) -> Any:
         if ctx.triggered_id == "trajectory-pick":
             return no_update, str(int(pick["position"])) if pick else no_update, ""
         result = take_result(engine, lens, formed.WORDS) or take_result(engine, states, formed.STATES)
@@ -294,7 +298,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         Input(BENCH.input, "data"),
         prevent_initial_call=True,
     )
-    def chosen(position, _input):  # type: ignore[no-untyped-def]
+    def chosen(position: Any, _input: Any) -> Any:
         reset = position == AUTO and "trajectory-position" in ctx.triggered_prop_ids.values()  # maybe with a new input
         return no_update if reset else ""
 
@@ -313,7 +317,16 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         State("trajectory-of", "data"),
         prevent_initial_call=True,
     )
-    def follow(_click, _enter, pick, drops, card, word, tokens, of):  # type: ignore[no-untyped-def]
+    def follow(
+        _click: int | None,
+        _enter: int | None,
+        pick: Any,
+        drops: Any,
+        card: Card | None,
+        word: Any,
+        tokens: list[Any] | None,
+        of: Any,
+    ) -> Any:
         asked, tokens = ctx.triggered_id, list(tokens or [])
         if asked == BENCH.card:  # another model has other words
             return [] if card and of and of != card["name"] else no_update, no_update, "", card["name"] if card else of
@@ -332,7 +345,7 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         Input(LENS.answers, "data"),
         Input("trajectory-tokens", "data"),
     )
-    def chips(answers, tokens):  # type: ignore[no-untyped-def]
+    def chips(answers: Answers | None, tokens: list[Any] | None) -> Any:
         why = reasons(answers)
         found = [take_result(engine, answers, token_name(t)) for t in tokens or []]
         words = [formed.followed(r, "target") if r is not None else None for r in found]
@@ -349,7 +362,9 @@ def _register_words(app: Dash, engine: Engine) -> None:
         State(BENCH.card, "data"),
         State(BENCH.input, "data"),
     )
-    def summarise(lens, states, position, card, given):  # type: ignore[no-untyped-def]
+    def summarise(
+        lens: Answers | None, states: Answers | None, position: Any, card: Card | None, given: PageInput | None
+    ) -> Any:
         found = take_result(engine, lens, formed.WORDS), take_result(engine, states, formed.STATES)
         return summary(*found, position, card, given)
 
@@ -361,7 +376,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         State(BENCH.card, "data"),
         prevent_initial_call=True,
     )
-    def words(answers, position, colour, card):  # type: ignore[no-untyped-def]
+    def words(answers: Answers | None, position: Any, colour: Any, card: Card | None) -> Any:
         result = take_result(engine, answers, formed.WORDS)
         return lens_table.table(result, colour, place(position, result, card)) if result and card else None
 
@@ -374,7 +389,7 @@ def _register_words(app: Dash, engine: Engine) -> None:
         State("trajectory-colour", "value"),
         prevent_initial_call=True,
     )
-    def as_figure(clicks, shown, dark, answers, colour):  # type: ignore[no-untyped-def]
+    def as_figure(clicks: int | None, shown: Any, dark: bool | None, answers: Answers | None, colour: Any) -> Any:
         result = take_result(engine, answers, formed.WORDS)
         if not clicks or not shown or result is None:
             return []
@@ -401,7 +416,15 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         State(BENCH.card, "data"),
         prevent_initial_call=True,
     )
-    def curves(answers, position, tab, dark, tokens, aim, card):  # type: ignore[no-untyped-def]
+    def curves(
+        answers: Answers | None,
+        position: Any,
+        tab: str,
+        dark: bool | None,
+        tokens: list[Any] | None,
+        aim: Target,
+        card: Card | None,
+    ) -> Any:
         result = take_result(engine, answers, formed.WORDS)
         if tab != "curves":
             return no_update
@@ -421,7 +444,9 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
         State(BENCH.card, "data"),
         prevent_initial_call=True,
     )
-    def states(answers, position, tab, kind, spread, dark, card):  # type: ignore[no-untyped-def]
+    def states(
+        answers: Answers | None, position: Any, tab: str, kind: Any, spread: Any, dark: bool | None, card: Card | None
+    ) -> Any:
         result = take_result(engine, answers, formed.STATES)
         shown: list[Any] = [no_update] * len(STATE_PICTURES)
         if result is None or not card:
@@ -449,7 +474,19 @@ def _register_link(app: Dash) -> None:
         Input("trajectory-part", "value"),
         prevent_initial_call=True,
     )
-    def link(card, given, aim, tab, position, colour, kind, spread, unit, tokens, part):  # type: ignore[no-untyped-def]
+    def link(
+        card: Card | None,
+        given: PageInput | None,
+        aim: Target,
+        tab: str,
+        position: Any,
+        colour: Any,
+        kind: Any,
+        spread: Any,
+        unit: bool | None,
+        tokens: list[Any] | None,
+        part: Any,
+    ) -> Any:
         if not card or not given:
             return no_update
         view = {
@@ -469,7 +506,7 @@ def _register_link(app: Dash) -> None:
         Input(STATES.answers, "data"),
         Input("trajectory-tab", "data"),
     )
-    def downloads(lens, states, tab):  # type: ignore[no-untyped-def]
+    def downloads(lens: Answers | None, states: Answers | None, tab: str) -> Any:
         key = answer_keys(lens).get(formed.WORDS) if tab in LENS_TABS else answer_keys(states).get(formed.STATES)
         return exports(key, what="the lens" if tab in LENS_TABS else "the states") if key else ""
 
@@ -513,20 +550,20 @@ def state_requests(card: Any, given: Any, tab: str, unit: bool = False, part: An
     return {formed.STATES: run_request(card, given, there[formed.STATES], options, None)}
 
 
-def views(card: Mapping[str, Any]) -> dict[str, str]:
+def views(card: Card) -> dict[str, str]:
     """The method of each view that this model can have."""
     found = {view: offers.first(card, PAGE, view) for view in (formed.WORDS, formed.STATES)}
     return {view: method for view, method in found.items() if method}
 
 
-def missing(card: Mapping[str, Any], part: Any = "") -> dict[str, str]:
+def missing(card: Card, part: Any = "") -> dict[str, str]:
     """For each tab that this model, or this part of it, cannot fill, the sentence that says why."""
     why = formed.not_offered(card, views(card), part)
     return {name: why[view] for name in TABS if (view := formed.WORDS if name in LENS_TABS else formed.STATES) in why}
 
 
 def summary(
-    lens: Result | None, states: Result | None, position: Any, card: Mapping[str, Any] | None, given: Any = None
+    lens: Result | None, states: Result | None, position: Any, card: Card | None, given: Any = None
 ) -> list[Any]:
     """In plain words: when the answer appeared, or where the states changed most; or what is still to be given."""
     if not card:

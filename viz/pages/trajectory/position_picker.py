@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backends.models.card import Card
 from viz.pages.trajectory import figures, summary
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ AUTO = "auto"
 """The choice of the place where the model answers, wherever that is."""
 
 
-def no_position(value: Any, result: Result, card: Mapping[str, Any]) -> str:
+def no_position(value: Any, result: Result, card: Card) -> str:
     """The sentence for a position that this input has not; empty where it has."""
     count = summary.positions(result)
     if value in (AUTO, None, "") or place_number(value, count) is not None:
@@ -28,13 +28,13 @@ def place_number(value: Any, count: int) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() and int(value) < count else None
 
 
-def place(value: Any, result: Result, card: Mapping[str, Any]) -> int:
+def place(value: Any, result: Result, card: Card) -> int:
     """The position that is looked at: the chosen one, else where the model answers."""
     found = place_number(value, summary.positions(result))
     return summary.answer_place(result, card) if found is None else found
 
 
-def position_options(result: Result, card: Mapping[str, Any]) -> list[dict[str, str]]:
+def position_options(result: Result, card: Card) -> list[dict[str, str]]:
     """Every position by number and token; the first choice follows the place where the model answers."""
     tokens = figures.tokens(result)
     at = summary.answer_place(result, card)

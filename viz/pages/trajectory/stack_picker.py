@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import dash_bootstrap_components as dbc
 from dash import html
+
+from backends.models.card import Card
 
 ACROSS = "cross"
 """The decoder's attention to its encoder: it has patterns, and no states of its own."""
@@ -31,34 +32,34 @@ def picker(page: str, part: str) -> html.Div:
     )
 
 
-def stacks(card: Mapping[str, Any]) -> list[str]:
+def stacks(card: Card) -> list[str]:
     """The stacks of the model whose states can be followed; empty where it is one stack."""
     parts = card.get("parts") or {}
     return [name for name, part in parts.items() if name != ACROSS and "residual" not in part.get("withdrawn", {})]
 
 
-def usual(card: Mapping[str, Any]) -> str:
+def usual(card: Card) -> str:
     """The stack that is shown first: the one the answer is read from, else the main one; "" where it is one."""
     there = stacks(card)
     return card["answers"] if card.get("answers") in there else next(iter(there), "")
 
 
-def chosen(card: Mapping[str, Any], part: Any) -> str:
+def chosen(card: Card, part: Any) -> str:
     """The stack to show: the one asked for where the model has it."""
     return part if part in stacks(card) else usual(card)
 
 
-def answers(card: Mapping[str, Any], part: Any) -> bool:
+def answers(card: Card, part: Any) -> bool:
     """Whether the answer is read from this stack."""
     return not stacks(card) or chosen(card, part) == usual(card)
 
 
-def options(card: Mapping[str, Any]) -> list[dict[str, str]]:
+def options(card: Card) -> list[dict[str, str]]:
     """The choice, each stack with its number of layers."""
     return [{"label": f"{name} ({card['parts'][name]['layers']} layers)", "value": name} for name in stacks(card)]
 
 
-def unknown(card: Mapping[str, Any], part: Any) -> str:
+def unknown(card: Card, part: Any) -> str:
     """The sentence for a link that asks for a stack that there is not; empty where there is."""
     there = stacks(card)
     if not part or part in there:

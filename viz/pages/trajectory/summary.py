@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 import numpy as np
 
+from backends.models.card import Card
 from backends.results import Result
 from viz.figures.logit_lens import token_text
 from viz.figures.words import token_names, visible
@@ -21,17 +21,17 @@ def quoted(word: str) -> str:
     return f"“{visible(word, 40)}”"
 
 
-def answer_place(result: Result, card: Mapping[str, Any]) -> int:
+def answer_place(result: Result, card: Card) -> int:
     """The position at which the model answers: the mask, the last one of a language model, else the first."""
     return _place(result, card)[0]
 
 
-def answer_words(result: Result, card: Mapping[str, Any]) -> str:
+def answer_words(result: Result, card: Card) -> str:
     """What the position of `answer_place` is."""
     return _place(result, card)[1]
 
 
-def _place(result: Result, card: Mapping[str, Any]) -> tuple[int, str]:
+def _place(result: Result, card: Card) -> tuple[int, str]:
     count = positions(result)
     tokens = token_names(result, count)
     masks = [i for i, token in enumerate(tokens) if token.lower() in ("[mask]", "<mask>")]
@@ -42,7 +42,7 @@ def _place(result: Result, card: Mapping[str, Any]) -> tuple[int, str]:
     return 0, "where it answers" if "classes" in card["offers"] else "the first one"
 
 
-def causal(result: Result, card: Mapping[str, Any]) -> bool:
+def causal(result: Result, card: Card) -> bool:
     """Whether each position sees only those before it and answers with the next token: an encoder's do not."""
     return "next_token" in card["offers"] and result.facts.get("part", "") == card.get("answers", "")
 
@@ -152,7 +152,7 @@ def path_summary(result: Result, at: int) -> list[str]:
     return said
 
 
-def not_offered(card: Mapping[str, Any], there: Collection[str], part: str = "") -> dict[str, str]:
+def not_offered(card: Card, there: Collection[str], part: str = "") -> dict[str, str]:
     """For each view that the model, or this part of it, does not allow: why, and what to see instead.
 
     `there` are the views of which the model has a method.
