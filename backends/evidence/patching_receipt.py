@@ -146,7 +146,7 @@ def make_lines(own: np.ndarray, grids: list[np.ndarray], seed: int = 0) -> list[
         f"{len(control)} copies whose cells or columns changed places."
     )
     bounds = control_range(control)
-    first = Line("another corruption", found, bounds, verdict, said, {"p": p, "columns": len(columns)})  # type: ignore[arg-type]
+    first = Line("another corruption", found, bounds, verdict, said, {"p": p, "columns": len(columns)})
     return [first, _compare_strongest(mine, rest)]
 
 

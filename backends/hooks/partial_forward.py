@@ -320,7 +320,7 @@ def _replace(part: nn.Module) -> Any:
         call = _active.get().get(me)
         return plain(*args, **kwargs) if call is None else call(plain, args, kwargs)
 
-    part.forward = forward  # type: ignore[method-assign]
+    part.forward = forward
     return own
 
 

@@ -45,7 +45,7 @@ def protect(app: Dash, engine: Engine, access: Access) -> None:
     server.register_blueprint(examples())
     server.register_blueprint(health.blueprint(engine))
     guard(server, access)
-    server.wsgi_app = Bounded(server.wsgi_app)  # type: ignore[method-assign]  # Flask's own way to wrap a server
+    server.wsgi_app = Bounded(server.wsgi_app)
 
     @server.before_request
     def check() -> Response | None:

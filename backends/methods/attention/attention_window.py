@@ -118,7 +118,7 @@ class _Asked:
         specials = _specials(model, batch, part)
         sides = (specials if queries == keys else (), specials)
         flags = (bool(options.get("sink", True)), bool(options.get("special", True)))
-        return cls(part, layer, head, rows, columns, size, *flags, sides)  # type: ignore[arg-type]
+        return cls(part, layer, head, rows, columns, size, *flags, sides)
 
     @property
     def hidden_keys(self) -> list[int]:

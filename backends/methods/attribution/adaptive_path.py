@@ -33,7 +33,7 @@ class Adaptive(IntegratedGradients):
         self.ends = (0.0, 0.0)
 
     @log_usage()
-    def attribute(self, inputs: Tensor, baselines: Tensor | tuple[Tensor]) -> Tensor:  # type: ignore[override]
+    def attribute(self, inputs: Tensor, baselines: Tensor | tuple[Tensor]) -> Tensor:
         """The attribution with channels or embedding dimensions summed: (1, T, 1) or (1, 1, H, W)."""
         baselines = baselines[0] if isinstance(baselines, tuple) else baselines  # as NoiseTunnel hands it on
         path = (inputs - baselines).detach()

@@ -142,7 +142,7 @@ class Diffusion(Model):
     @property
     def size(self) -> tuple[int, int]:
         """The height and width that the pipeline draws unasked."""
-        side = getattr(self.pipeline, "default_sample_size", None) or self.bare.config.sample_size  # type: ignore[union-attr]
+        side = getattr(self.pipeline, "default_sample_size", None) or self.bare.config.sample_size
         rows, columns = side if isinstance(side, (tuple, list)) else (side, side)
         scale = int(self.pipeline.vae_scale_factor)
         return int(rows) * scale, int(columns) * scale
@@ -326,7 +326,7 @@ class Diffusion(Model):
         """The size to draw: the one asked for, else the starting picture's, else the pipeline's. Raises `Refused`."""
         own = self.size
         if start is not None and not (height and width):
-            own = tuple(max(n // self.multiple, 1) * self.multiple for n in (start.height, start.width))  # type: ignore[assignment]
+            own = tuple(max(n // self.multiple, 1) * self.multiple for n in (start.height, start.width))
         size = (height or own[0], width or own[1])
         most = max(LARGEST, *self.size)
         for name, value in zip(("height", "width"), size, strict=True):
