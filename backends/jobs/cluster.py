@@ -318,7 +318,7 @@ class Embedded:
             since, patience = now - self._lacking.setdefault(place, now), self._patience.setdefault(place, REPLACED)
             if nanny is None or nanny.status.name in ("closed", "failed"):
                 self._replace(place)
-            elif since > patience * (4 if nanny.is_alive() else 1):  # a process may still become the worker
+            elif since > patience * (2 if nanny.is_alive() else 1):  # a process may still become the worker
                 self._patience[place] = min(2 * patience, 120.0)  # perhaps this machine is slow
                 log.warning("worker %d is missing; another is started in its place", place)
                 self._replace(place)
@@ -337,7 +337,11 @@ class Embedded:
         self.local._created.add(nanny)
         if before is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(before.close(timeout=1), 5)
+                closing = asyncio.ensure_future(before.close(timeout=1))
+                await asyncio.sleep(0)  # it is marked now, and starts no other process
+                if before.pid:
+                    os.kill(before.pid, signal.SIGKILL)
+                await asyncio.wait_for(closing, 2)
         with contextlib.suppress(Exception):  # then the next look replaces it
             await nanny
 
