@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import logging
 import pkgutil
+import threading
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,9 @@ from typing import Any
 from backends.errors import Refused
 
 log = logging.getLogger("vitrine")
+
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of a syntax tree for all threads together: of two that parse at once one fails."""
 
 
 @cache
@@ -57,7 +61,9 @@ def modules(home: ModuleType) -> Iterator[str]:
 def assigns(path: Path, name: str) -> bool:
     """Tell whether the file at `path` assigns `name` at its top, without running it."""
     try:
-        body = ast.parse(path.read_text()).body
+        text = path.read_text()
+        with _PARSING:
+            body = ast.parse(text).body
     except (SyntaxError, UnicodeDecodeError):
         return True  # whoever loads it says what is wrong
     targets = [t for node in body if isinstance(node, ast.Assign) for t in node.targets]
