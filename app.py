@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends import __version__, settings
 from backends.errors import Refused
+from viz.pages import page_modules
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -31,13 +32,6 @@ def assets_folder() -> Path:
 
     beside = Path(__file__).parent / "assets"
     return beside if beside.is_dir() else Path(viz.__file__).parent / "assets"
-
-
-def page_modules() -> list[ModuleType]:
-    """The modules of `viz/pages`, in the order of their ORDER."""
-    import viz.pages
-
-    return viz.pages.page_modules()
 
 
 def create_app(engine: Engine | None = None, access: Access | None = None) -> Dash:
@@ -75,8 +69,31 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
     written = int((assets_folder() / FIRST).stat().st_mtime)
     app.config.external_scripts.append(f"{app.get_asset_url(FIRST)}?m={written}")
     app.server.config["ENGINE"] = engine
-    pages = page_modules()
-    for page in pages:
+    dash.register_page("not_found_404", layout=shell.lost, title="No such page · Vitrine")
+    frames = [{"name": page.TITLE, "path": page.PATH} for page in _add_pages(app, engine)]
+    shell.register(app, frames)
+    app.layout = lambda: shell.shell(frames)
+    protect(app, engine, access or Access())
+    return app
+
+
+def _add_pages(app: Dash, engine: Engine) -> list[ModuleType]:
+    """Give the app every page, and return those that it has; somebody's own that cannot be set up is left out."""
+    import dash
+
+    from backends import plugins
+    from viz.components import shell
+
+    there = []
+    for page in page_modules():
+        try:
+            page.register(app, engine)
+        except Exception as error:
+            if not plugins.is_plugin(page):
+                raise
+            said = f"register fails ({type(error).__name__}: {str(error)[:200]})"
+            plugins.report(Path(str(page.__file__)), f"{page.__file__} is left out: {said}")
+            continue
         dash.register_page(
             page.__name__,
             path=page.PATH,
@@ -86,13 +103,8 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
             description=page.QUESTION,
             layout=shell.guarded(page.layout),
         )
-        page.register(app, engine)
-    dash.register_page("not_found_404", layout=shell.lost, title="No such page · Vitrine")
-    frames = [{"name": page.TITLE, "path": page.PATH} for page in pages]
-    shell.register(app, frames)
-    app.layout = lambda: shell.shell(frames)
-    protect(app, engine, access or Access())
-    return app
+        there.append(page)
+    return there
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -222,12 +234,14 @@ def _numbers(facts: Any) -> dict[str, Any]:
 
 
 def models(args: argparse.Namespace) -> int:
-    """List the bundled models and the methods."""
-    from backends import catalog, registry
+    """List the bundled models and the methods, and what is wrong with somebody's own files."""
+    from backends import catalog, plugins, registry
 
     for card in catalog.bundled():
         print(f"{card['name']:28} {card['title']}")
     print("\nany hub id or folder opens too; methods: " + ", ".join(registry.entries("methods")))
+    for problem in plugins.problems():
+        print(problem, file=sys.stderr)
     return 0
 
 

@@ -53,6 +53,12 @@ SETTINGS = (
     ),
     Setting("VITRINE_QK_GB", "0.5", "number", "queries and keys of long texts kept between looks, in GiB"),
     Setting(
+        "VITRINE_PLUGINS",
+        "",
+        "folders",
+        "folders with methods, families, jobs, measures, figures and pages of your own, separated by `:`",
+    ),
+    Setting(
         "VITRINE_TOKEN",
         "",
         "text",

@@ -43,9 +43,9 @@ def entries(package: str) -> Iterator[tuple[str, Any]]:
 
 def page_titles() -> dict[str, str]:
     """Return the title of each page by its question, the name that methods use."""
-    import app
+    from viz.pages import page_modules
 
-    return {page.PATH.strip("/"): page.TITLE for page in app.page_modules()}
+    return {page.PATH.strip("/"): page.TITLE for page in page_modules()}
 
 
 def methods() -> str:

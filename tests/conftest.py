@@ -6,7 +6,7 @@ Biases and norm weights are random too: with zeros and ones many wrong formulas 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,25 @@ def _folder_fixture(name: str) -> Any:
 tiny_gpt2, tiny_llama, tiny_bert, tiny_bert_mlm, tiny_vit, tiny_resnet = map(
     _folder_fixture, ("tiny_gpt2", "tiny_llama", "tiny_bert", "tiny_bert_mlm", "tiny_vit", "tiny_resnet")
 )
+
+
+@pytest.fixture
+def plugin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder that VITRINE_PLUGINS names; what is written there is found, and forgotten at the end."""
+    from backends import plugins, registry
+    from viz import figures
+
+    def forget() -> None:
+        plugins.forget()
+        registry.entries.cache_clear()
+        figures.builders.cache_clear()
+
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    monkeypatch.setenv(plugins.SETTING, str(folder))
+    forget()
+    yield folder
+    forget()
 
 
 @pytest.fixture(scope="session")

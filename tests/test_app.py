@@ -26,11 +26,12 @@ import sys
 from tests.viz.fakes import FakeEngine
 from pathlib import Path
 import app
+from viz.pages import page_modules
 made = app.create_app(FakeEngine(Path(sys.argv[1])))
 client = made.server.test_client()
 for address in ("/", "/_dash-layout", "/_dash-dependencies", "/attribution"):
     assert client.get(address).status_code == 200, address
-for page in app.page_modules():
+for page in page_modules():
     page.layout()
 print([name for name in sys.argv[2].split(",") if name in sys.modules])
 """
@@ -55,22 +56,6 @@ def test_the_script_that_all_use_is_loaded_before_them(tmp_path: Path) -> None:
     scripts = re.findall(r'src="/assets/([a-z_]+\.js)', page)
     assert scripts[0] == "lib.js"
     assert sorted(scripts) == sorted(path.name for path in (ROOT / "assets").glob("*.js"))
-
-
-def test_pages_are_found_by_file_name_in_their_order() -> None:
-    pages = app.page_modules()
-    assert [p.PATH for p in pages] == [
-        "/",
-        "/attention",
-        "/attribution",
-        "/trajectory",
-        "/causal",
-        "/evidence",
-        "/diffusion",
-        "/data",
-        "/model",
-    ]
-    assert all(p.TITLE and p.QUESTION.endswith("?") for p in pages)
 
 
 def free_port() -> int:

@@ -76,10 +76,10 @@ def test_no_option_hides_what_a_method_says_of_itself() -> None:
 
 
 def test_ids_are_unique_over_all_pages() -> None:
-    import app
+    from viz.pages import page_modules
 
     seen: Counter[str] = Counter()
-    for page in app.page_modules():
+    for page in page_modules():
         ids = set()
         for part in page.layout()._traverse_ids():
             if isinstance(part.id, str):

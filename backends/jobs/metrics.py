@@ -1,4 +1,4 @@
-"""Every number of one method's map on one input: see `evidence.metrics`."""
+"""Every number of one method's map on one input."""
 
 from __future__ import annotations
 

@@ -11,9 +11,11 @@ import importlib
 import inspect
 import pkgutil
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from backends import plugins, registry
 from backends.errors import Refused
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 PLAIN = "by_axes"
 """The builder that draws what no other one knows."""
+PARTS = ("accepts", "draw")
+"""What the module of a builder has."""
 
 
 @cache
@@ -31,7 +35,15 @@ def builders() -> dict[str, ModuleType]:
     names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
     found = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
     fitting = {name: module for name, module in found.items() if hasattr(module, "accepts")}
-    return dict(sorted(fitting.items(), key=lambda item: not item[1].FIRST))
+    fitting |= registry.extensions("figures", found, PARTS, _check_parts)
+    return dict(sorted(fitting.items(), key=lambda item: not getattr(item[1], "FIRST", False)))
+
+
+def _check_parts(module: ModuleType) -> None:
+    """Raise `Refused` where a part of somebody's own builder cannot be called."""
+    for part in PARTS:
+        if not callable(getattr(module, part)):
+            raise Refused(f"{module.__file__}: {part} is a function")
 
 
 def available(result: Result) -> list[str]:
@@ -39,8 +51,20 @@ def available(result: Result) -> list[str]:
 
     Where none knows it, a plain figure of its axes is left, if it has an array of one or two.
     """
-    fitting = [name for name, module in builders().items() if name != PLAIN and module.accepts(result)]
+    fitting = [name for name, module in builders().items() if name != PLAIN and _accepts(module, result)]
     return fitting or ([PLAIN] if builders()[PLAIN].accepts(result) else [])
+
+
+def _accepts(module: ModuleType, result: Result) -> bool:
+    """Whether the builder can draw `result`; somebody's own that fails at the question is reported, and cannot."""
+    try:
+        return bool(module.accepts(result))
+    except Exception as error:
+        if not plugins.is_plugin(module):
+            raise
+        said = f"accepts fails on a result of {result.method} ({type(error).__name__}: {str(error)[:200]})"
+        plugins.report(Path(str(module.__file__)), f"{module.__file__}: {said}")
+        return False
 
 
 def draw(result: Result, figure: str | None = None, **view: Any) -> Figure:

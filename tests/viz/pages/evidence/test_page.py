@@ -77,8 +77,9 @@ def test_the_tabs_are_tabs() -> None:
 
 def test_it_stands_after_causal(tmp_path: Path) -> None:
     import app
+    from viz.pages import page_modules
 
     made = app.create_app(Engine(Store(tmp_path)))
     assert any(c["output"].startswith("..evidence-said") for c in made._callback_list)
-    names = [page.TITLE for page in app.page_modules()]
+    names = [page.TITLE for page in page_modules()]
     assert names[names.index("Causal") + 1] == "Evidence"
