@@ -111,10 +111,10 @@ def _find(name: str) -> Source:
         if name not in there:
             raise Refused(f"no bundled model {name[:80]!r}; there are: {', '.join(there)}")
         folder = shipped(name)
-        return Source(name, "bundled", folder, _fingerprint(folder))
+        return Source(name, "bundled", folder, _compute_fingerprint(folder))
     if name.startswith(("/", "./", "../", "~")) or _is_folder(name):
         folder = _folder(name)
-        return Source(name, "folder", folder, _fingerprint(folder))
+        return Source(name, "folder", folder, _compute_fingerprint(folder))
     if not HUB_ID.match(name) or ".." in name:
         raise Refused(f"{name[:80]!r} is neither a folder here nor a hub id such as gpt2 or org/name")
     return Source(name, "hub", None, "hub")
@@ -139,11 +139,11 @@ def configured(name: str) -> Source:
     else:
         found = _find(bare)
     if found.kind == "hub":
-        found = replace(found, path=_fetched_config(found))
+        found = replace(found, path=_fetch_config(found))
     return _set(found, settings) if settings != DEFAULT else found
 
 
-def _fetched_config(source: Source) -> Path:
+def _fetch_config(source: Source) -> Path:
     from huggingface_hub import hf_hub_download
 
     try:
@@ -162,7 +162,7 @@ def fetch(source: Source) -> Source:
     try:
         about = HfApi().model_info(source.bare, timeout=6)
         revision = about.sha
-        some: Any = _patterns([file.rfilename for file in getattr(about, "siblings", None) or ()])
+        some: Any = _choose_patterns([file.rfilename for file in getattr(about, "siblings", None) or ()])
         path = snapshot_download(source.bare, revision=revision, etag_timeout=6, **some)
     except GatedRepoError:
         raise Unsettled(f"{source.bare!r} is gated: accept its terms on the hub, then run `hf auth login`") from None
@@ -177,11 +177,11 @@ def fetch(source: Source) -> Source:
                 "connect it, or give the path of a folder that holds the model"
             ) from None
         revision = Path(path).name
-    folder = _checked(Path(path), source.bare)
+    folder = _check_folder(Path(path), source.bare)
     return _set(Source(source.bare, "hub", folder, str(revision)), source.settings)
 
 
-def _patterns(names: Sequence[str]) -> dict[str, list[str]]:
+def _choose_patterns(names: Sequence[str]) -> dict[str, list[str]]:
     """Which of a hub model's files are fetched: of a pipeline only its parts, each once, not the same in one file."""
     if PIPELINE not in names:
         return {"allow_patterns": list(WANTED)}
@@ -193,10 +193,10 @@ def _folder(name: str, weights: bool = True) -> Path:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise Refused(f"{name[:200]!r} {what}; give the folder that holds config.json and *.safetensors")
-    return _checked(folder, name, weights)
+    return _check_folder(folder, name, weights)
 
 
-def _checked(folder: Path, name: str, weights: bool = True) -> Path:
+def _check_folder(folder: Path, name: str, weights: bool = True) -> Path:
     """`folder`, if it can be opened without running anybody's code; with `weights` False its config is enough."""
     inner = "*/" if (folder / PIPELINE).exists() else ""
     if not inner and not (folder / "config.json").exists():
@@ -209,7 +209,7 @@ def _checked(folder: Path, name: str, weights: bool = True) -> Path:
     return folder
 
 
-def _fingerprint(folder: Path) -> str:
+def _compute_fingerprint(folder: Path) -> str:
     """Changes when a file that decides the model's output does: contents of small files, size and time of large."""
     inner = ("", "*/") if (folder / PIPELINE).is_file() else ("",)
     found = {p for part in inner for pattern in WANTED for p in folder.glob(part + pattern) if p.name != "card.json"}

@@ -99,7 +99,7 @@ def open_source(source: catalog.Source) -> Model:
     from backends.models import load
 
     source = catalog.fetch(source)
-    named = load.architectures(source)
+    named = load.read_architectures(source)
     where = device(source.settings.device)
     for family in sorted(registry.entries("models.families").values(), key=lambda family: -family.claim):
         auto = family.auto_class(named, source.path)
@@ -180,10 +180,12 @@ def _check_replay(model: Model) -> None:
     def checked(sites: Any) -> Any:
         if not sites.block or "residual" in sites.withdrawn:
             return sites
-        found = {"replay_gap": partial_forward.gap(model.module, sites, run)}
+        found = {"replay_gap": partial_forward.measure_gap(model.module, sites, run)}
         if "attention" in sites.offers and sites.interface and not model.answers:
-            columns = (1, 0) if "next_token" in model.offers and partial_forward.narrows(model.module, sites) else ()
-            found["trim_gap"] = partial_forward.gap(model.module, sites, run, trim=True, last=True, columns=columns)
+            columns = (1, 0) if "next_token" in model.offers and partial_forward.can_narrow(model.module, sites) else ()
+            found["trim_gap"] = partial_forward.measure_gap(
+                model.module, sites, run, trim=True, last=True, columns=columns
+            )
         return dataclasses.replace(sites, checks={**sites.checks, **found})
 
     main = next((name for name, sites in model.stacks.items() if sites is model.sites), None)
@@ -257,7 +259,7 @@ def _tolerances(model: Model) -> dict[str, float]:
 
     rounding = torch.finfo(model.dtype).eps
     names = {name for sites in [model.sites, *model.stacks.values()] for name in sites.checks}
-    return {name: probe.tolerance(name, rounding) for name in sorted(names)}
+    return {name: probe.find_tolerance(name, rounding) for name in sorted(names)}
 
 
 def _checks(sites: Any) -> dict[str, float]:

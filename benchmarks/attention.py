@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from backends.methods.attention.qk_cache import recorded
+from backends.methods.attention.qk_cache import cache
 
 LENGTHS = (128, 1024, 4096, 8192)
 LAST = 11
@@ -74,7 +74,7 @@ def in_turn(cases: dict[str, Callable[[], Any]], repeats: int) -> dict[str, dict
     results: dict[str, Any] = {}
     for turn in range(repeats):
         for name in list(cases) if turn % 2 == 0 else reversed(list(cases)):
-            recorded.clear()
+            cache.clear()
             start = time.perf_counter()
             results[name], most = peak(cases[name])
             seconds[name].append(time.perf_counter() - start)
@@ -175,7 +175,7 @@ def cases(model: Any, length: int, repeats: int) -> Iterator[dict[str, Any]]:
             model.outputs(model.features(batch), batch)
 
     def look(layer: int = LAST, head: int = 2, **options: Any) -> dict[str, Any]:
-        return attention_window.window(model, model.encode(raw), {"layer": layer, "head": head, **options})
+        return attention_window.read_window(model, model.encode(raw), {"layer": layer, "head": head, **options})
 
     def glance() -> Any:
         return backends.run(model, "attention", raw)

@@ -181,9 +181,9 @@ def case(model: Any, bridge: Any, site: str, length: int, place: int, repeats: i
     raw = {"clean": {"text": clean}, "corrupted": {"text": wrong}}
     batch = input_pair.encode(model, raw)
     target = model.target(None, batch)
-    watch = base.Watch(model, batch, target)
-    sides = base.Contrast(watch, base.wanted(site))
-    layers = base.layers(watch.sites, site)
+    watch = base.WatchedMetric(model, batch, target)
+    sides = base.Contrast(watch, base.choose_recording(site))
+    layers = base.find_layers(watch.sites, site)
     rows, _ = changes(sides, site, layers)
     cells = len(layers) * (watch.sites.heads if site == "heads" else length)
     chance = np.random.default_rng(0)
@@ -230,7 +230,7 @@ def one_by_one(watch: Any, sides: Any, rows: Any) -> list[float]:
     for row in rows:
         edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
         with torch.no_grad(), record(watch.model.module, watch.sites, edits=edits):
-            numbers.append(float(watch.number(watch.model.outputs(features, batch))))
+            numbers.append(float(watch.compute_metric(watch.model.outputs(features, batch))))
     return numbers
 
 

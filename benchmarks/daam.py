@@ -197,7 +197,7 @@ def parity(steps: int = 4) -> dict[str, Any]:
         model.pipeline(PROMPT, num_inference_steps=steps, generator=chance)
         theirs = traced.compute_global_heat_map(PROMPT).heat_maps
     maps = diffusion.Maps(apart=True)
-    with diffusion.watching(model.network, model.heard, maps):
+    with diffusion.watch_layers(model.network, model.heard, maps):
         model.draw(model.encode(PROMPT), steps=steps, guidance=7.5, seed=1)
     heads = [layer.heads for layer in model.heard]
     ours = word_fold.fold(maps.sums, model.heard, heads, (64, 64)).total[0, : len(theirs)]

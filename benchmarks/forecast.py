@@ -94,7 +94,7 @@ def case(
 
     import backends
     from backends.cost import forecast
-    from backends.methods.attention.qk_cache import recorded
+    from backends.methods.attention.qk_cache import cache
 
     batch = model.encode(given)
     forecaster = forecast.find_forecaster(model)
@@ -117,7 +117,7 @@ def case(
             said.append({"seconds": forecaster.estimate_forward(batch), "bytes": forecaster.trace(batch).bytes})
         else:
             said.append(forecast.forecast_run(model, batch, method, options))
-        recorded.clear()
+        cache.clear()
         found.append(measured(run))
     if memory:
         expected, grown = said[0]["bytes"] / 2**20, statistics.median(grown for _, grown in found)

@@ -90,7 +90,7 @@ class _Shape:
 
         from backends.models import load
 
-        named = load.architectures(source)
+        named = load.read_architectures(source)
         families = sorted(registry.entries("models.families").values(), key=lambda family: -family.claim)
         found = ((family, family.auto_class(named, source.path)) for family in families)
         family, auto = next(((f, a) for f, a in found if a), (None, ""))

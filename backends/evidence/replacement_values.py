@@ -122,7 +122,7 @@ class MaskedInput:
 
         with self.model.lock:
             size = max(self.model.batch_size(self.batch, self.target), LEAST)
-            parts, _ = batching.halving(run, hidden, size)
+            parts, _ = batching.run_halving(run, hidden, size)
         return torch.cat(parts).double().numpy()
 
     def _answer(self, features: Tensor) -> Tensor:

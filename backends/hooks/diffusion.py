@@ -49,27 +49,27 @@ class Layer:
         return f"{first.replace('_', ' ')} {'.'.join(numbers)}{twin}".strip()
 
 
-def layers(network: nn.Module) -> tuple[Layer, ...]:
+def find_layers(network: nn.Module) -> tuple[Layer, ...]:
     """The layers of a UNet or a diffusion transformer through which words reach the picture, in order of use."""
     found = [
-        Layer(_bare(path), kind, _heads(module), "mid_block" in path)
+        Layer(_strip_compiled(path), kind, _count_heads(module), "mid_block" in path)
         for path, module in network.named_modules()
-        if hasattr(module, "processor") and (kind := _kind(path, module))
+        if hasattr(module, "processor") and (kind := _find_kind(path, module))
     ]
     order = {"down": 0, "mid": 1, "up": 2}
     return tuple(sorted(found, key=lambda layer: order.get(layer.path.split("_")[0], 0)))
 
 
-def _bare(path: str) -> str:
+def _strip_compiled(path: str) -> str:
     """A module's path without what torch.compile puts before it."""
     return path.removeprefix("_orig_mod.")
 
 
-def _heads(attention: Any) -> int:
+def _count_heads(attention: Any) -> int:
     return int(attention.heads)
 
 
-def _kind(path: str, attention: Any) -> Kind | None:
+def _find_kind(path: str, attention: Any) -> Kind | None:
     added = getattr(attention, "added_kv_proj_dim", None) is not None
     if getattr(attention, "is_cross_attention", False):
         return None if added else "cross"  # with added keys the words share them with the picture (DeepFloyd)
@@ -127,7 +127,7 @@ class Maps:
             )
 
 
-class _Watch:
+class _WatchedProcessor:
     """A layer's processor, and beside it what it attends to."""
 
     def __init__(self, inner: Any, take: Callable[..., None]) -> None:
@@ -174,7 +174,7 @@ def _listen(
 
 
 @dataclass(frozen=True)
-class _Call:
+class _AttentionCall:
     """Queries of places (picture, head, place, d) and all keys (picture, head, key, d); words are keys `first` on."""
 
     query: Tensor
@@ -211,7 +211,7 @@ class _Call:
         return scores.masked_fill(~mask, float("-inf")) if mask.dtype.is_floating_point is False else scores + mask
 
 
-def _own(tensor: Tensor, pictures: int) -> Tensor:
+def _take_prompt(tensor: Tensor, pictures: int) -> Tensor:
     """The part of a batch that follows the prompt: all of it, or its second half where the negative prompt leads."""
     if len(tensor) not in (pictures, 2 * pictures):
         raise Refused(
@@ -221,14 +221,14 @@ def _own(tensor: Tensor, pictures: int) -> Tensor:
     return tensor[-pictures:]
 
 
-def _apart(tensor: Tensor, heads: int) -> Tensor:
+def _split_heads(tensor: Tensor, heads: int) -> Tensor:
     """(picture, token, heads · d) to (picture, head, token, d)."""
     return tensor.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def _cross(attention: Any, hidden: Tensor, text: Tensor, mask: Any, rotary: Any, maps: Maps) -> _Call:
+def _query_cross(attention: Any, hidden: Tensor, text: Tensor, mask: Any, rotary: Any, maps: Maps) -> _AttentionCall:
     whole = len(hidden)
-    hidden, text = _own(hidden, maps.pictures), _own(text, maps.pictures)
+    hidden, text = _take_prompt(hidden, maps.pictures), _take_prompt(text, maps.pictures)
     if attention.spatial_norm is not None:
         raise Refused("word maps of a layer with a spatial norm are not known")
     if hidden.ndim == 4:
@@ -237,29 +237,36 @@ def _cross(attention: Any, hidden: Tensor, text: Tensor, mask: Any, rotary: Any,
         hidden = attention.group_norm(hidden.transpose(1, 2)).transpose(1, 2)
     if attention.norm_cross:
         text = attention.norm_encoder_hidden_states(text)
-    query, key = _apart(attention.to_q(hidden), attention.heads), _apart(attention.to_k(text), attention.heads)
+    query, key = (
+        _split_heads(attention.to_q(hidden), attention.heads),
+        _split_heads(attention.to_k(text), attention.heads),
+    )
     query = query if attention.norm_q is None else attention.norm_q(query)
     key = key if attention.norm_k is None else attention.norm_k(key)
     if mask is not None:
         mask = attention.prepare_attention_mask(mask, text.shape[1], whole)
-        mask = _own(mask.view(whole, attention.heads, -1, mask.shape[-1]), maps.pictures)
-    return _Call(query, key, attention.scale, mask, 0, text.shape[1])
+        mask = _take_prompt(mask.view(whole, attention.heads, -1, mask.shape[-1]), maps.pictures)
+    return _AttentionCall(query, key, attention.scale, mask, 0, text.shape[1])
 
 
-def _image_first(attention: Any, hidden: Tensor, text: Tensor, mask: Any, rotary: Any, maps: Maps) -> _Call:
-    hidden, text, heads = _own(hidden, maps.pictures), _own(text, maps.pictures), attention.heads
-    query, key = _apart(attention.to_q(hidden), heads), _apart(attention.to_k(hidden), heads)
-    words = _apart(attention.add_k_proj(text), heads)
+def _query_image_first(
+    attention: Any, hidden: Tensor, text: Tensor, mask: Any, rotary: Any, maps: Maps
+) -> _AttentionCall:
+    hidden, text, heads = _take_prompt(hidden, maps.pictures), _take_prompt(text, maps.pictures), attention.heads
+    query, key = _split_heads(attention.to_q(hidden), heads), _split_heads(attention.to_k(hidden), heads)
+    words = _split_heads(attention.add_k_proj(text), heads)
     query = query if attention.norm_q is None else attention.norm_q(query)
     key = key if attention.norm_k is None else attention.norm_k(key)
     words = words if attention.norm_added_k is None else attention.norm_added_k(words)
     import torch
 
     both = torch.cat([key, words], 2)
-    return _Call(query, both, query.shape[-1] ** -0.5, None, key.shape[2], words.shape[2])
+    return _AttentionCall(query, both, query.shape[-1] ** -0.5, None, key.shape[2], words.shape[2])
 
 
-def _text_first(attention: Any, hidden: Tensor, text: Tensor | None, mask: Any, rotary: Any, maps: Maps) -> _Call:
+def _query_text_first(
+    attention: Any, hidden: Tensor, text: Tensor | None, mask: Any, rotary: Any, maps: Maps
+) -> _AttentionCall:
     """FLUX: norms before the rotary positions, which count over text and picture together."""
     import torch
     from diffusers.models.embeddings import apply_rotary_emb
@@ -267,23 +274,23 @@ def _text_first(attention: Any, hidden: Tensor, text: Tensor | None, mask: Any, 
     def laid(tensor: Tensor) -> Tensor:  # (picture, token, head, d)
         return tensor.unflatten(-1, (-1, attention.head_dim))
 
-    hidden = _own(hidden, maps.pictures)
+    hidden = _take_prompt(hidden, maps.pictures)
     query, key = (
-        attention.norm_q(laid(_part(attention, "q", hidden))),
-        attention.norm_k(laid(_part(attention, "k", hidden))),
+        attention.norm_q(laid(_project(attention, "q", hidden))),
+        attention.norm_k(laid(_project(attention, "k", hidden))),
     )
     if text is not None:
-        text = _own(text, maps.pictures)
-        query = torch.cat([attention.norm_added_q(laid(_part(attention, "add_q", text))), query], 1)
-        key = torch.cat([attention.norm_added_k(laid(_part(attention, "add_k", text))), key], 1)
+        text = _take_prompt(text, maps.pictures)
+        query = torch.cat([attention.norm_added_q(laid(_project(attention, "add_q", text))), query], 1)
+        key = torch.cat([attention.norm_added_k(laid(_project(attention, "add_k", text))), key], 1)
     if rotary is not None:
         query = apply_rotary_emb(query, rotary, sequence_dim=1)
         key = apply_rotary_emb(key, rotary, sequence_dim=1)
     query, key = query.transpose(1, 2)[:, :, maps.text :], key.transpose(1, 2)
-    return _Call(query, key, attention.head_dim**-0.5, mask, 0, maps.text)
+    return _AttentionCall(query, key, attention.head_dim**-0.5, mask, 0, maps.text)
 
 
-def _part(attention: Any, name: str, states: Tensor) -> Tensor:
+def _project(attention: Any, name: str, states: Tensor) -> Tensor:
     """A projection of FLUX, which fusing puts into one linear layer with its neighbours."""
     place = {"q": 0, "k": 1, "add_q": 0, "add_k": 1}[name]
     if getattr(attention, "fused_projections", False):
@@ -293,24 +300,26 @@ def _part(attention: Any, name: str, states: Tensor) -> Tensor:
     return getattr(attention, own)(states)
 
 
-_QUERIES: dict[str, Callable[..., _Call]] = {
-    "cross": _cross,
-    "joint image first": _image_first,
-    "joint text first": _text_first,
-    "single text first": _text_first,
+_QUERIES: dict[str, Callable[..., _AttentionCall]] = {
+    "cross": _query_cross,
+    "joint image first": _query_image_first,
+    "joint text first": _query_text_first,
+    "single text first": _query_text_first,
 }
 
 
 @contextmanager
-def watching(network: nn.Module, which: Sequence[Layer], maps: Maps) -> Iterator[Maps]:
+def watch_layers(network: nn.Module, which: Sequence[Layer], maps: Maps) -> Iterator[Maps]:
     """Fill `maps` from the layers `which` of `network` inside the `with`; their processors come back whatever happens.
 
     A processor is put before the layer's own in the module's dictionary rather than through `set_processor`, which
     would throw the weights of a processor with weights away. Hold the pipeline's lock around this.
     """
     places = {layer.path: (number, layer) for number, layer in enumerate(which)}
-    modules = {_bare(path): module for path, module in network.named_modules() if _bare(path) in places}
-    compiled = any(getattr(module, "_compiled_call_impl", None) or _compiled(module) for module in network.modules())
+    modules = {
+        _strip_compiled(path): module for path, module in network.named_modules() if _strip_compiled(path) in places
+    }
+    compiled = any(getattr(module, "_compiled_call_impl", None) or _is_compiled(module) for module in network.modules())
     before: list[tuple[dict[str, Any], Any]] = []
     try:
         for path, (number, layer) in places.items():
@@ -318,7 +327,7 @@ def watching(network: nn.Module, which: Sequence[Layer], maps: Maps) -> Iterator
             own = module.__dict__
             take = partial(_listen, maps, layer, number)
             before.append((own, own.get("processor")))
-            own["processor"] = _Watch(module.processor, _uncompiled(take) if compiled else take)
+            own["processor"] = _WatchedProcessor(module.processor, _disable_compile(take) if compiled else take)
         yield maps
     finally:
         for own, processor in before:
@@ -327,18 +336,18 @@ def watching(network: nn.Module, which: Sequence[Layer], maps: Maps) -> Iterator
                 own["processor"] = processor
 
 
-def _compiled(module: nn.Module) -> bool:
+def _is_compiled(module: nn.Module) -> bool:
     return type(module).__name__ == "OptimizedModule"
 
 
-def _uncompiled(function: Callable[..., None]) -> Callable[..., None]:
+def _disable_compile(function: Callable[..., None]) -> Callable[..., None]:
     """The function as torch.compile leaves it alone; asked for only where something is compiled, for it loads much."""
     import torch
 
     return torch.compiler.disable(lambda *args: function(*args))
 
 
-def gap(network: nn.Module, which: Sequence[Layer], run: Callable[[], object]) -> float:
+def measure_gap(network: nn.Module, which: Sequence[Layer], run: Callable[[], object]) -> float:
     """The largest difference between the probabilities recorded in `run` and those of the kernel's own arguments.
 
     Infinite where a layer does not call torch's attention kernel: then nothing vouches for its map.
@@ -369,12 +378,12 @@ def gap(network: nn.Module, which: Sequence[Layer], run: Callable[[], object]) -
         }.get(which[layer].kind, whole[:, :, -rows:, :keys])
         gaps.append(float((corner - found).abs().max()) if corner.shape == found.shape else float("inf"))
 
-    with Kernel(), watching(network, which, Maps(each_step=compare, apart=True)):
+    with Kernel(), watch_layers(network, which, Maps(each_step=compare, apart=True)):
         run()
     return max(gaps, default=float("inf"))
 
 
-def grid(latent: tuple[int, int], places: int) -> tuple[int, int]:
+def find_grid(latent: tuple[int, int], places: int) -> tuple[int, int]:
     """Rows and columns of a layer with so many places, in a network that halves `latent` (rows, columns) repeatedly."""
     rows, columns = latent
     while rows * columns > places and rows * columns > 1:

@@ -65,7 +65,7 @@ _active: ContextVar[Mapping[int, Callable[..., Any]]] = ContextVar("replay", def
 """What stands for the forwards of some modules in this thread, by their ids."""
 
 
-def base(module: nn.Module, sites: Sites, run: Callable[[], Any], keys: bool = False, **wanted: Any) -> Base:
+def run_base(module: nn.Module, sites: Sites, run: Callable[[], Any], keys: bool = False, **wanted: Any) -> Base:
     """Run once and keep every state, and what else `record` is asked for; `keys` keeps keys and values as well."""
     found = Base([])
     if keys:
@@ -76,10 +76,10 @@ def base(module: nn.Module, sites: Sites, run: Callable[[], Any], keys: bool = F
         found.shapes[layer] = output = forward(*args, **kwargs)
         return output
 
-    with _blocks(module, sites, keep), record(module, sites, residual=True, **wanted) as recording:
+    with _replace_blocks(module, sites, keep), record(module, sites, residual=True, **wanted) as recording:
         found.output = run()
     found.states, found.recording = recording.residual, recording
-    found.shapes = {layer: _template(output) for layer, output in found.shapes.items()}
+    found.shapes = {layer: _drop_states(output) for layer, output in found.shapes.items()}
     return found
 
 
@@ -96,16 +96,16 @@ def replay(
     starts = [row.start if exact else 0 for row in rows]
     assert starts == sorted(starts), "rows must come in the order in which they start"
     path = str(sites.unembedding)
-    narrow = {path: partial(_columns, module.get_submodule(path), columns)} if columns else {}
-    with _instead(module, narrow):
+    narrow = {path: partial(_unembed_columns, module.get_submodule(path), columns)} if columns else {}
+    with _replace_forwards(module, narrow):
         if not exact:
-            with record(module, sites, edits=_gathered(rows)):
+            with record(module, sites, edits=_gather_edits(rows)):
                 return run()
-        if packed_rows.fits(known, rows):
-            return _packed(module, sites, Pack(rows, known), run, last)
+        if packed_rows.can_pack(known, rows):
+            return _run_packed(module, sites, Pack(rows, known), run, last)
         with (
-            _blocks(module, sites, partial(_later, known, starts)),
-            record(module, sites, edits=_together(rows, starts, known, len(sites.block))),
+            _replace_blocks(module, sites, partial(_run_later, known, starts)),
+            record(module, sites, edits=_merge_edits(rows, starts, known, len(sites.block))),
         ):
             return run()
 
@@ -115,12 +115,16 @@ def _keep(store: dict[Place, Tensor], place: Place, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _later(known: Base, starts: list[int], layer: int, forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
+def _run_later(
+    known: Base, starts: list[int], layer: int, forward: Callable[..., Any], args: tuple, kwargs: dict
+) -> Any:
     """A block's output with the rows computed that have begun."""
-    return _partly(forward, args, kwargs, sum(start <= layer for start in starts), len(starts), known.shapes[layer])
+    return _run_active_rows(
+        forward, args, kwargs, sum(start <= layer for start in starts), len(starts), known.shapes[layer]
+    )
 
 
-def _packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any], last: bool) -> Any:
+def _run_packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any], last: bool) -> Any:
     """`run()` with the rows' tokens one behind another in the blocks.
 
     Where `last` says that nobody reads the others, the last MLP is computed for the last token of each row only.
@@ -131,39 +135,41 @@ def _packed(module: nn.Module, sites: Sites, pack: Pack, run: Callable[[], Any],
         pack.enter(layer)
         output = pack.known.shapes[layer]
         if len(pack.state):
-            rest = {name: pack.given(value) for name, value in kwargs.items() if name != "hidden_states"}
+            rest = {name: pack.pick_arguments(value) for name, value in kwargs.items() if name != "hidden_states"}
             recording.set_shape(1, *pack.state.shape)
-            output = forward(pack.state[None], *pack.given(args[1:]), **rest)
+            output = forward(pack.state[None], *pack.pick_arguments(args[1:]), **rest)
             pack.state = main_tensor(output)[0]
         if layer + 1 < pack.depth:
-            return _like(output, given)  # nobody looks at it: the states travel in the pack
+            return _put_states(output, given)  # nobody looks at it: the states travel in the pack
         pack.enter(pack.depth)
-        return _like(output, pack.whole())
+        return _put_states(output, pack.fill_states())
 
     def mlp(forward: Callable[..., Any], args: tuple, kwargs: dict) -> Any:
-        some, at = pack.last(args[0])
+        some, at = pack.take_last(args[0])
         output = forward(some, *args[1:], **kwargs)
         own = main_tensor(output)
-        return _like(output, own.new_zeros(*args[0].shape[:-1], own.shape[-1]).index_copy_(-2, at, own))
+        return _put_states(output, own.new_zeros(*args[0].shape[:-1], own.shape[-1]).index_copy_(-2, at, own))
 
     path = sites.mlp[-1] if last and sites.mlp else ""
     narrow = {path: mlp} if path and sites.mlp.count(path) == 1 else {}
     with (
-        _blocks(module, sites, block),
-        _instead(module, narrow),
-        record(module, sites, edits=pack.edits(), kernel=pack.attend) as recording,
+        _replace_blocks(module, sites, block),
+        _replace_forwards(module, narrow),
+        record(module, sites, edits=pack.make_edits(), kernel=pack.attend) as recording,
     ):
         return run()
 
 
-def narrows(module: nn.Module, sites: Sites) -> bool:
+def can_narrow(module: nn.Module, sites: Sites) -> bool:
     """Whether single columns of the unembedding can be computed: it is a plain linear layer."""
     import torch
 
     return bool(sites.unembedding) and type(module.get_submodule(str(sites.unembedding))) is torch.nn.Linear
 
 
-def _columns(head: nn.Module, columns: Sequence[int], forward: Callable[..., Any], args: tuple, kwargs: dict) -> Tensor:
+def _unembed_columns(
+    head: nn.Module, columns: Sequence[int], forward: Callable[..., Any], args: tuple, kwargs: dict
+) -> Tensor:
     """Some columns of a linear unembedding."""
     from torch.nn.functional import linear
 
@@ -172,7 +178,7 @@ def _columns(head: nn.Module, columns: Sequence[int], forward: Callable[..., Any
     return linear(args[0], weights.weight[list(columns)], bias)
 
 
-def gap(
+def measure_gap(
     module: nn.Module, sites: Sites, run: Callable[[int], Any], trim: bool = False, last: bool = False,
     columns: Sequence[int] = (),
 ) -> float:  # fmt: skip
@@ -182,16 +188,16 @@ def gap(
     not computed again; `last` and `columns` are those of `replay`. Infinite where the network cannot be run so.
     """
     try:
-        known = base(module, sites, lambda: run(1), keys=trim)
-        rows = _trials(known, sites, trim)
+        known = run_base(module, sites, lambda: run(1), keys=trim)
+        rows = _make_trials(known, sites, trim)
         slow = [main_tensor(replay(module, sites, known, [row], lambda: run(1), exact=False)).float() for row in rows]
         fast = replay(module, sites, known, rows, lambda: run(len(rows)), last=last, columns=columns)
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError):
         return float("inf")
-    return _apart(main_tensor(fast).float(), slow, columns)
+    return _compare(main_tensor(fast).float(), slow, columns)
 
 
-def _apart(fast: Tensor, slow: Sequence[Tensor], columns: Sequence[int]) -> float:
+def _compare(fast: Tensor, slow: Sequence[Tensor], columns: Sequence[int]) -> float:
     """The largest difference of some outputs, relative to the largest value."""
     import torch
 
@@ -204,7 +210,7 @@ def _apart(fast: Tensor, slow: Sequence[Tensor], columns: Sequence[int]) -> floa
     return found if found == found else float("inf")
 
 
-def _trials(known: Base, sites: Sites, trim: bool) -> list[Row]:
+def _make_trials(known: Base, sites: Sites, trim: bool) -> list[Row]:
     """Rows that begin at several blocks, by random changes of the state and, where tokens are left out, of heads."""
     import torch
 
@@ -223,9 +229,9 @@ def _trials(known: Base, sites: Sites, trim: bool) -> list[Row]:
     return sorted(rows, key=lambda row: row.start)
 
 
-def _together(rows: Sequence[Row], starts: Sequence[int], known: Base, depth: int) -> dict[Place, Edit]:
+def _merge_edits(rows: Sequence[Row], starts: Sequence[int], known: Base, depth: int) -> dict[Place, Edit]:
     """The rows' edits as edits of a batch; at the block where it starts a row gets its base state first."""
-    edits = _gathered(rows)
+    edits = _gather_edits(rows)
     for layer in sorted({start for start in starts if start <= depth}):
         new = [index for index, start in enumerate(starts) if start == layer]
         edits[("residual", layer)] = partial(_begin, known, layer, new, rows, edits.get(("residual", layer)))
@@ -237,22 +243,24 @@ def _begin(known: Base, layer: int, new: list[int], rows: Sequence[Row], edit: E
     return edit(tensor) if edit else tensor
 
 
-def _gathered(rows: Sequence[Row]) -> dict[Place, Edit]:
+def _gather_edits(rows: Sequence[Row]) -> dict[Place, Edit]:
     """Each place's edit of a batch (row, …)."""
     places: dict[Place, list[tuple[int, Edit]]] = {}
     for index, row in enumerate(rows):
         for place, edit in row.edits.items():
             places.setdefault(place, []).append((index, edit))
-    return {place: partial(_each, own) for place, own in places.items()}
+    return {place: partial(_edit_each, own) for place, own in places.items()}
 
 
-def _each(own: list[tuple[int, Edit]], tensor: Tensor) -> Tensor:
+def _edit_each(own: list[tuple[int, Edit]], tensor: Tensor) -> Tensor:
     for index, edit in own:
         tensor[index] = edit(tensor[index])
     return tensor
 
 
-def _partly(forward: Callable[..., Any], args: tuple, kwargs: dict, active: int, total: int, shape: Any) -> Any:
+def _run_active_rows(
+    forward: Callable[..., Any], args: tuple, kwargs: dict, active: int, total: int, shape: Any
+) -> Any:
     """A block's output with its first `active` rows computed and the others passed on."""
     import torch
 
@@ -260,31 +268,31 @@ def _partly(forward: Callable[..., Any], args: tuple, kwargs: dict, active: int,
         return forward(*args, **kwargs)
     given = args[0] if args else kwargs["hidden_states"]
     if active == 0:
-        return _like(shape, given)
-    output = forward(*_first(args, active, total), **_first(kwargs, active, total))
-    return _like(output, torch.cat([main_tensor(output), given[active:]]))
+        return _put_states(shape, given)
+    output = forward(*_take_first(args, active, total), **_take_first(kwargs, active, total))
+    return _put_states(output, torch.cat([main_tensor(output), given[active:]]))
 
 
-def _first(value: Any, active: int, total: int) -> Any:
+def _take_first(value: Any, active: int, total: int) -> Any:
     """The first rows of every tensor that has one row for each input; a batch is never as long as a text."""
     if isinstance(value, (tuple, list)):
-        return type(value)(_first(part, active, total) for part in value)
+        return type(value)(_take_first(part, active, total) for part in value)
     if isinstance(value, dict):
-        return {name: _first(part, active, total) for name, part in value.items()}
+        return {name: _take_first(part, active, total) for name, part in value.items()}
     of_batch = getattr(value, "ndim", 0) > 0 and value.shape[0] == total and hasattr(value, "untyped_storage")
     return value[:active] if of_batch else value
 
 
-def _template(output: Any) -> Any:
+def _drop_states(output: Any) -> Any:
     """A block's output without its states, to be filled with others."""
     return (None, *output[1:]) if isinstance(output, tuple) else None
 
 
-def _like(output: Any, states: Tensor) -> Any:
+def _put_states(output: Any, states: Tensor) -> Any:
     return (states, *output[1:]) if isinstance(output, tuple) else states
 
 
-def _blocks(module: nn.Module, sites: Sites, call: Callable[..., Any]) -> Any:
+def _replace_blocks(module: nn.Module, sites: Sites, call: Callable[..., Any]) -> Any:
     """Let `call(layer, forward, args, kwargs)` stand for every block's forward in this thread.
 
     A block whose weights are shared is several layers in turn.
@@ -297,11 +305,11 @@ def _blocks(module: nn.Module, sites: Sites, call: Callable[..., Any]) -> Any:
         layer = cycle(own)
         return lambda *given: call(next(layer), *given)
 
-    return _instead(module, {path: turns(own) for path, own in layers.items()})
+    return _replace_forwards(module, {path: turns(own) for path, own in layers.items()})
 
 
 @contextmanager
-def _instead(module: nn.Module, calls: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+def _replace_forwards(module: nn.Module, calls: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
     """Let `calls[path](forward, args, kwargs)` stand for the forward of some submodules in this thread."""
     there = {path: module.get_submodule(path) for path in calls}
     token = _active.set({**_active.get(), **{id(there[path]): call for path, call in calls.items()}})

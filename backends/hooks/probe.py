@@ -50,7 +50,7 @@ class Call:
 
 
 @dataclass
-class Attended:
+class AttentionEvent:
     """One computation of attention: when, by which module, the heads (B, T, H, dh) or else the softmax (B, H, T, T).
 
     `across`: from tokens to other tokens, as a decoder attends to an encoder; told by their numbers.
@@ -70,7 +70,7 @@ class Probe:
         self.module = module
         self.paths = {id(sub): path for path, sub in module.named_modules()}
         self.calls: list[Call] = []
-        self.attentions: list[Attended] = []
+        self.attentions: list[AttentionEvent] = []
         self._open: list[tuple[int, str, Tensor | None]] = []
         self._clock = 0
 
@@ -80,7 +80,7 @@ class Probe:
 
         handles = [handle for sub in self.module.modules() for handle in hook_module(sub)]
         try:
-            watching = watch_softmax(self._soften) if softmax else nullcontext()
+            watching = watch_softmax(self._on_softmax) if softmax else nullcontext()
             with listen(self.module.modules(), self), torch.no_grad(), watching:
                 run()
         finally:
@@ -111,13 +111,13 @@ class Probe:
     def attend(self, attention: AttentionCall) -> tuple[Tensor, Tensor | None]:
         z, weights = attention.run_kernel()
         across = attention.query.shape[2] != attention.key.shape[2]
-        self.attentions.append(Attended(self._tick(), self.paths[id(attention.module)], across, z=z.detach()))
+        self.attentions.append(AttentionEvent(self._tick(), self.paths[id(attention.module)], across, z=z.detach()))
         return z, weights
 
-    def _soften(self, weights: Tensor) -> None:
+    def _on_softmax(self, weights: Tensor) -> None:
         if weights.ndim == 4 and self._open:
             across = weights.shape[2] != weights.shape[3]
-            self.attentions.append(Attended(self._tick(), self._open[-1][1], across, weights=weights.detach()))
+            self.attentions.append(AttentionEvent(self._tick(), self._open[-1][1], across, weights=weights.detach()))
 
     def _tick(self) -> int:
         self._clock += 1
@@ -131,56 +131,56 @@ def locate(module: nn.Module, run: Callable[[], Any], within: str = "", cross: b
     check fails are named in `withdrawn`. Of a network with several stacks of blocks, `within` is the path of the one
     that is meant; `cross` asks for its attention to the other one, whose tokens must differ in number.
     """
-    names = _names(module)
+    names = _list_attention_names(module)
     before = Probe(module).run(run)
     install(module)
     probe = Probe(module).run(run)
-    if not probe.attentions and (blocks := _blocks(probe, within)):
+    if not probe.attentions and (blocks := _find_blocks(probe, within)):
         rename_attention(module, {"sdpa": "eager"})  # this architecture has its own attention: watch its softmax
         probe = Probe(module).run(run, softmax=True)
         probe.attentions = [a for a in probe.attentions if a.weights.shape[-2] == blocks[0].after.shape[1]]
-    gap = _gap(main_tensor(probe.output), main_tensor(before.output))
+    gap = _measure_gap(main_tensor(probe.output), main_tensor(before.output))
     withdrawn = {}
-    if not gap <= _tolerance(probe):
+    if not gap <= _find_probe_tolerance(probe):
         _set_names(names)
         withdrawn["attention"] = f"reading attention changes this network's answer (by {gap:.1e}), so it is not read"
         probe = before
-    sites = _sites(probe, within, cross)
+    sites = _find_sites(probe, within, cross)
     sites = replace(sites, checks={"install_gap": gap, **sites.checks}, withdrawn=withdrawn)
     sites = sites if cross else _check_lens(_check_residual(sites, probe), probe)
     add_hooks(module, sites)
     return _check_patch(_check_heads(_check_attention(sites, probe, run, cross), probe, run), run, probe)
 
 
-def _sites(probe: Probe, within: str, cross: bool) -> Sites:
+def _find_sites(probe: Probe, within: str, cross: bool) -> Sites:
     """Where the parts are, before any check."""
-    blocks = _blocks(probe, within)
+    blocks = _find_blocks(probe, within)
     if not blocks:
-        return Sites(channels=_channels(probe), embedding=_embedding(probe))
+        return Sites(channels=_find_stages(probe), embedding=_find_embedding(probe))
     stream = Sites(
-        block=tuple(block.path for block in blocks), embedding=_embedding(probe), tokens=blocks[0].after.shape[1]
+        block=tuple(block.path for block in blocks), embedding=_find_embedding(probe), tokens=blocks[0].after.shape[1]
     )
     firsts = [next((a for a in probe.attentions if a.when in block and a.across >= cross), None) for block in blocks]
     pairs = [(block, first) for block, first in zip(blocks, firsts, strict=True) if first is not None]
     if not pairs:
         return stream
     block, first = pairs[0]
-    branch, mlp, over, left = (None, None, None, 0.0) if cross else _branches(probe, block, first)
+    branch, mlp, over, left = (None, None, None, 0.0) if cross else _find_branches(probe, block, first)
     heads = first.weights.shape[1] if first.z is None else first.z.shape[2]
     return replace(
         stream,
         attention=tuple(a.path if a else "" for a in firsts),
-        branch=_in_each(probe, blocks, branch),
-        mlp=_in_each(probe, blocks, mlp),
-        cross=_in_each(probe, blocks, over),
-        projection=tuple(_projection(probe, b, a) if a else "" for b, a in zip(blocks, firsts, strict=True)),
+        branch=_name_in_each(probe, blocks, branch),
+        mlp=_name_in_each(probe, blocks, mlp),
+        cross=_name_in_each(probe, blocks, over),
+        projection=tuple(_find_projection(probe, b, a) if a else "" for b, a in zip(blocks, firsts, strict=True)),
         heads=heads,
         interface=first.z is not None,
         checks={} if cross else {"residual_gap": left},
     )
 
 
-def _blocks(probe: Probe, within: str = "") -> list[Call]:
+def _find_blocks(probe: Probe, within: str = "") -> list[Call]:
     """The calls of the residual blocks: the list of modules that most attention happens in, or the longest chain."""
     from torch import nn
 
@@ -194,7 +194,7 @@ def _blocks(probe: Probe, within: str = "") -> list[Call]:
         if probe.attentions:
             count = sum(any(a.when in call for a in probe.attentions) for call in calls)
         else:
-            count = _chained(calls)
+            count = _count_chained(calls)
         if count > most:
             best, most = calls, count
     return [call for call in best if call.after.shape == best[0].after.shape]
@@ -205,52 +205,54 @@ def _is_stream(call: Call) -> bool:
     return call.after is not None and call.after.ndim == 3 and getattr(call.before, "shape", 0) == call.after.shape
 
 
-def _chained(calls: list[Call]) -> int:
+def _count_chained(calls: list[Call]) -> int:
     """How many calls there are when each takes what the one before gave, else 0."""
     links = itertools.pairwise(calls)
-    return len(calls) if len(calls) > 1 and all(_same(a.after, b.before) for a, b in links) else 0
+    return len(calls) if len(calls) > 1 and all(_is_same(a.after, b.before) for a, b in links) else 0
 
 
-def _branches(probe: Probe, block: Call, first: Attended) -> tuple[str | None, str | None, str | None, float]:
+def _find_branches(
+    probe: Probe, block: Call, first: AttentionEvent
+) -> tuple[str | None, str | None, str | None, float]:
     """What a block adds to its stream: attention, MLP and attention to an encoder, as paths of modules within it.
 
     Beside them, the least that any such modules leave of what is added, relative to the largest value.
     """
     added = block.after - block.before
-    inner = [c for c in probe.within(block) if c.after is not None and _flat(c.after).shape == _flat(added).shape]
+    inner = [c for c in probe.within(block) if c.after is not None and _flatten(c.after).shape == _flatten(added).shape]
     inner.sort(key=lambda c: (c.path.count("."), c.start))
     over = next((a.when for a in probe.attentions if a.when in block and a.across and a.when > first.when), None)
     largest = float(block.after.abs().max())
     found: list[tuple[float, tuple[Call | None, ...]]] = []
-    for a, c in itertools.product(_ending(inner, first.when), _ending(inner, over)):
-        rest = _flat(added) - sum(_flat(part.after) for part in (a, c) if part)
+    for a, c in itertools.product(_find_ending(inner, first.when), _find_ending(inner, over)):
+        rest = _flatten(added) - sum(_flatten(part.after) for part in (a, c) if part)
         for m in inner:
             if m not in (a, c) and first.when not in m and (over is None or over not in m):
-                found.append((float((rest - _flat(m.after)).abs().max()) / largest, (a, m, c)))
+                found.append((float((rest - _flatten(m.after)).abs().max()) / largest, (a, m, c)))
                 if found[-1][0] <= LEAST:  # beyond rounding in float32: no other can be better
                     break
         if found and found[-1][0] <= LEAST:
             break
     least = min((gap for gap, _ in found), default=float("inf"))
-    if not least <= _tolerance(probe):
+    if not least <= _find_probe_tolerance(probe):
         return None, None, None, least
     parts = next(parts for gap, parts in found if gap <= max(2 * least, LEAST))
     return *(part and part.path.removeprefix(block.path + ".") for part in parts), least  # type: ignore[return-value]
 
 
-def _ending(calls: list[Call], when: int | None) -> list[Call | None]:
+def _find_ending(calls: list[Call], when: int | None) -> list[Call | None]:
     """The calls that end after an attention, those it happens in first; None alone where there is no attention."""
     if when is None:
         return [None]
     return sorted((c for c in calls if c.end > when), key=lambda c: when not in c)  # type: ignore
 
 
-def _flat(tensor: Tensor) -> Tensor:
+def _flatten(tensor: Tensor) -> Tensor:
     """(…, d) as (tokens, d) float32: OPT's MLP drops the batch axis."""
     return tensor.reshape(-1, tensor.shape[-1]).float() if tensor.ndim else tensor
 
 
-def _in_each(probe: Probe, blocks: list[Call], part: str | None) -> tuple[str, ...]:
+def _name_in_each(probe: Probe, blocks: list[Call], part: str | None) -> tuple[str, ...]:
     """The path of a block's part in every block that has it."""
     if part is None:
         return ()
@@ -259,23 +261,23 @@ def _in_each(probe: Probe, blocks: list[Call], part: str | None) -> tuple[str, .
     return tuple(path if path in called else "" for path in paths)
 
 
-def _projection(probe: Probe, block: Call, attended: Attended) -> str:
+def _find_projection(probe: Probe, block: Call, attended: AttentionEvent) -> str:
     """The linear layer whose input is the heads side by side."""
     if attended.z is None:
         return ""
     merged = attended.z.flatten(2)  # (B, T, H · dh)
     for call in probe.within(block):
         weight = getattr(probe.module.get_submodule(call.path), "weight", None)
-        if weight is not None and weight.ndim == 2 and _same(call.before, merged):
+        if weight is not None and weight.ndim == 2 and _is_same(call.before, merged):
             return call.path
     return ""
 
 
-def _embedding(probe: Probe) -> str | None:
-    return _called(probe, "get_input_embeddings")
+def _find_embedding(probe: Probe) -> str | None:
+    return _find_by_getter(probe, "get_input_embeddings")
 
 
-def _called(probe: Probe, getter: str) -> str | None:
+def _find_by_getter(probe: Probe, getter: str) -> str | None:
     """The path of what one of transformers' getters gives; None where a network has no such part."""
     try:
         return probe.paths.get(id(getattr(probe.module, getter)()))
@@ -283,7 +285,7 @@ def _called(probe: Probe, getter: str) -> str | None:
         return None
 
 
-def _channels(probe: Probe) -> tuple[str, ...]:
+def _find_stages(probe: Probe) -> tuple[str, ...]:
     """The stages of a convolutional network: the siblings that see most resolutions, the last of each resolution."""
     best: dict[tuple[int, ...], str] = {}
     for parent in dict.fromkeys(path.rpartition(".")[0] for path in probe.paths.values() if path):
@@ -309,8 +311,8 @@ def _check_residual(sites: Sites, probe: Probe) -> Sites:
         gap = 0.0
         for parts in zip(*wanted, strict=True):
             block, *added = (calls[part].pop(0) for part in parts if part)
-            gap = max(gap, _gap(block.before + sum(c.after.view_as(block.after) for c in added), block.after))
-    if gap <= _tolerance(probe):
+            gap = max(gap, _measure_gap(block.before + sum(c.after.view_as(block.after) for c in added), block.after))
+    if gap <= _find_probe_tolerance(probe):
         return replace(sites, checks={**sites.checks, "residual_gap": gap})
     why = (
         f"a block of this network does not simply add attention and MLP to what it is given: they miss its output by "
@@ -328,15 +330,15 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
         return sites
     last = [c for c in probe.calls if c.path == sites.block[-1]][-1]
     later = [c for c in probe.calls if c.start > last.end and _is_stream(c)]
-    norms = [c for c in later if _same(c.before, last.after) and not _same(c.after, c.before)]
-    head = _called(probe, "get_output_embeddings")
+    norms = [c for c in later if _is_same(c.before, last.after) and not _is_same(c.after, c.before)]
+    head = _find_by_getter(probe, "get_output_embeddings")
     heads = [c for c in probe.calls if head is not None and c.path == head]
     followed = any(a.when > last.end for a in probe.attentions)  # another stack goes on from here
     if not heads or followed:
-        norms = [c for c in norms if _scales(probe.module.get_submodule(c.path))]
+        norms = [c for c in norms if _is_norm(probe.module.get_submodule(c.path))]
         return replace(sites, final_norm=norms[0].path if norms else None)
     length = heads[-1].before.shape[-2]  # a network may unembed its last positions only
-    scales = [_scale(c.after[:, -length:], heads[-1].before) for c in norms]
+    scales = [_measure_scale(c.after[:, -length:], heads[-1].before) for c in norms]
     reaching = [(c.path, scale) for c, scale in zip(norms, scales, strict=True) if scale]
     norm, scale = reaching[0] if reaching else (None, 1.0)
     found = replace(sites, final_norm=norm, unembedding=head, scale=scale)
@@ -345,12 +347,12 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
     with torch.no_grad():
         gap, found = min(
             (
-                (_gap(unembed(probe.module, f, last.after[:, -length:]), logits), f)
-                for f in (found, _capped(found, probe))
+                (_measure_gap(unembed(probe.module, f, last.after[:, -length:]), logits), f)
+                for f in (found, _add_cap(found, probe))
             ),
             key=lambda pair: pair[0],
         )
-    if gap <= _tolerance(probe):
+    if gap <= _find_probe_tolerance(probe):
         return replace(found, checks={**sites.checks, "lens_gap": gap})
     why = (
         f"final norm and unembedding applied to the last state miss this network's logits by {gap:.1e} (relative), "
@@ -359,17 +361,17 @@ def _check_lens(sites: Sites, probe: Probe) -> Sites:
     return replace(found, checks={**sites.checks, "lens_gap": gap}, withdrawn={**sites.withdrawn, "unembedding": why})
 
 
-def _scale(normed: Tensor, unembedded: Tensor) -> float | None:
+def _measure_scale(normed: Tensor, unembedded: Tensor) -> float | None:
     """By how much a norm's output is multiplied before it is unembedded; None where it is not that."""
-    if _same(normed, unembedded):
+    if _is_same(normed, unembedded):
         return 1.0
     if normed.shape != unembedded.shape:
         return None
     scale = float((normed * unembedded).sum() / (normed * normed).sum())
-    return scale if _gap(normed * scale, unembedded) <= max(1e-5, _rounding([normed])) else None
+    return scale if _measure_gap(normed * scale, unembedded) <= max(1e-5, _find_rounding([normed])) else None
 
 
-def _capped(sites: Sites, probe: Probe) -> Sites:
+def _add_cap(sites: Sites, probe: Probe) -> Sites:
     """The same with the soft cap on logits that the network's config names, if it names one."""
     config: Any = getattr(probe.module, "config", None)
     text = config.get_text_config() if hasattr(config, "get_text_config") else config
@@ -397,11 +399,11 @@ def _check_attention(sites: Sites, probe: Probe, run: Callable[[], Any], cross: 
         if wrong is not None and wrong[0] != batch:  # stages of windows: these blocks are only some of the stream
             return Sites(embedding=sites.embedding, withdrawn={"attention": why, "residual": why})
         return replace(sites, withdrawn={**sites.withdrawn, "attention": why})
-    gap = _eager_gap(sites, probe, recording, run)
+    gap = _measure_eager_gap(sites, probe, recording, run)
     if gap is None:
         return sites
     checks = {**sites.checks, "attention_gap": gap}
-    if gap <= _tolerance(probe, "attention_gap"):
+    if gap <= _find_probe_tolerance(probe, "attention_gap"):
         return replace(sites, checks=checks)
     why = f"the attention read from this network differs from its own in eager mode by {gap:.1e}, so it is not shown"
     return replace(sites, checks=checks, withdrawn={**sites.withdrawn, "attention": why})
@@ -432,20 +434,20 @@ def _check_heads(sites: Sites, probe: Probe, run: Callable[[], Any]) -> Sites:
         with torch.no_grad():
             with record(probe.module, sites, edits={("z", layer): silence for layer in sites.layers}):
                 edited = main_tensor(run())
-            with listen(modules, _Zeroed(slice(head * size, (head + 1) * size))):
+            with listen(modules, _ColumnEraser(slice(head * size, (head + 1) * size))):
                 wanted = main_tensor(run())
     finally:
         for handle in handles:
             handle.remove()
-    gap = _gap(edited, wanted)
-    if gap <= _tolerance(probe):
+    gap = _measure_gap(edited, wanted)
+    if gap <= _find_probe_tolerance(probe):
         return replace(sites, checks={**sites.checks, "head_gap": gap})
     why = f"a head set to zero differs from its columns of the output projection set to zero by {gap:.1e} (relative)"
     return replace(sites, withdrawn={**sites.withdrawn, "heads": f"{why}, so heads are not switched off"})
 
 
 @dataclass
-class _Zeroed:
+class _ColumnEraser:
     """Sets some columns of what a module gets to zero."""
 
     columns: slice
@@ -472,23 +474,23 @@ def _check_patch(sites: Sites, run: Callable[[], Any], probe: Probe) -> Sites:
         plain = main_tensor(run())
         edits = {("residual", layer): lambda stream: stream for layer in range(len(sites.block) + 1)}
         with record(probe.module, sites, edits=edits):
-            gap = _gap(main_tensor(run()), plain)
+            gap = _measure_gap(main_tensor(run()), plain)
     checks = {**sites.checks, "patch_gap": gap}
-    if gap <= _tolerance(probe):
+    if gap <= _find_probe_tolerance(probe):
         return replace(sites, checks=checks)
     why = f"a state replaced by itself changes this network's answer by {gap:.1e} (relative), so states are not read"
     return replace(sites, checks=checks, withdrawn={**sites.withdrawn, "residual": why})
 
 
-def _scales(module: nn.Module) -> bool:
+def _is_norm(module: nn.Module) -> bool:
     """Has weights for each dimension and none between dimensions, as a norm has."""
     shapes = [p.ndim for p in module.parameters()]
     return bool(shapes) and max(shapes) == 1
 
 
-def _eager_gap(sites: Sites, probe: Probe, recording: Recording, run: Callable[[], Any]) -> float | None:
+def _measure_eager_gap(sites: Sites, probe: Probe, recording: Recording, run: Callable[[], Any]) -> float | None:
     """Largest difference to the weights that attention modules return in eager mode; None where they return none."""
-    names = _names(probe.module)
+    names = _list_attention_names(probe.module)
     try:
         rename_attention(probe.module, {PREFIX + kernel: "eager" for kernel in KERNELS})
         calls = Probe(probe.module).run(run).calls
@@ -505,7 +507,7 @@ def _eager_gap(sites: Sites, probe: Probe, recording: Recording, run: Callable[[
     return max(gaps, default=None)
 
 
-def _names(module: nn.Module) -> list[tuple[Any, str | None]]:
+def _list_attention_names(module: nn.Module) -> list[tuple[Any, str | None]]:
     """Each config of the network with the name of its attention function."""
     configs = {id(s.config): s.config for s in module.modules() if hasattr(s, "config")}.values()
     return [(config, getattr(config, "_attn_implementation_internal", None)) for config in configs]
@@ -516,13 +518,13 @@ def _set_names(names: list[tuple[Any, str | None]]) -> None:
         config._attn_implementation_internal = name
 
 
-def _same(a: Tensor | None, b: Tensor | None) -> bool:
+def _is_same(a: Tensor | None, b: Tensor | None) -> bool:
     import torch
 
     return a is not None and b is not None and a.shape == b.shape and torch.equal(a, b)
 
 
-def _gap(a: Tensor | None, b: Tensor | None) -> float:
+def _measure_gap(a: Tensor | None, b: Tensor | None) -> float:
     """Largest difference relative to the largest value of `b`; infinite where the shapes disagree."""
     if a is None or b is None or a.shape != b.shape:
         return float("inf")
@@ -530,7 +532,7 @@ def _gap(a: Tensor | None, b: Tensor | None) -> float:
     return float((a - b).abs().max() / b.abs().max().clamp(min=1e-12))
 
 
-def tolerance(check: str, rounding: float) -> float:
+def find_tolerance(check: str, rounding: float) -> float:
     """The largest gap with which `check` passes, in a network whose numbers are rounded by `rounding`.
 
     A gap compares two ways to compute the same, which differ by rounding that adds up over a few layers: eight steps
@@ -541,7 +543,7 @@ def tolerance(check: str, rounding: float) -> float:
     return max(1e-3 if check == "attention_gap" else LEAST, 8 * rounding)
 
 
-def _rounding(tensors: Iterable[Tensor]) -> float:
+def _find_rounding(tensors: Iterable[Tensor]) -> float:
     """The relative distance of neighbouring numbers in the coarsest dtype of these tensors."""
     import torch
 
@@ -549,6 +551,6 @@ def _rounding(tensors: Iterable[Tensor]) -> float:
     return max((torch.finfo(kind).eps for kind in kinds), default=0.0)
 
 
-def _tolerance(probe: Probe, check: str = "") -> float:
-    """What rounding may do in the network's own precision: see `tolerance`."""
-    return tolerance(check, _rounding(probe.module.parameters()))
+def _find_probe_tolerance(probe: Probe, check: str = "") -> float:
+    """What rounding may do in the network's own precision: see `find_tolerance`."""
+    return find_tolerance(check, _find_rounding(probe.module.parameters()))

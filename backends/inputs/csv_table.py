@@ -55,7 +55,7 @@ class Sheet:
     @property
     def text(self) -> str:
         """The column that holds the texts: by its name, else the one with the longest cells."""
-        named = _named(self.columns, TEXT)
+        named = _find_named(self.columns, TEXT)
         if named:
             return named
         sizes = [sum(len(r[c]) for r in self.records) for c in range(len(self.columns))]
@@ -64,7 +64,7 @@ class Sheet:
     @property
     def label(self) -> str:
         """The column that holds the labels: by its name, else the first with few different short values."""
-        named = _named(self.columns, LABEL)
+        named = _find_named(self.columns, LABEL)
         if named and named != self.text:
             return named
         for c, column in enumerate(self.columns):
@@ -92,7 +92,7 @@ class Sheet:
         return cls(document["name"], tuple(document["columns"]), records, *rest)
 
 
-def _named(columns: tuple[str, ...], names: tuple[str, ...]) -> str:
+def _find_named(columns: tuple[str, ...], names: tuple[str, ...]) -> str:
     """The column whose name is among `names`, the first of them first."""
     plain = {c.strip().lower(): c for c in reversed(columns)}
     return next((plain[n] for n in names if n in plain), "")
@@ -105,16 +105,18 @@ def read_sheet(data: bytes, name: str) -> Sheet:
         raise Refused(f"{name} is empty; give a table with a heading and one text a line")
     _check_width(text, name)
     said = re.match(r"sep=(.)\n", text)  # as Excel writes it
-    records, lines = _records(text[said.end() :] if said else text, said[1] if said else separator(text, name), name)
+    records, lines = _read_records(
+        text[said.end() :] if said else text, said[1] if said else find_separator(text, name), name
+    )
     width = max(map(len, records))
     if width > MOST_COLUMNS:
         raise Refused(f"{name} has {width} columns; at most {MOST_COLUMNS} are read: is its separator another one?")
-    headed = _headed(records)
+    headed = _has_heading(records)
     if headed and len(records) == 1:
         raise Refused(f"{name} has a heading ({', '.join(records[0])[:80]}) and nothing below it")
     heading = records[0] if headed else [""] * width
     notes += [] if headed else ["the file has no heading, so its columns are numbered"]
-    columns, renamed = _distinct(heading + [""] * (width - len(heading)))
+    columns, renamed = _make_distinct(heading + [""] * (width - len(heading)))
     notes += [f"the heading names {', '.join(renamed)} twice; the later ones are numbered"] if renamed else []
     body, lines = (records[1:], lines[1:]) if headed else (records, lines)
     usual = len(records[0]) if headed else Counter(map(len, filter(None, body))).most_common(1)[0][0]
@@ -164,13 +166,13 @@ def decode(data: bytes, name: str) -> tuple[str, list[str]]:
     return text.replace("\r\n", "\n").replace("\r", "\n"), notes
 
 
-def separator(text: str, name: str) -> str:
+def find_separator(text: str, name: str) -> str:
     """The character between cells: the one that cuts the first lines into most alike pieces; "" for a text a line."""
     first = "\t" if name.lower().endswith((".tsv", ".tab")) else ","
     alike: dict[str, tuple[float, bool, int]] = {}
     for mark in SEPARATORS:
         some = [record for record in _some(text, mark) if record]
-        if some and len(some[0]) > 1 and _named(tuple(some[0]), TEXT + LABEL):
+        if some and len(some[0]) > 1 and _find_named(tuple(some[0]), TEXT + LABEL):
             return mark
         widths = [len(record) for record in some]
         width, count = Counter(widths).most_common(1)[0] if widths else (0, 0)
@@ -197,7 +199,7 @@ def _some(text: str, mark: str, most: int = 50) -> list[list[str]]:
     return found
 
 
-def _records(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int]]:
+def _read_records(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int]]:
     """All records with the line on which each begins, empty ones before the first left out."""
     if not mark:
         there = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
@@ -272,10 +274,10 @@ def _quoted(text: str, mark: str, name: str) -> tuple[list[list[str]], list[int]
     return records, lines
 
 
-def _headed(records: list[list[str]]) -> bool:
+def _has_heading(records: list[list[str]]) -> bool:
     """Whether the first record is a heading: known names, or short words that do not recur below."""
     first = [cell.strip() for cell in records[0]]
-    if _named(tuple(first), TEXT + LABEL):
+    if _find_named(tuple(first), TEXT + LABEL):
         return True
     if len(first) == 1 or not all(first) or any(len(c) > 40 or _number(c) for c in first):
         return False
@@ -291,7 +293,7 @@ def _number(cell: str) -> bool:
     return True
 
 
-def _distinct(heading: list[str]) -> tuple[tuple[str, ...], list[str]]:
+def _make_distinct(heading: list[str]) -> tuple[tuple[str, ...], list[str]]:
     """The names of the columns, each once, and those that stood there twice."""
     columns: list[str] = []
     twice: list[str] = []

@@ -99,16 +99,16 @@ def open_path(path: str) -> Dataset:
         raise Refused(f"no path given; give that of a folder of images, or of {READS}")
     where = folders.find_path(str(path).strip(), "data")
     if where.is_dir():
-        return _folder(where, folders.list_roots())
+        return _read_folder(where, folders.list_roots())
     if not where.exists():
         raise Refused(f"there is nothing at {str(path)[:200]!r}; give a folder of images, or {READS}")
     suffix = where.suffix.lower()
     folders.check_file(where, None if suffix == ".zip" else ONE_BYTES)
     if suffix == ".zip":
         with where.open("rb") as file:
-            return _zip(file, where.name)
+            return _read_zip(file, where.name)
     if suffix in IMAGES:
-        return of_images(where.name, [(PurePosixPath(where.name), where)])
+        return make_image_rows(where.name, [(PurePosixPath(where.name), where)])
     return open_files([(where.name, where.read_bytes() if suffix in SHEETS else b"")])
 
 
@@ -119,19 +119,19 @@ def open_files(files: Sequence[tuple[str, bytes]]) -> Dataset:
     named = [(PurePosixPath(name.replace("\\", "/").strip("/") or "file"), data) for name, data in files]
     path, data = named[0]
     if len(named) == 1 and path.suffix.lower() == ".zip":
-        return _zip(BytesIO(data), path.name)
+        return _read_zip(BytesIO(data), path.name)
     sheets = [(p, d) for p, d in named if p.suffix.lower() in SHEETS]
     images = [(PurePosixPath(p.name), d) for p, d in named if p.suffix.lower() in IMAGES]
     if len(named) == 1 and sheets:
-        return of_sheet(read_sheet(data, path.name))
+        return make_text_rows(read_sheet(data, path.name))
     if not images:
         raise Refused(f"{_listed([p.name for p, _ in named])} cannot be read here; give {READS}")
     others = len(named) - len(images) - sum(_is_labels(p) for p, _ in sheets)
     name = images[0][0].name if len(images) == 1 else f"{len(images)} images"
-    return of_images(name, images, _labels([(p, d) for p, d in sheets if _is_labels(p)]), others)
+    return make_image_rows(name, images, _read_labels([(p, d) for p, d in sheets if _is_labels(p)]), others)
 
 
-def of_sheet(sheet: Sheet, text: str | None = None, label: str | None = None) -> Dataset:
+def make_text_rows(sheet: Sheet, text: str | None = None, label: str | None = None) -> Dataset:
     """The texts of one column, with the labels of another: both guessed when not named, no labels for "".
 
     Raises `Refused` when there is no such column, or no text in it.
@@ -159,7 +159,7 @@ def of_sheet(sheet: Sheet, text: str | None = None, label: str | None = None) ->
     return Dataset("text", sheet.name, tuple(kept), (*sheet.notes, *cut), sheet, (text, label))
 
 
-def of_images(
+def make_image_rows(
     name: str, files: Iterable[tuple[PurePosixPath, Any]], labels: _Labels | None = None, others: int = 0
 ) -> Dataset:
     """Images, each with its path below the data's top: its first folder is its label, unless `labels` know it."""
@@ -199,9 +199,9 @@ def spread(rows: list[Row], most: int) -> tuple[list[Row], list[str]]:
     return kept, [f"of {len(rows):,} rows {most:,} were taken, spread evenly over all: more is not shown at a time"]
 
 
-def _folder(folder: Path, roots: list[Path] | None) -> Dataset:
+def _read_folder(folder: Path, roots: list[Path] | None) -> Dataset:
     images, sheets, others, seen = [], [], 0, 0
-    for file in _files(folder):
+    for file in _list_files(folder):
         seen += 1
         if seen > MOST_FILES:
             raise Refused(f"{folder.name!r} holds more than {MOST_FILES:,} files; give a smaller folder of it")
@@ -218,7 +218,7 @@ def _folder(folder: Path, roots: list[Path] | None) -> Dataset:
             f"there is no image in {folder.name!r} ({seen} files seen); give a folder of "
             f"{', '.join(s[1:].upper() for s in IMAGES)} files, in sub-folders named by their label if they have one"
         )
-    return of_images(folder.name, images, _labels(sheets), others)
+    return make_image_rows(folder.name, images, _read_labels(sheets), others)
 
 
 def _is_readable(file: Path, roots: list[Path] | None) -> bool:
@@ -230,13 +230,13 @@ def _is_readable(file: Path, roots: list[Path] | None) -> bool:
     return True
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _list_files(folder: Path) -> Iterator[Path]:
     for here, inner, names in os.walk(folder):
         inner[:] = sorted(f for f in inner if not f.startswith((".", "__MACOSX")))
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
 
 
-def _zip(file: Any, name: str) -> Dataset:
+def _read_zip(file: Any, name: str) -> Dataset:
     """The images, or the one table of texts, in a zip. Raises `Refused` on a bomb, a lock, or names that lead out."""
     try:
         with zipfile.ZipFile(file) as archive:
@@ -266,20 +266,20 @@ def _members(archive: zipfile.ZipFile, name: str) -> Dataset:
         i for i in wanted if _is_labels(paths[i.filename])
     ]  # fmt: skip
     if not images and len(sheets) == 1:
-        return of_sheet(read_sheet(_member(archive, sheets[0]), paths[sheets[0].filename].name))
+        return make_text_rows(read_sheet(_read_member(archive, sheets[0]), paths[sheets[0].filename].name))
     if not images:
         raise Refused(f"there is no image in {name!r}, and {len(sheets)} tables of texts; pack images, or one table")
-    top = _top([paths[i.filename] for i in images])
+    top = _count_common_folders([paths[i.filename] for i in images])
     left, files = MOST_BYTES, []
     for info in images:
-        data = _member(archive, info, left)
+        data = _read_member(archive, info, left)
         left -= len(data)
         files.append((PurePosixPath(*paths[info.filename].parts[top:]), data))
-    found = [(paths[i.filename], _member(archive, i)) for i in sheets if _is_labels(paths[i.filename])]
-    return of_images(name, files, _labels(found), len(infos) - len(images) - len(found))
+    found = [(paths[i.filename], _read_member(archive, i)) for i in sheets if _is_labels(paths[i.filename])]
+    return make_image_rows(name, files, _read_labels(found), len(infos) - len(images) - len(found))
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int = ONE_BYTES) -> bytes:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int = ONE_BYTES) -> bytes:
     """The bytes of one member, which may be more than its header says."""
     most = min(left, ONE_BYTES)
     with archive.open(info) as member:
@@ -289,7 +289,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, left: int = ONE_BYT
     return data
 
 
-def _top(paths: list[PurePosixPath]) -> int:
+def _count_common_folders(paths: list[PurePosixPath]) -> int:
     """How many leading folders all images share and none needs: a zip of a folder repeats its name in front."""
     top = 0
     while all(len(p.parts) > top + 1 for p in paths) and len({p.parts[top] for p in paths}) == 1:
@@ -301,7 +301,7 @@ def _is_labels(path: PurePosixPath) -> bool:
     return path.name.lower() in ("labels.csv", "labels.tsv", "metadata.csv", "metadata.tsv")
 
 
-def _labels(sheets: list[tuple[PurePosixPath, bytes]]) -> _Labels | None:
+def _read_labels(sheets: list[tuple[PurePosixPath, bytes]]) -> _Labels | None:
     """What a labels.csv (file, label) says. Raises `Refused` when its columns cannot be told."""
     if not sheets:
         return None
@@ -347,7 +347,7 @@ EXAMPLES = {
 SEED = 4711
 
 
-def example(name: str) -> Dataset:
+def make_example(name: str) -> Dataset:
     """A made-up table that ships with Vitrine, the same each time. Raises `Refused`."""
     if name not in EXAMPLES:
         raise Refused(f"no example table {str(name)[:40]!r}; there are: {', '.join(EXAMPLES)}")
@@ -416,7 +416,7 @@ def choose(store: Store, id: str, text: str, label: str) -> str:
     document = fetch(store, id)
     if "sheet" not in document:
         raise Refused(f"{document['name']} has no columns to choose from")
-    return keep(store, of_sheet(Sheet.of(store.get_document(document["sheet"])), text, label))
+    return keep(store, make_text_rows(Sheet.of(store.get_document(document["sheet"])), text, label))
 
 
 def fetch(store: Store, id: str) -> dict[str, Any]:

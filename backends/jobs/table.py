@@ -121,7 +121,7 @@ def _predict(model: Model, batches: list[Batch]) -> list[Any]:
 
         with model.lock:
             features = torch.cat([model.features(b) for b in batches])
-            parts, _ = batching.halving(run, features, ENCODED)
+            parts, _ = batching.run_halving(run, features, ENCODED)
         return [_named(model, row.numpy()) for row in torch.cat(parts)]
     except Refused as refused:
         return [str(refused)] * len(batches)

@@ -15,7 +15,7 @@ from backends.store import Store
 def perform(model: Model, request: AttentionWindow, store: Store, step: Step) -> dict[str, Any]:
     """Return the weights and what they sum up to: see `attention_window.window`. Raises `Refused`."""
     batch = model.encode(store.get_input(request.input))
-    return attention_window.window(model, batch, request.options, step)
+    return attention_window.read_window(model, batch, request.options, step)
 
 
 ENTRY = Job(AttentionWindow, perform)

@@ -9,7 +9,7 @@ from backends import registry
 from backends.errors import Crowded, Refused
 from backends.jobs import base
 from backends.methods.base import Step, no_step
-from backends.models.batching import WOULD_FIT, out_of_memory, release
+from backends.models.batching import WOULD_FIT, is_out_of_memory, release
 from backends.results import Result
 from backends.store import Store
 
@@ -32,7 +32,7 @@ def perform(request: Mapping[str, Any], store_root: str, step: Step = no_step) -
     try:
         return job.perform(job.model(asked), asked, Store(store_root), step)
     except Exception as error:
-        if isinstance(error, Refused) or not out_of_memory(error):
+        if isinstance(error, Refused) or not is_out_of_memory(error):
             raise
     release()  # here, where the error no longer holds the tensors of the failed job
     raise Crowded(f"memory ran out while computing this; {WOULD_FIT}")

@@ -83,7 +83,7 @@ class Stepwise:
         import torch
 
         given = torch.tensor([ids[self._seen :]], device=self.model.device)
-        grown = {n: _longer(v, len(ids)) for n, v in self._grown.items()}
+        grown = {n: _lengthen(v, len(ids)) for n, v in self._grown.items()}
         more: dict[str, Any] = {n: v if n == "attention_mask" else v[:, self._seen :] for n, v in grown.items()}
         if "use_cache" in self.model.accepted:
             more |= {"use_cache": self.cached}
@@ -98,7 +98,7 @@ class Stepwise:
         return out.logits[0, -1].float().cpu()
 
 
-def _longer(values: Tensor, length: int) -> Tensor:
+def _lengthen(values: Tensor, length: int) -> Tensor:
     """(1, T) made (1, length) with its last entry."""
     import torch
 

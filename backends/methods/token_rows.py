@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backends.models.base import Batch, Model, Target
 
 
-def names(batch: Batch, length: int) -> tuple[str, ...]:
+def name_tokens(batch: Batch, length: int) -> tuple[str, ...]:
     """The names of `length` tokens; patches are called by their row and column, counted from 1."""
     if batch.grid is None:
         return batch.tokens if len(batch.tokens) == length else tuple(str(i) for i in range(length))
@@ -24,24 +24,24 @@ def names(batch: Batch, length: int) -> tuple[str, ...]:
     return (*special, *(f"r{r + 1} c{c + 1}" for r in range(rows) for c in range(columns)))
 
 
-def tokens(model: Model, batch: Batch, part: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
+def list_tokens(model: Model, batch: Batch, part: str = "") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of the tokens of a stack, and of those it attends to."""
     length = len(batch.tokens) if batch.grid is None else batch.first_patch + batch.grid[0] * batch.grid[1]
     stacks = (part, model.attends_to.get(part, part))
     queries, keys = (
-        names(batch, length) if model.stack(stack) is model.sites else batch.streams[stack] for stack in stacks
+        name_tokens(batch, length) if model.stack(stack) is model.sites else batch.streams[stack] for stack in stacks
     )
     return queries, keys
 
 
-def context(model: Model, batch: Batch, part: str = "") -> dict[str, dict[str, Any]]:
+def make_context(model: Model, batch: Batch, part: str = "") -> dict[str, dict[str, Any]]:
     """What a result of one stack carries of the input: nothing that would mark other tokens than the stack's."""
-    if model.stack(part) is model.sites or tokens(model, batch, part)[1] == batch.tokens:
+    if model.stack(part) is model.sites or list_tokens(model, batch, part)[1] == batch.tokens:
         return model.context(batch)
     return {"arrays": {}, "axes": {}, "labels": {}, "facts": {}}
 
 
-def start(model: Model, batch: Batch, length: int, causal: bool, target: Target | None = None) -> Tensor:
+def weigh_start(model: Model, batch: Batch, length: int, causal: bool, target: Target | None = None) -> Tensor:
     """Weights (length,) of the rows that the answer is read from.
 
     The last token where tokens see only what came before (each token that predicts one of a target sequence),
@@ -62,12 +62,12 @@ def start(model: Model, batch: Batch, length: int, causal: bool, target: Target 
     return weights
 
 
-def sees_only_before(recording: Recording, layers: tuple[int, ...]) -> bool:
+def check_causal(recording: Recording, layers: tuple[int, ...]) -> bool:
     """Whether the first token attends to nothing but itself in every layer, as in causal networks."""
     return all(float(recording.compute_rows(layer, [0])[..., 1:].abs().sum()) == 0 for layer in layers)
 
 
-def attribution(model: Model, batch: Batch, relevance: Tensor, **rest: Any) -> Result:
+def make_result(model: Model, batch: Batch, relevance: Tensor, **rest: Any) -> Result:
     """A result of one value a token, or of one value a patch laid over the picture (nearest patch)."""
     values = relevance[: len(batch.tokens) or None].float().cpu().numpy()
     context = model.context(batch)

@@ -130,9 +130,9 @@ class Model:
         """Open the files of `source` with the Auto class `auto`. Raises `Refused` when they are not whole."""
         from backends.models import load as _load
 
-        module, missing = _load.network(source, auto, device)
-        device = _load.home(module, device)
-        model = cls(source.name, source.revision, module, _load.processor(source, cls.processor_auto), device)
+        module, missing = _load.load_network(source, auto, device)
+        device = _load.find_home(module, device)
+        model = cls(source.name, source.revision, module, _load.load_processor(source, cls.processor_auto), device)
         if missing:
             model.warnings.append(f"the folder lacks {len(missing)} weights ({missing[0]} …): they are random")
         return model
@@ -258,7 +258,7 @@ class Model:
 
         with self.lock:
             size = self.batch_size(batch, target)
-            parts, fitted = batching.halving(run, features, size)
+            parts, fitted = batching.run_halving(run, features, size)
         self.batch_sizes[self._shape(features)] = min(size, fitted)
         return torch.cat(parts)
 
@@ -275,7 +275,7 @@ class Model:
                     self.score(features.expand(size, *features.shape[1:]).contiguous(), batch, target)
 
             with self.lock:
-                self.batch_sizes[shape] = batching.fastest(run)
+                self.batch_sizes[shape] = batching.find_fastest_size(run)
         return self.batch_sizes[shape]
 
     @staticmethod

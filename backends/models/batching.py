@@ -18,14 +18,14 @@ WOULD_FIT = (
 """What helps where memory is short."""
 
 
-def fastest(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patience: float = 0.5) -> int:
+def find_fastest_size(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patience: float = 0.5) -> int:
     """The batch size with the least time per input; stops at the first that is worse, or slower than `patience` s."""
     best, best_time = 1, float("inf")
     for size in sizes:
         try:
-            spent = _seconds(run, size, patience / 10)
+            spent = _time_run(run, size, patience / 10)
         except Exception as error:
-            if not out_of_memory(error) or size == 1:
+            if not is_out_of_memory(error) or size == 1:
                 raise
             break
         if spent / size > best_time * 1.05:
@@ -37,7 +37,7 @@ def fastest(run: Callable[[int], object], sizes: tuple[int, ...] = SIZES, patien
     return best
 
 
-def _seconds(run: Callable[[int], object], size: int, short: float) -> float:
+def _time_run(run: Callable[[int], object], size: int, short: float) -> float:
     """The time of one run; a `short` one is repeated and the best counts, since others use the machine too."""
     times: list[float] = []
     while not times or (len(times) < 4 and times[-1] < short) or (len(times) == 1 and size == 1):  # the first warms up
@@ -47,7 +47,7 @@ def _seconds(run: Callable[[int], object], size: int, short: float) -> float:
     return min(times)
 
 
-def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[list[Tensor], int]:
+def run_halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[list[Tensor], int]:
     """`run` over `rows` in batches of `size`, halved on out of memory: the outputs, and the size that fitted.
 
     Raises `Refused` where not even one fits.
@@ -60,7 +60,7 @@ def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[l
             start += size
             continue
         except Exception as error:
-            if not out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         release()  # here, where the error no longer holds the tensors of the failed run
         if size == 1:
@@ -69,7 +69,7 @@ def halving(run: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> tuple[l
     return done, size
 
 
-def out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether `error` says that memory ran out, on whatever device."""
     import torch
 

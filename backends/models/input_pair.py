@@ -24,9 +24,9 @@ class Unequal(Refused):
     """Two inputs of different lengths in tokens; `opposite` is who stands opposite whom, "" where nobody does."""
 
     def __init__(self, clean: Sequence[str], corrupted: Sequence[str]) -> None:
-        super().__init__(unequal(clean, corrupted))
+        super().__init__(explain_unequal(clean, corrupted))
         self.opposite = [
-            ("" if a is None else clean[a], "" if b is None else corrupted[b]) for a, b in alignment(clean, corrupted)
+            ("" if a is None else clean[a], "" if b is None else corrupted[b]) for a, b in align(clean, corrupted)
         ]
 
 
@@ -64,7 +64,7 @@ def _like(given: Mapping[str, Any], other: Any) -> dict[str, Any]:
     return {"image" if "image" in given else "text": other}
 
 
-def alignment(clean: Sequence[str], corrupted: Sequence[str]) -> list[tuple[int | None, int | None]]:
+def align(clean: Sequence[str], corrupted: Sequence[str]) -> list[tuple[int | None, int | None]]:
     """Which token stands opposite which: pairs of places, None where one side has nothing."""
     found: list[tuple[int | None, int | None]] = []
     for _, a, b, c, d in difflib.SequenceMatcher(None, clean, corrupted, autojunk=False).get_opcodes():
@@ -73,7 +73,7 @@ def alignment(clean: Sequence[str], corrupted: Sequence[str]) -> list[tuple[int 
     return found
 
 
-def unequal(clean: Sequence[str], corrupted: Sequence[str]) -> str:
+def explain_unequal(clean: Sequence[str], corrupted: Sequence[str]) -> str:
     """The sentence for two texts of unequal length: how long, and where they part."""
     pieces = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, clean, corrupted, autojunk=False).get_opcodes():
@@ -105,7 +105,7 @@ def corrupt(
         raise Refused(f"no way {str(how)[:40]!r} to corrupt an input; there are: {', '.join(WAYS)}")
     batch = model.encode(raw)
     if batch.image is not None:
-        return {**batch.raw, "image": _blotted(batch, how, tokens, seed)}
+        return {**batch.raw, "image": _blot(batch, how, tokens, seed)}
     if how in ("noise", "blur"):
         raise Refused(f"{how!r} is for pictures; noise on a text's embeddings is what causal_tracing adds")
     ids = batch.inputs["input_ids"][0].tolist()
@@ -114,7 +114,7 @@ def corrupt(
         raise Refused(f"there is no token {wrong}; the text has tokens 0 to {len(ids) - 1}")
     if how == "kin":
         return _raw(model, batch, _akin(model, batch, ids, tokens, seed))
-    changed = _swapped(model, batch, ids, tokens, word) if how == "swap" else _resampled(batch, ids, tokens, seed)
+    changed = _swap_names(model, batch, ids, tokens, word) if how == "swap" else _resample(batch, ids, tokens, seed)
     return _raw(model, batch, changed)
 
 
@@ -126,10 +126,10 @@ def _raw(model: Model, batch: Batch, ids: list[int]) -> dict[str, Any]:
     return dict(plain if same else made)
 
 
-def _swapped(model: Any, batch: Batch, ids: list[int], tokens: Sequence[int], word: str | None) -> list[int]:
+def _swap_names(model: Any, batch: Batch, ids: list[int], tokens: Sequence[int], word: str | None) -> list[int]:
     changed = list(ids)
     if not tokens:
-        place, other = _names(batch)
+        place, other = _find_names(batch)
         changed[place] = ids[other]
     elif word is not None:
         at = model.processor(_spaced(batch, tokens[0], word), add_special_tokens=False)["input_ids"]
@@ -143,7 +143,7 @@ def _swapped(model: Any, batch: Batch, ids: list[int], tokens: Sequence[int], wo
     return changed
 
 
-def _names(batch: Batch) -> tuple[int, int]:
+def _find_names(batch: Batch) -> tuple[int, int]:
     """The last name that stands in the text twice, and another name."""
     capital = [i for i, name in enumerate(batch.tokens) if name.strip()[:1].isupper() and not batch.special[i]]
     for i in reversed(capital):
@@ -166,7 +166,7 @@ def _spaced(batch: Batch, token: int, word: str) -> str:
     return (" " if batch.tokens[token].startswith(" ") else "") + word.strip()
 
 
-def _resampled(batch: Batch, ids: list[int], tokens: Sequence[int], seed: int) -> list[int]:
+def _resample(batch: Batch, ids: list[int], tokens: Sequence[int], seed: int) -> list[int]:
     """Other tokens of the same text: where it has enough of them different ones, and none beside its like."""
     import numpy as np
 
@@ -204,7 +204,7 @@ def _akin(model: Model, batch: Batch, ids: list[int], tokens: Sequence[int], see
     return changed
 
 
-def _blotted(batch: Batch, how: str, tokens: Sequence[int], seed: int) -> Any:
+def _blot(batch: Batch, how: str, tokens: Sequence[int], seed: int) -> Any:
     """The picture that the model saw, with noise or blur on some patches."""
     import numpy as np
     from PIL import Image, ImageFilter

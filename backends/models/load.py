@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backends.errors import Refused
-from backends.models.batching import out_of_memory
+from backends.models.batching import is_out_of_memory
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,22 +24,22 @@ PIPELINE = "model_index.json"
 log = logging.getLogger("vitrine")
 
 
-def architectures(source: Source) -> tuple[str, ...]:
+def read_architectures(source: Source) -> tuple[str, ...]:
     """The architectures that the folder's config names. Raises `Refused` when there is no readable config."""
-    if (_files(source) / PIPELINE).is_file():
-        return (_pipeline_class(source),)
+    if (_find_files(source) / PIPELINE).is_file():
+        return (_find_pipeline_class(source),)
     try:
-        config = json.loads((_files(source) / "config.json").read_text())
+        config = json.loads((_find_files(source) / "config.json").read_text())
         named = config.get("architectures") or ()
-        return tuple(str(a) for a in named) or _base_architecture(config.get("model_type"))
+        return tuple(str(a) for a in named) or _find_base_architecture(config.get("model_type"))
     except (OSError, ValueError, AttributeError):
         raise Refused(f"{source.name!r}: config.json cannot be read as a transformers config") from None
 
 
-def _pipeline_class(source: Source) -> str:
+def _find_pipeline_class(source: Source) -> str:
     """The class that a pipeline's folder names. Raises `Refused` when there is none, or it is somebody's own code."""
     try:
-        named = json.loads((_files(source) / PIPELINE).read_text())["_class_name"]
+        named = json.loads((_find_files(source) / PIPELINE).read_text())["_class_name"]
     except (OSError, ValueError, KeyError, TypeError):
         raise Refused(f"{source.name!r}: {PIPELINE} cannot be read as a diffusers pipeline") from None
     if not isinstance(named, str):
@@ -47,12 +47,12 @@ def _pipeline_class(source: Source) -> str:
     return named
 
 
-def pipeline(source: Source, named: str, device: str) -> Any:
+def load_pipeline(source: Source, named: str, device: str) -> Any:
     """The diffusers pipeline of the folder. Raises `Refused`."""
     import torch
 
-    needed("diffusers", "pictures are drawn with diffusers")
-    _quiet_transformers()
+    require_library("diffusers", "pictures are drawn with diffusers")
+    _quieten_transformers()
     import diffusers
     from diffusers.utils import logging as talk
 
@@ -68,39 +68,43 @@ def pipeline(source: Source, named: str, device: str) -> Any:
         made = kind.from_pretrained(source.path, use_safetensors=True, dtype=dtype, **SAFE)
         made = made.to(device)
     except Exception as error:  # damaged files raise many kinds
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         log.warning("opening %s failed", source.name, exc_info=True)
         raise Refused(f"{source.name!r} cannot be opened as {named}: {first_line(error)}") from None
     return made
 
 
-def _files(source: Source) -> Path:
+def _find_files(source: Source) -> Path:
     """The folder of a source whose files are here."""
     if source.path is None:
         raise Refused(f"{source.name!r} was not fetched")
     return source.path
 
 
-def _base_architecture(model_type: Any) -> tuple[str, ...]:
+def _find_base_architecture(model_type: Any) -> tuple[str, ...]:
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     name = MODEL_MAPPING_NAMES.get(model_type, ())
     return (name,) if isinstance(name, str) else tuple(name)
 
 
-def network(source: Source, auto: str, device: str) -> tuple[nn.Module, list[str]]:
+def load_network(source: Source, auto: str, device: str) -> tuple[nn.Module, list[str]]:
     """The network in evaluation mode with frozen weights, and the names of weights that the files lack.
 
     Its weights have the dtype of the source's settings; on the device `auto` it is spread over all GPUs.
     """
-    transformers = _quiet_transformers()
+    transformers = _quieten_transformers()
     try:
         module, report = getattr(transformers, auto).from_pretrained(
-            source.path, use_safetensors=True, output_loading_info=True, **_placing(source.settings, device), **SAFE
+            source.path,
+            use_safetensors=True,
+            output_loading_info=True,
+            **_choose_placement(source.settings, device),
+            **SAFE,
         )
     except Exception as error:  # damaged files raise many kinds
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             raise
         log.warning("opening %s failed", source.name, exc_info=True)
         raise Refused(f"{source.name!r} cannot be opened as {auto}: {first_line(error)}") from None
@@ -109,17 +113,17 @@ def network(source: Source, auto: str, device: str) -> tuple[nn.Module, list[str
     return module if placed else module.to(device), sorted(report["missing_keys"])
 
 
-def _placing(settings: Settings, device: str) -> dict[str, Any]:
+def _choose_placement(settings: Settings, device: str) -> dict[str, Any]:
     """What from_pretrained is told about dtype, place and 8 bits. Raises `Refused` where a library is missing."""
     import torch
 
     said: dict[str, Any] = {"dtype": getattr(torch, settings.dtype)}
     if device == "auto":
-        needed("accelerate", "device=auto spreads a model over several GPUs with accelerate")
+        require_library("accelerate", "device=auto spreads a model over several GPUs with accelerate")
         said["device_map"] = "auto"
     if settings.load == "8bit":
-        needed("accelerate", "load=8bit places weights with accelerate")
-        needed("bitsandbytes", "load=8bit keeps weights in 8 bits with bitsandbytes")
+        require_library("accelerate", "load=8bit places weights with accelerate")
+        require_library("bitsandbytes", "load=8bit keeps weights in 8 bits with bitsandbytes")
         from transformers import BitsAndBytesConfig
 
         said |= {"quantization_config": BitsAndBytesConfig(load_in_8bit=True)}
@@ -127,13 +131,13 @@ def _placing(settings: Settings, device: str) -> dict[str, Any]:
     return said
 
 
-def needed(library: str, why: str) -> None:
+def require_library(library: str, why: str) -> None:
     """Raise `Refused` with the install line where an optional library is missing."""
     if importlib.util.find_spec(library) is None:
         raise Refused(f"{why}, which is not installed: .venv/bin/python -m pip install {library}")
 
 
-def home(module: nn.Module, device: str) -> str:
+def find_home(module: nn.Module, device: str) -> str:
     """Where inputs go: `device`, or where the embedding is when the network is spread over several."""
     if device != "auto":
         return device
@@ -144,11 +148,11 @@ def home(module: nn.Module, device: str) -> str:
     return str(next((p for p in first.parameters()), next(module.parameters())).device)
 
 
-def processor(source: Source, auto: str) -> Any:
+def load_processor(source: Source, auto: str) -> Any:
     """The tokenizer or image processor of the folder. Raises `Refused` when it has none that opens."""
-    transformers = _quiet_transformers()
+    transformers = _quieten_transformers()
     try:
-        if "Tokenizer" in auto and not any((_files(source) / name).is_file() for name in TOKENIZERS):
+        if "Tokenizer" in auto and not any((_find_files(source) / name).is_file() for name in TOKENIZERS):
             raise FileNotFoundError("no tokenizer.json")  # transformers would make an empty one up
         return getattr(transformers, auto).from_pretrained(source.path, **SAFE)
     except Exception as error:
@@ -159,7 +163,7 @@ def processor(source: Source, auto: str) -> Any:
         ) from None
 
 
-def _quiet_transformers() -> Any:
+def _quieten_transformers() -> Any:
     """transformers without its progress bars and advice: the log is the server's."""
     import transformers
     from transformers.utils import logging as talk

@@ -80,8 +80,8 @@ def test_a_state_that_cannot_be_put_back_withdraws_states(gpt2: Any, monkeypatch
 
 
 def test_a_head_that_another_route_contradicts_is_not_switched_off(gpt2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = probe._Zeroed
-    monkeypatch.setattr(probe, "_Zeroed", lambda columns: wrong(slice(0, 1)))
+    wrong = probe._ColumnEraser
+    monkeypatch.setattr(probe, "_ColumnEraser", lambda columns: wrong(slice(0, 1)))
     sites = located(gpt2)
     assert "differs from its columns of the output projection set to zero by" in sites.withdrawn["heads"]
     assert "heads" not in sites.offers

@@ -79,20 +79,20 @@ def test_a_device_that_is_not_there_is_a_sentence(tiny_gpt2, monkeypatch) -> Non
 def test_missing_libraries_are_named_with_their_install_line(monkeypatch) -> None:
     monkeypatch.setattr(load.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(Refused, match=r"over several GPUs with accelerate, which is not installed: .*pip install acc"):
-        load._placing(load_options.Settings(device="auto"), "auto")
+        load._choose_placement(load_options.Settings(device="auto"), "auto")
     monkeypatch.setattr(load.importlib.util, "find_spec", lambda name: name != "bitsandbytes" or None)
     with pytest.raises(Refused, match=r"8 bits with bitsandbytes, which is not installed: .*pip install bitsandbytes"):
-        load._placing(load_options.Settings(load="8bit"), "cpu")
+        load._choose_placement(load_options.Settings(load="8bit"), "cpu")
 
 
 def test_settings_become_what_from_pretrained_is_told(monkeypatch) -> None:
     import torch
 
-    monkeypatch.setattr(load, "needed", lambda library, why: None)
-    assert load._placing(load_options.Settings("bfloat16"), "cpu") == {"dtype": torch.bfloat16}
-    spread = load._placing(load_options.Settings("float16", "auto"), "auto")
+    monkeypatch.setattr(load, "require_library", lambda library, why: None)
+    assert load._choose_placement(load_options.Settings("bfloat16"), "cpu") == {"dtype": torch.bfloat16}
+    spread = load._choose_placement(load_options.Settings("float16", "auto"), "auto")
     assert spread == {"dtype": torch.float16, "device_map": "auto"}
-    quantized = load._placing(load_options.Settings(load="8bit"), "cuda:1")
+    quantized = load._choose_placement(load_options.Settings(load="8bit"), "cuda:1")
     assert quantized["device_map"] == {"": "cuda:1"}
     assert quantized["quantization_config"].load_in_8bit
 
@@ -108,9 +108,9 @@ def test_inputs_of_a_spread_network_go_where_its_embedding_is(tiny_gpt2) -> None
         def get_input_embeddings(self) -> torch.nn.Module:
             return self.wte
 
-    assert load.home(Spread(), "auto") == "meta"
-    assert load.home(Spread(), "cuda:1") == "cuda:1"
-    assert load.home(torch.nn.Linear(2, 2), "auto") == "cpu"
+    assert load.find_home(Spread(), "auto") == "meta"
+    assert load.find_home(Spread(), "cuda:1") == "cuda:1"
+    assert load.find_home(torch.nn.Linear(2, 2), "auto") == "cpu"
 
 
 def test_states_of_a_spread_network_come_together_on_one_device() -> None:

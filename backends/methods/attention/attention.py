@@ -14,7 +14,7 @@ from backends.errors import Refused
 from backends.hooks.attention_call import StoredAttention, iterate_rows
 from backends.hooks.recording import record
 from backends.methods import token_rows
-from backends.methods.attention.qk_cache import recorded
+from backends.methods.attention.qk_cache import cache
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
 from backends.results import Result
 
@@ -86,30 +86,30 @@ class AttentionPattern(Method):
             raise Refused(
                 f"{self.part or 'attention'} of {model.name}: {sites.withdrawn.get('attention', 'not found')}"
             )
-        layers = _chosen("layer", self.layers, sites.layers)
-        heads = _chosen("head", self.heads, range(sites.heads))
-        laid = _Laid.out(model, batch, self.part)
-        rows = _chosen("query token", self.queries, range(len(laid.queries)))
+        layers = _check_chosen("layer", self.layers, sites.layers)
+        heads = _check_chosen("head", self.heads, range(sites.heads))
+        laid = _TokenLayout.out(model, batch, self.part)
+        rows = _check_chosen("query token", self.queries, range(len(laid.queries)))
         if laid.longest <= WHOLE:
-            pattern, found, prediction = _whole(model, batch, self, layers, heads, rows, laid, step)
-            return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
+            pattern, found, prediction = _record_whole(model, batch, self, layers, heads, rows, laid, step)
+            return _make_result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
         if not self.queries and ((len(layers), len(heads)) != (1, 1) or laid.longest > SQUARE):
             rows = (len(laid.queries) - 1,)
         if self.layers or self.heads or self.queries:
             pattern = np.zeros((len(layers), len(heads), len(rows), len(laid.keys)), np.float32)
 
-            def tell(layer: int, call: StoredAttention) -> None:
-                pattern[layers.index(layer)] = _rows(call, rows, heads)
+            def on_layer(layer: int, call: StoredAttention) -> None:
+                pattern[layers.index(layer)] = _read_rows(call, rows, heads)
 
-            recorded.each(model, batch, self.part, layers, tell)
-            return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, {})
-        pattern, found, prediction = _sampled(model, batch, self.part, rows, laid, step)
-        return _result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
+            cache.visit(model, batch, self.part, layers, on_layer)
+            return _make_result(model, batch, self.part, pattern, (layers, heads, rows), laid, {})
+        pattern, found, prediction = _record_sample(model, batch, self.part, rows, laid, step)
+        return _make_result(model, batch, self.part, pattern, (layers, heads, rows), laid, found, prediction)
 
 
-def _whole(
+def _record_whole(
     model: Model, batch: Batch, asked: AttentionPattern, layers: Sequence[int], heads: Sequence[int],
-    rows: Sequence[int], laid: _Laid, step: Step,
+    rows: Sequence[int], laid: _TokenLayout, step: Step,
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[dict[str, Any]]]:  # fmt: skip
     """The patterns asked for (layer, head, query, key), every head's statistics of all rows, and the prediction."""
     import torch
@@ -125,42 +125,42 @@ def _whole(
         if layer in layers:
             pattern[layers.index(layer)] = recording.compute_rows(layer, rows)[0, list(heads)].float().cpu().numpy()
         every = torch.arange(len(laid.queries), device=recording.patterns[layer].device)
-        statistics.append(_statistics([(every, recording.patterns[layer])], laid))
+        statistics.append(_compute_statistics([(every, recording.patterns[layer])], laid))
         step((index + 1) / len(sites.layers))
-    return pattern, {n: np.stack([s[n] for s in statistics]) for n in statistics[0]}, _plain(choices)
+    return pattern, {n: np.stack([s[n] for s in statistics]) for n in statistics[0]}, _list_answers(choices)
 
 
-def _sampled(
-    model: Model, batch: Batch, part: str, rows: Sequence[int], laid: _Laid, step: Step
+def _record_sample(
+    model: Model, batch: Batch, part: str, rows: Sequence[int], laid: _TokenLayout, step: Step
 ) -> tuple[np.ndarray, dict[str, np.ndarray], list[dict[str, Any]]]:
     """`rows` of every head, every head's statistics from `sample` of the rows, and the prediction, of one forward."""
     sites: Any = model.stack(part)
-    some, there = sample(len(laid.queries)), sites.layers
+    some, there = sample_rows(len(laid.queries)), sites.layers
     pattern = np.zeros((len(there), sites.heads, len(rows), len(laid.keys)), np.float32)
     statistics: dict[int, dict[str, np.ndarray]] = {}
 
-    def tell(layer: int, call: StoredAttention) -> None:
-        pattern[there.index(layer)] = _rows(call, rows, range(sites.heads))
-        statistics[layer] = _statistics(iterate_rows(call, some), laid)
+    def on_layer(layer: int, call: StoredAttention) -> None:
+        pattern[there.index(layer)] = _read_rows(call, rows, range(sites.heads))
+        statistics[layer] = _compute_statistics(iterate_rows(call, some), laid)
         step(len(statistics) / len(there))
 
-    choices = recorded.every(model, batch, part, there, tell)
+    choices = cache.visit_and_predict(model, batch, part, there, on_layer)
     found = {n: np.stack([statistics[layer][n] for layer in there]) for n in statistics[there[0]]}
-    return pattern, found, _plain(choices)
+    return pattern, found, _list_answers(choices)
 
 
-def _plain(choices: Sequence[Any]) -> list[dict[str, Any]]:
+def _list_answers(choices: Sequence[Any]) -> list[dict[str, Any]]:
     """A prediction as results carry it."""
     return [dataclasses.asdict(choice) for choice in choices]
 
 
-def _rows(call: StoredAttention, rows: Sequence[int], heads: Sequence[int]) -> np.ndarray:
+def _read_rows(call: StoredAttention, rows: Sequence[int], heads: Sequence[int]) -> np.ndarray:
     """Rows (head, row, key) of some heads."""
     found = [part[0, list(heads)].float().cpu().numpy() for _, part in iterate_rows(call, rows)]
     return np.concatenate(found, 1)
 
 
-def sample(length: int, most: int = WHOLE) -> tuple[int, ...]:
+def sample_rows(length: int, most: int = WHOLE) -> tuple[int, ...]:
     """At most `most` rows: one from each of as many equal stretches, drawn with a fixed seed.
 
     Evenly spaced ones would see only some places of a text that repeats itself.
@@ -171,13 +171,13 @@ def sample(length: int, most: int = WHOLE) -> tuple[int, ...]:
     return tuple(int(i) for i in np.random.default_rng(0).integers(edges[:-1], edges[1:]))
 
 
-def _result(
-    model: Model, batch: Batch, part: str, pattern: np.ndarray, places: tuple[Sequence[int], ...], laid: _Laid,
+def _make_result(
+    model: Model, batch: Batch, part: str, pattern: np.ndarray, places: tuple[Sequence[int], ...], laid: _TokenLayout,
     found: dict[str, np.ndarray], prediction: list[dict[str, Any]] | None = None,
 ) -> Result:  # fmt: skip
     sites: Any = model.stack(part)
     layers, heads, rows = places
-    context = token_rows.context(model, batch, part)
+    context = token_rows.make_context(model, batch, part)
     every = ("all_layer", "all_head")
     return Result(
         method="attention",
@@ -211,7 +211,7 @@ def _result(
 
 
 @dataclass(frozen=True)
-class _Laid:
+class _TokenLayout:
     """The tokens of one stack and of the one it attends to: names, numbers by kind (`same`), the grid they lie on."""
 
     queries: tuple[str, ...]
@@ -227,11 +227,11 @@ class _Laid:
         return max(len(self.queries), len(self.keys))
 
     @classmethod
-    def out(cls, model: Model, batch: Batch, part: str) -> _Laid:
+    def out(cls, model: Model, batch: Batch, part: str) -> _TokenLayout:
         """The tokens of `part`; the main stack's have ids or lie on the batch's grid."""
         import torch
 
-        queries, keys = token_rows.tokens(model, batch, part)
+        queries, keys = token_rows.list_tokens(model, batch, part)
         main = model.stack(part) is model.sites
         if main and "input_ids" in batch.inputs and batch.grid is None:
             same = batch.inputs["input_ids"][0]
@@ -242,7 +242,7 @@ class _Laid:
         return cls(queries, keys, same, grid, batch.first_patch if main else 0, part in model.attends_to)
 
 
-def _chosen(noun: str, asked: Sequence[int], there: Sequence[int]) -> tuple[int, ...]:
+def _check_chosen(noun: str, asked: Sequence[int], there: Sequence[int]) -> tuple[int, ...]:
     """What was asked for, all of it when nothing was; refused when it is not there."""
     missing = next((number for number in asked if number not in there), None)
     if missing is not None:
@@ -250,7 +250,7 @@ def _chosen(noun: str, asked: Sequence[int], there: Sequence[int]) -> tuple[int,
     return tuple(dict.fromkeys(asked)) or tuple(there)
 
 
-def _statistics(parts: Iterable[tuple[Tensor, Tensor]], laid: _Laid) -> dict[str, np.ndarray]:
+def _compute_statistics(parts: Iterable[tuple[Tensor, Tensor]], laid: _TokenLayout) -> dict[str, np.ndarray]:
     """Each head's statistics (head,) and overview (head, row, column), from (rows, pattern (1, H, rows, Tk))."""
     import torch
 
@@ -265,14 +265,14 @@ def _statistics(parts: Iterable[tuple[Tensor, Tensor]], laid: _Laid) -> dict[str
         narrow = torch.stack([part[..., a:b].amax(-1) for a, b in pairwise(edges)], -1)
         overview = part.new_zeros(len(part), high, wide) if overview is None else overview
         overview.scatter_reduce_(1, (rows * high // length)[None, :, None].expand_as(narrow), narrow, "amax")
-        for name, (values, said) in _by_row(part, rows, laid).items():
+        for name, (values, said) in _compute_row_statistics(part, rows, laid).items():
             sums[name] = sums.get(name, 0.0) + torch.where(said, values, 0.0).sum(1)
             counts[name] = counts.get(name, 0) + int(said.sum())
     found = {name: sums[name] / max(counts[name], 1) for name in sums} | {"overview": overview}
     return {name: value.float().cpu().numpy() for name, value in found.items()}
 
 
-def _by_row(part: Tensor, rows: Tensor, laid: _Laid) -> dict[str, tuple[Tensor, Tensor]]:
+def _compute_row_statistics(part: Tensor, rows: Tensor, laid: _TokenLayout) -> dict[str, tuple[Tensor, Tensor]]:
     """Each statistic of each row (H, rows), and for which rows (rows,) it says something."""
     import torch
 

@@ -16,8 +16,8 @@ import numpy as np
 from backends.errors import Refused
 from backends.hooks.attention_call import StoredAttention, iterate_rows
 from backends.methods import token_rows
-from backends.methods.attention.attention import sample
-from backends.methods.attention.qk_cache import recorded
+from backends.methods.attention.attention import sample_rows
+from backends.methods.attention.qk_cache import cache
 from backends.methods.base import Step, no_step
 from backends.results import encode_array
 
@@ -37,7 +37,7 @@ PIECE = 2**23
 """Numbers of one piece of the pattern in memory."""
 
 
-def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = no_step) -> dict[str, Any]:
+def read_window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = no_step) -> dict[str, Any]:
     """Weights of one head, or the mean over a layer's, as a document: `values` (base64 of float32), `shape`.
 
     `options`: `part`, `layer`, `head` (a number or "mean"), `rows` and `keys` ([first, end], None: all), `size` (cells
@@ -48,9 +48,9 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
     """
     import torch
 
-    asked = _Asked.of(model, batch, options)
+    asked = _WindowOptions.of(model, batch, options)
     with torch.no_grad():
-        call = recorded.call(model, batch, asked.part, asked.layer)
+        call = cache.read_call(model, batch, asked.part, asked.layer)
         narrow, at = (call, None) if asked.head == MEAN else call.select_head(int(asked.head))
         heads, length, width = narrow.shape
         most = MOST_SCORES // (heads * width)
@@ -60,12 +60,12 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
                 f"a window of {rows[1] - rows[0]} rows takes more than {MOST_SCORES:.1e} scores to compute: "
                 f"ask for at most {most} rows of this head"
             )
-        seen = _Seen(asked, length == width) if asked.rows is None else None
+        seen = _RowStatistics(asked, length == width) if asked.rows is None else None
         whole = rows == (0, length)
         if seen and not whole:
-            for some, values in _rows(narrow, at, sample(length)):
+            for some, values in _read_rows(narrow, at, sample_rows(length)):
                 seen(some, values)
-        cells, steps = _pooled(narrow, at, rows, asked, seen if whole else None, step)
+        cells, steps = _pool(narrow, at, rows, asked, seen if whole else None, step)
     return {
         **encode_array(cells),
         "rows": list(rows),
@@ -81,7 +81,7 @@ def window(model: Model, batch: Batch, options: Mapping[str, Any], step: Step = 
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _WindowOptions:
     """The options, checked against what the network has; `specials` are the places of special tokens."""
 
     part: str
@@ -95,7 +95,7 @@ class _Asked:
     specials: tuple[tuple[int, ...], tuple[int, ...]]
 
     @classmethod
-    def of(cls, model: Model, batch: Batch, options: Mapping[str, Any]) -> _Asked:
+    def of(cls, model: Model, batch: Batch, options: Mapping[str, Any]) -> _WindowOptions:
         part = str(options.get("part") or "")
         sites: Any = model.stack(part)
         if "attention" not in sites.offers:
@@ -107,15 +107,15 @@ class _Asked:
             )
         if head != MEAN and (type(head) is not int or not 0 <= head < sites.heads):
             raise Refused(f"there is no head {str(head)[:20]}; the heads go from 0 to {sites.heads - 1}, or {MEAN!r}")
-        queries, keys = (len(names) for names in token_rows.tokens(model, batch, part))
-        rows = None if options.get("rows") is None else _range("rows", options["rows"], queries)
-        columns = _range("keys", options.get("keys") or [0, keys], keys)
+        queries, keys = (len(names) for names in token_rows.list_tokens(model, batch, part))
+        rows = None if options.get("rows") is None else _check_range("rows", options["rows"], queries)
+        columns = _check_range("keys", options.get("keys") or [0, keys], keys)
         size = tuple(options.get("size") or (SIDE, SIDE))
         if len(size) != 2 or not all(type(n) is int and n > 0 for n in size) or size[0] * size[1] > MOST_CELLS:
             raise Refused(
                 f"size is two numbers, cells down and across, {MOST_CELLS} together at most; not {str(size)[:40]}"
             )
-        specials = _specials(model, batch, part)
+        specials = _find_specials(model, batch, part)
         sides = (specials if queries == keys else (), specials)
         flags = (bool(options.get("sink", True)), bool(options.get("special", True)))
         return cls(part, layer, head, rows, columns, size, *flags, sides)
@@ -131,7 +131,7 @@ class _Asked:
         return [] if self.special else list(self.specials[0])
 
 
-def _range(noun: str, asked: Any, there: int) -> tuple[int, int]:
+def _check_range(noun: str, asked: Any, there: int) -> tuple[int, int]:
     """[first, end] as two numbers that are there. Raises `Refused`."""
     numbers = asked if isinstance(asked, (list, tuple)) else ()
     if len(numbers) != 2 or not all(type(n) is int for n in numbers) or not 0 <= numbers[0] < numbers[1] <= there:
@@ -139,23 +139,28 @@ def _range(noun: str, asked: Any, there: int) -> tuple[int, int]:
     return int(numbers[0]), int(numbers[1])
 
 
-def _specials(model: Model, batch: Batch, part: str) -> tuple[int, ...]:
+def _find_specials(model: Model, batch: Batch, part: str) -> tuple[int, ...]:
     """The places of keys that cover no text, or stand before the first patch."""
-    context = token_rows.context(model, batch, part)
+    context = token_rows.make_context(model, batch, part)
     if context["facts"].get("grid"):
         return tuple(range(int(context["facts"].get("first_patch", 0))))
     spans = context["arrays"].get("span")
     return () if spans is None else tuple(int(i) for i in np.flatnonzero(spans[:, 0] == spans[:, 1]))
 
 
-def _rows(call: StoredAttention, at: int | None, rows: Any) -> Iterator[tuple[Tensor, Tensor]]:
+def _read_rows(call: StoredAttention, at: int | None, rows: Any) -> Iterator[tuple[Tensor, Tensor]]:
     """(rows, weights (row, key)) of one head, or of the mean over them, in pieces."""
     for some, part in iterate_rows(call, rows, PIECE):
         yield some, (part[0].float().mean(0) if at is None else part[0, at].float())
 
 
-def _pooled(
-    call: StoredAttention, at: int | None, rows: tuple[int, int], asked: _Asked, seen: _Seen | None, step: Step
+def _pool(
+    call: StoredAttention,
+    at: int | None,
+    rows: tuple[int, int],
+    asked: _WindowOptions,
+    seen: _RowStatistics | None,
+    step: Step,
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """The window's cells, each the largest weight of its block, and how many rows and keys a block has."""
     import torch
@@ -164,10 +169,10 @@ def _pooled(
     down, across = math.ceil((b - a) / asked.size[0]), math.ceil((d - c) / asked.size[1])
     wide = math.ceil((d - c) / across)
     out = torch.zeros(math.ceil((b - a) / down), wide)
-    for some, values in _rows(call, at, range(a, b)):
+    for some, values in _read_rows(call, at, range(a, b)):
         if seen:
             seen(some, values)
-        shown = torch.nn.functional.pad(_shown(some, values, asked)[:, c:d], (0, wide * across - (d - c)))
+        shown = torch.nn.functional.pad(_mask_hidden(some, values, asked)[:, c:d], (0, wide * across - (d - c)))
         cells = shown.reshape(len(some), wide, across).amax(-1).cpu()
         lines = ((some.cpu() - a) // down)[:, None].expand_as(cells)
         out.scatter_reduce_(0, lines, cells, "amax")
@@ -175,7 +180,7 @@ def _pooled(
     return out.numpy(), (down, across)
 
 
-def _shown(rows: Tensor, values: Tensor, asked: _Asked) -> Tensor:
+def _mask_hidden(rows: Tensor, values: Tensor, asked: _WindowOptions) -> Tensor:
     """The weights with those of hidden tokens at zero."""
     import torch
 
@@ -188,10 +193,10 @@ def _shown(rows: Tensor, values: Tensor, asked: _Asked) -> Tensor:
     return values
 
 
-class _Seen:
+class _RowStatistics:
     """Sums up the rows that go by: the strongest pairs, and where the weight goes."""
 
-    def __init__(self, asked: _Asked, square: bool) -> None:
+    def __init__(self, asked: _WindowOptions, square: bool) -> None:
         self.asked, self.square = asked, square
         self.count = self.itself_count = 0
         self.sums = {"itself": 0.0, "to_special": 0.0, "hidden_share": 0.0, "to_first": 0.0}
@@ -201,7 +206,7 @@ class _Seen:
     def __call__(self, rows: Tensor, values: Tensor) -> None:
         import torch
 
-        shown, width = _shown(rows, values, self.asked), values.shape[1]
+        shown, width = _mask_hidden(rows, values, self.asked), values.shape[1]
         self.count += len(rows)
         later = [i for i in self.asked.specials[1] if 0 < i < width]
         self.sums["to_special"] += float(values[:, later].sum())

@@ -19,13 +19,13 @@ from backends.hooks.recording import StopForward, record
 if TYPE_CHECKING:
     from backends.models.base import Batch, Model
 
-Tell = Callable[[int, StoredAttention], None]
+OnLayer = Callable[[int, StoredAttention], None]
 Key = tuple[str, str, int, str, str, int]
 """Model, revision, the network in memory, input, part, layer."""
 
 
-def digest(batch: Batch) -> str:
-    """What the network is given, as 64 hex characters."""
+def digest_input(batch: Batch) -> str:
+    """Return the SHA-256 of the network's inputs, as 64 hex characters."""
     import torch
 
     made = hashlib.sha256()
@@ -36,7 +36,7 @@ def digest(batch: Batch) -> str:
     return made.hexdigest()
 
 
-class Recorded:
+class QkCache:
     """Calls of the attention kernel by model, revision, input, part and layer, at most `most_bytes` of them.
 
     Safe for threads: a forward holds its model's lock, and two threads that want one layer compute it once.
@@ -45,122 +45,128 @@ class Recorded:
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
         self.forwards = 0
-        self._kept: OrderedDict[Key, StoredAttention] = OrderedDict()
+        self._calls: OrderedDict[Key, StoredAttention] = OrderedDict()
         self._known: set[int] = set()
-        self._lock = threading.RLock()  # a network may be collected, and `_gone` called, while it is held
+        self._lock = threading.RLock()  # a network may be collected, and `_forget` called, while it is held
 
-    def each(self, model: Model, batch: Batch, part: str, layers: Iterable[int], tell: Tell) -> None:
-        """`tell` each of `layers`: those that are kept at once, the others during one forward, which ends with them."""
+    def visit(self, model: Model, batch: Batch, part: str, layers: Iterable[int], on_layer: OnLayer) -> None:
+        """Call `on_layer` with each of `layers`: the cached ones first, the others in one forward that stops there."""
         with model.lock:
-            missing = self._told(model, batch, part, layers, tell)
+            missing = self._visit_cached(model, batch, part, layers, on_layer)
             if missing:
                 self.forwards += 1
-                self._forward(model, batch, part, missing, tell, lambda: model.outputs(model.features(batch), batch))
+                self._run_forward(
+                    model, batch, part, missing, on_layer, lambda: model.outputs(model.features(batch), batch)
+                )
 
-    def every(self, model: Model, batch: Batch, part: str, layers: Iterable[int], tell: Tell) -> list[Any]:
-        """`tell` each of `layers` and return the model's prediction, of the same forward where it takes one."""
+    def visit_and_predict(
+        self, model: Model, batch: Batch, part: str, layers: Iterable[int], on_layer: OnLayer
+    ) -> list[Any]:
+        """Call `on_layer` with each of `layers` and return the model's prediction, of the same forward."""
         choices: list[Any] = []
         with model.lock:
-            missing = self._told(model, batch, part, layers, tell)
+            missing = self._visit_cached(model, batch, part, layers, on_layer)
 
             def predict() -> None:
                 choices.extend(model.predict(batch))
 
             self.forwards += 1
-            heard = self._forward(model, batch, part, missing, tell, predict, whole=True)
-        self.each(model, batch, part, missing - heard, tell)  # a model that predicts without its network
+            heard = self._run_forward(model, batch, part, missing, on_layer, predict, whole=True)
+        self.visit(model, batch, part, missing - heard, on_layer)  # a model that predicts without its network
         return choices
 
-    def call(self, model: Model, batch: Batch, part: str, layer: int) -> StoredAttention:
-        """One layer's queries and keys."""
+    def read_call(self, model: Model, batch: Batch, part: str, layer: int) -> StoredAttention:
+        """Return one layer's queries and keys."""
         found: list[StoredAttention] = []
-        self.each(model, batch, part, [layer], lambda _, kept: found.append(kept))
+        self.visit(model, batch, part, [layer], lambda _, kept: found.append(kept))
         return found[-1]
 
-    def size(self) -> int:
-        """The bytes that are held; what calls share counts once."""
+    def count_bytes(self) -> int:
+        """Return the bytes that are held; what calls share counts once."""
         with self._lock:
-            return self._size()
+            return self._count_bytes()
 
     def layers(self) -> list[int]:
-        """The layers that are kept, what was looked at last at the end."""
+        """Return the cached layers, the one used last at the end."""
         with self._lock:
-            return [key[-1] for key in self._kept]
+            return [key[-1] for key in self._calls]
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._kept.clear()
+            self._calls.clear()
 
-    def _told(self, model: Model, batch: Batch, part: str, layers: Iterable[int], tell: Tell) -> set[int]:
-        """Tell what is kept; returns what is not."""
+    def _visit_cached(
+        self, model: Model, batch: Batch, part: str, layers: Iterable[int], on_layer: OnLayer
+    ) -> set[int]:
+        """Call `on_layer` with the cached layers, and return those that are not cached."""
         missing = set()
-        of = self._key(model, batch, part)
+        of = self._make_key(model, batch, part)
         for layer in layers:
             with self._lock:
-                kept = self._kept.get((*of, layer))
+                kept = self._calls.get((*of, layer))
                 if kept is not None:
-                    self._kept.move_to_end((*of, layer))
+                    self._calls.move_to_end((*of, layer))
             if kept is None:
                 missing.add(layer)
             else:
-                tell(layer, kept)
+                on_layer(layer, kept)
         return missing
 
-    def _forward(
-        self, model: Model, batch: Batch, part: str, layers: set[int], tell: Tell, run: Callable[[], Any],
+    def _run_forward(
+        self, model: Model, batch: Batch, part: str, layers: set[int], on_layer: OnLayer, run: Callable[[], Any],
         whole: bool = False,
     ) -> set[int]:  # fmt: skip
-        """Run the model and tell `layers`, keeping them where all fit; returns those it passed through."""
+        """Run the model, call `on_layer` with each of `layers`, cache them where all fit; return those that came by."""
         import torch
 
-        of, heard, sites = self._key(model, batch, part), set[int](), model.stack(part)
-        self._watch(model.module)
+        of, heard, sites = self._make_key(model, batch, part), set[int](), model.stack(part)
+        self._forget_with(model.module)
 
-        def hear(layer: int, call: StoredAttention) -> None:
+        def take(layer: int, call: StoredAttention) -> None:
             heard.add(layer)
-            tell(layer, call)
+            on_layer(layer, call)
             if sum(call.storage_bytes().values()) * len(layers) <= self.most_bytes:
-                self._keep((*of, layer), call)
+                self._store((*of, layer), call)
             if heard >= layers and not whole:
                 raise StopForward
 
-        with torch.no_grad(), record(model.module, sites, qk=layers, on_layer=hear):
+        with torch.no_grad(), record(model.module, sites, qk=layers, on_layer=take):
             run()
         return heard
 
-    def _keep(self, key: Key, call: StoredAttention) -> None:
+    def _store(self, key: Key, call: StoredAttention) -> None:
         with self._lock:
-            self._kept[key] = call
-            self._kept.move_to_end(key)
-            while self._size() > self.most_bytes:
-                self._kept.popitem(last=False)
+            self._calls[key] = call
+            self._calls.move_to_end(key)
+            while self._count_bytes() > self.most_bytes:
+                self._calls.popitem(last=False)
 
-    def _size(self) -> int:
+    def _count_bytes(self) -> int:
         stores: dict[int, int] = {}
-        for call in list(self._kept.values()):
+        for call in list(self._calls.values()):
             stores |= call.storage_bytes()
         return sum(stores.values())
 
-    def _key(self, model: Model, batch: Batch, part: str) -> tuple[str, str, int, str, str]:
-        return model.name, model.revision, id(model.module), digest(batch), part
+    def _make_key(self, model: Model, batch: Batch, part: str) -> tuple[str, str, int, str, str]:
+        return model.name, model.revision, id(model.module), digest_input(batch), part
 
-    def _watch(self, module: Any) -> None:
+    def _forget_with(self, module: Any) -> None:
         """Forget a network's calls when it goes, before another one can have its place in memory."""
         if id(module) not in self._known:
             self._known.add(id(module))
-            weakref.finalize(module, self._gone, id(module))
+            weakref.finalize(module, self._forget, id(module))
 
-    def _gone(self, number: int) -> None:
+    def _forget(self, number: int) -> None:
         with self._lock:
             self._known.discard(number)
-            for key in [key for key in self._kept if key[2] == number]:
-                self._kept.pop(key, None)
+            for key in [key for key in self._calls if key[2] == number]:
+                self._calls.pop(key, None)
 
 
-def limit() -> int:
+def read_limit() -> int:
     """Return VITRINE_QK_GB in bytes. Raises `Refused` when it is no number."""
     return int(settings.number("VITRINE_QK_GB") * 2**30)
 
 
-recorded = Recorded(limit())
+cache = QkCache(read_limit())

@@ -70,7 +70,7 @@ class Adaptive(IntegratedGradients):
     def _stretches(self, baselines: Tensor, path: Tensor, stretches: list[tuple[float, float]]) -> list[Tensor]:
         """The attribution of each stretch by two-point Gauss–Legendre, channels summed."""
         nodes = [(a + b) / 2 + side * NODE * (b - a) / 2 for a, b in stretches for side in (-1, 1)]
-        parts, _ = batching.halving(self._slopes(path), self._points(baselines, path, nodes), self.scoring.size)
+        parts, _ = batching.run_halving(self._slopes(path), self._points(baselines, path, nodes), self.scoring.size)
         widths = path.new_tensor([b - a for a, b in stretches])
         slopes = torch.cat(parts).unflatten(0, (-1, 2)).sum(1)  # (stretch, …)
         return list((slopes * (widths / 2).view(-1, *[1] * (slopes.ndim - 1)))[:, None].unbind())

@@ -47,9 +47,9 @@ class AttentionRollout(Method):
         with model.lock, torch.no_grad(), record(model.module, sites, qk=layers) as recording:
             model.outputs(model.features(batch), batch)
         length = recording.compute_rows(layers[0], [0]).shape[-1]
-        share = token_rows.start(model, batch, length, token_rows.sees_only_before(recording, layers))
+        share = token_rows.weigh_start(model, batch, length, token_rows.check_causal(recording, layers))
         row = (
-            token_rows.names(batch, length)[int(share.argmax())]
+            token_rows.name_tokens(batch, length)[int(share.argmax())]
             if float(share.max()) == 1
             else f"all {'tokens' if batch.grid is None else 'patches'}"
         )
@@ -57,7 +57,7 @@ class AttentionRollout(Method):
             share = _through(share, recording, layer)
             step((index + 1) / len(layers))
         facts = {"row": row, "row_sum_gap": abs(float(share.sum()) - 1), "class_agnostic": True}
-        return token_rows.attribution(model, batch, share, method="attention_rollout", unit="share", facts=facts)
+        return token_rows.make_result(model, batch, share, method="attention_rollout", unit="share", facts=facts)
 
 
 def _through(share: Tensor, recording: Recording, layer: int) -> Tensor:

@@ -93,7 +93,7 @@ class Attribution(Method):
         start = time.perf_counter()
         with model.lock:
             scoring = Scoring(model, batch, target, step)
-            attribution, facts = self._fitting(scoring)
+            attribution, facts = self._attribute_in_memory(scoring)
             output = scoring.output
         context = model.context(batch)
         axes = ("token",) if attribution.ndim == 1 else ("height", "width")
@@ -110,15 +110,15 @@ class Attribution(Method):
             facts={**context["facts"], "output": output, **facts, **counts, "seconds": time.perf_counter() - start},
         )
 
-    def _fitting(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
+    def _attribute_in_memory(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
         """`attribute`, begun again with half as many inputs at once where memory ran out."""
-        from backends.models.batching import WOULD_FIT, out_of_memory, release
+        from backends.models.batching import WOULD_FIT, is_out_of_memory, release
 
         while True:
             try:
                 return self.attribute(scoring)
             except Exception as error:
-                if isinstance(error, Refused) or not out_of_memory(error):
+                if isinstance(error, Refused) or not is_out_of_memory(error):
                     raise
             release()  # here, where the error no longer holds the tensors of the failed run
             if scoring.most == 1:
@@ -148,7 +148,7 @@ class OverParts(Attribution):
         return f"{target.unit} per square" if batch.image is not None else target.unit
 
 
-def smoothed(method: Any, scoring: Scoring, smooth: int, noise: float, seed: int, **arguments: Any) -> Tensor:
+def average_noisy(method: Any, scoring: Scoring, smooth: int, noise: float, seed: int, **arguments: Any) -> Tensor:
     """A captum method's attribution, averaged over `smooth` noisy inputs where that is not 0 (captum's NoiseTunnel)."""
     from captum.attr import NoiseTunnel
 
@@ -164,31 +164,33 @@ def smoothed(method: Any, scoring: Scoring, smooth: int, noise: float, seed: int
         )
 
 
-def gap(total: float, change: float) -> float:
+def measure_gap(total: float, change: float) -> float:
     """|Σa − Δf| / |Δf|: how far a map is from adding up to the change that it explains."""
     return abs(total - change) / max(abs(change), 1e-9)
 
 
-def against(scoring: Scoring, baseline: Tensor, kind: str, total: float, start: float | None = None) -> dict[str, Any]:
+def describe_baseline(
+    scoring: Scoring, baseline: Tensor, kind: str, total: float, start: float | None = None
+) -> dict[str, Any]:
     """The facts of a map that should add up to f(x) − f(baseline); `start` is the latter where it is known."""
     if start is None:
         start = float(scoring.value(baseline).mean())
     return {
-        "baseline": named(scoring.model, kind),
+        "baseline": name_baseline(scoring.model, kind),
         "baseline_output": start,
-        "completeness_gap": gap(total, scoring.output - start),
+        "completeness_gap": measure_gap(total, scoring.output - start),
     }
 
 
-def of_parts(parts: Parts, kind: str, values: Tensor | None = None) -> dict[str, Any]:
+def describe_parts(parts: Parts, kind: str, values: Tensor | None = None) -> dict[str, Any]:
     """The facts of a map over parts; with `values` (1, part), how far they are from adding up to the change."""
     start = parts.baseline_output
-    facts = {"baseline": named(parts.scoring.model, kind), "baseline_output": start, "parts": parts.count}
+    facts = {"baseline": name_baseline(parts.scoring.model, kind), "baseline_output": start, "parts": parts.count}
     if values is not None:
-        facts["completeness_gap"] = gap(float(values.sum()), parts.scoring.output - start)
+        facts["completeness_gap"] = measure_gap(float(values.sum()), parts.scoring.output - start)
     return facts
 
 
-def named(model: Model, kind: str) -> str:
+def name_baseline(model: Model, kind: str) -> str:
     """The baseline's name; "default" is the model's own first choice."""
     return model.stand_ins[0] if kind == "default" else kind

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
-from backends.methods.attribution.base import MOST_GAP, Attribution, against, baseline_option
+from backends.methods.attribution.base import MOST_GAP, Attribution, baseline_option, describe_baseline
 from backends.methods.base import Cost, Size
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class DeepLift(Attribution):
         finally:
             _tidy(scoring)
         folded = scoring.fold(attribution)
-        facts = against(scoring, baseline, self.baseline, float(folded.sum()))
+        facts = describe_baseline(scoring, baseline, self.baseline, float(folded.sum()))
         if not facts["completeness_gap"] <= MOST_GAP:
             raise Refused(
                 f"DeepLIFT's parts miss the change of the answer by {facts['completeness_gap']:.0%} on "

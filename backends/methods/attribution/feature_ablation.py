@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import OverParts, baseline_option, of_parts, square_option
+from backends.methods.attribution.base import OverParts, baseline_option, describe_parts, square_option
 from backends.methods.base import Size
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class FeatureAblation(OverParts):
         parts = Parts(scoring, self.baseline, self.square)
         scoring.expected = parts.count + 2
         values = attr.FeatureAblation(parts).attribute(parts.all, parts.none, perturbations_per_eval=scoring.size)
-        return parts.spread(values), of_parts(parts, self.baseline)
+        return parts.spread(values), describe_parts(parts, self.baseline)
 
 
 ENTRY = FeatureAblation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import Attribution, against, baseline_option, seed_option
+from backends.methods.attribution.base import Attribution, baseline_option, describe_baseline, seed_option
 from backends.methods.base import Cost, Size, option
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class GradientShap(Attribution):
                 part = attr.GradientShap(scoring).attribute(features, baselines, n_samples=count, stdevs=spread)
                 total = total + part.detach() * (count / self.samples)
         folded = scoring.fold(total)
-        facts = against(scoring, baselines, self.baseline, float(folded.sum()))
+        facts = describe_baseline(scoring, baselines, self.baseline, float(folded.sum()))
         return folded, {**facts, "baseline": ", ".join(kinds)}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import Attribution, noise_option, seed_option, smooth_option, smoothed
+from backends.methods.attribution.base import Attribution, average_noisy, noise_option, seed_option, smooth_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,9 @@ class InputXGradient(Attribution):
         from captum import attr
 
         scoring.expected = max(self.smooth, 1)
-        return scoring.fold(smoothed(attr.InputXGradient(scoring), scoring, self.smooth, self.noise, self.seed)), {}
+        return scoring.fold(
+            average_noisy(attr.InputXGradient(scoring), scoring, self.smooth, self.noise, self.seed)
+        ), {}
 
 
 ENTRY = InputXGradient

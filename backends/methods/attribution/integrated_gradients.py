@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from backends.methods.attribution.base import (
     MOST_GAP,
     Attribution,
-    against,
+    average_noisy,
     baseline_option,
+    describe_baseline,
     noise_option,
     seed_option,
     smooth_option,
-    smoothed,
 )
 from backends.methods.base import Cost, Size, option
 
@@ -66,17 +66,17 @@ class IntegratedGradients(Attribution):
         if self.steps:
             scoring.expected = self.steps * max(self.smooth, 1)
             fixed: dict[str, Any] = {"baselines": baseline, "n_steps": self.steps, "internal_batch_size": scoring.size}
-            attribution = smoothed(attr.IntegratedGradients(scoring), scoring, *noisy, **fixed)
+            attribution = average_noisy(attr.IntegratedGradients(scoring), scoring, *noisy, **fixed)
             facts = {}
         else:
             scoring.expected = 60 * max(self.smooth, 1)
             rule = Adaptive(scoring, self.tolerance, self.most, start=16 if _small(scoring) else 4)
-            attribution = smoothed(rule, scoring, *noisy, baselines=baseline)
+            attribution = average_noisy(rule, scoring, *noisy, baselines=baseline)
             facts = {"local_gap": rule.local_gap}
             if not self.smooth:
                 start, scoring.output = rule.ends  # known already
         folded = scoring.fold(attribution)
-        return folded, against(scoring, baseline, self.baseline, float(folded.sum()), start) | facts
+        return folded, describe_baseline(scoring, baseline, self.baseline, float(folded.sum()), start) | facts
 
 
 def _small(scoring: Scoring) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import OverParts, baseline_option, of_parts, seed_option, square_option
+from backends.methods.attribution.base import OverParts, baseline_option, describe_parts, seed_option, square_option
 from backends.methods.base import option
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class KernelShap(OverParts):
         samples = self.samples or max(8 * parts.count, 128)
         if parts.count == 1:  # nothing to share
             values = parts.all * (scoring.output - parts.baseline_output)
-            return parts.spread(values), of_parts(parts, self.baseline, values)
+            return parts.spread(values), describe_parts(parts, self.baseline, values)
         scoring.expected = samples + 2
         method = attr.KernelShap(parts)
         method.interpretable_model = line = LeastSquares()
@@ -56,7 +56,7 @@ class KernelShap(OverParts):
                 parts.all, parts.none, n_samples=max(samples, 3), perturbations_per_eval=scoring.size
             )
         facts = {"samples": samples, "fit": line.fit_share}
-        return parts.spread(values), of_parts(parts, self.baseline, values) | facts
+        return parts.spread(values), describe_parts(parts, self.baseline, values) | facts
 
 
 def _paired(draw: Callable[..., Iterator[Tensor]]) -> Callable[..., Iterator[Tensor]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import OverParts, baseline_option, of_parts, seed_option, square_option
+from backends.methods.attribution.base import OverParts, baseline_option, describe_parts, seed_option, square_option
 from backends.methods.base import Size, option
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Lime(OverParts):
         with seeded(self.seed):
             values = method.attribute(parts.all, parts.none, n_samples=samples, perturbations_per_eval=scoring.size)
         facts = {"samples": samples, "fit": line.fit_share}
-        return parts.spread(values), of_parts(parts, self.baseline) | facts
+        return parts.spread(values), describe_parts(parts, self.baseline) | facts
 
 
 ENTRY = Lime

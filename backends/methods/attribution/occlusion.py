@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from backends.errors import Refused
-from backends.methods.attribution.base import Attribution, baseline_option, named
+from backends.methods.attribution.base import Attribution, baseline_option, name_baseline
 from backends.methods.base import Cost, Size, option
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Occlusion(Attribution):
         """A forward a window."""
         high, wide = (size.side, size.side) if size.side else (size.tokens, 1)
         window, stride = self._window(high, high, bool(size.side))
-        count = len(_starts(high, window, stride)) * len(_starts(wide, min(window, wide), stride))
+        count = len(_find_starts(high, window, stride)) * len(_find_starts(wide, min(window, wide), stride))
         return Cost(forwards=count + 2, at_once=size.batch, bytes=12 * size.batch * size.numbers)
 
     def attribute(self, scoring: Scoring) -> tuple[np.ndarray, dict[str, Any]]:
@@ -52,16 +52,18 @@ class Occlusion(Attribution):
         baseline = scoring.baseline(self.baseline)
         high, wide = units.shape[2:] if features.ndim == 4 else (units.shape[1], 1)
         size, stride = self._window(high, wide if features.ndim == 4 else high, features.ndim == 4)
-        rows, columns = _starts(high, size, stride), _starts(wide, min(size, wide), stride)
+        rows, columns = _find_starts(high, size, stride), _find_starts(wide, min(size, wide), stride)
         scoring.expected = len(rows) * len(columns) + 2
         total, count = torch.zeros(2, high, wide, device=features.device)
-        for hidden in _windows(rows, columns, (high, wide), size, scoring.size, features.device):  # (B, high, wide)
+        for hidden in _make_windows(
+            rows, columns, (high, wide), size, scoring.size, features.device
+        ):  # (B, high, wide)
             shown = torch.where(hidden.view(-1, *units.shape[1:]), baseline, features)
             lost = scoring.output - scoring.value(shown)  # (B,)
             total += torch.einsum("b,bhw->hw", lost, hidden.float())
             count += hidden.sum(0)
         mean = (total / count.clamp(min=1)).view(units.shape)
-        facts = {"window": size, "stride": stride, "baseline": named(scoring.model, self.baseline)}
+        facts = {"window": size, "stride": stride, "baseline": name_baseline(scoring.model, self.baseline)}
         facts["baseline_output"] = float(scoring.value(baseline))
         return scoring.fold(torch.where(units < 0, 0.0, mean)), facts
 
@@ -77,12 +79,12 @@ class Occlusion(Attribution):
         return size, stride
 
 
-def _starts(length: int, size: int, stride: int) -> list[int]:
+def _find_starts(length: int, size: int, stride: int) -> list[int]:
     """Where windows begin; the last may stick out, so that the end is covered (as in captum)."""
     return [i * stride for i in range(-(-(length - size) // stride) + 1)]
 
 
-def _windows(
+def _make_windows(
     rows: list[int], columns: list[int], shape: tuple[int, int], size: int, batch: int, device: Any
 ) -> Iterator[Tensor]:
     """Masks of what is hidden, (B, high, wide) bool, `batch` at a time."""

@@ -48,11 +48,11 @@ class Relevancy(Method):
             gradients = torch.autograd.grad(score.sum(), patterns)
         step(0.9)
         causal = all(float(p[0, :, 0, 1:].detach().abs().sum()) == 0 for p in patterns)
-        relevance = token_rows.start(model, batch, patterns[0].shape[-1], causal, target)
+        relevance = token_rows.weigh_start(model, batch, patterns[0].shape[-1], causal, target)
         for pattern, gradient in zip(reversed(patterns), reversed(gradients), strict=True):
             raised = (pattern.float() * gradient.float())[0].detach().clamp(min=0).mean(0)  # (T, T)
             relevance = relevance + relevance @ raised  # the row of (I + C_L) … (I + C_1)
-        return token_rows.attribution(
+        return token_rows.make_result(
             model, batch, relevance, method="relevancy", unit="relevance", target=target.words,
             facts={"score": float(score.detach().sum())},
         )  # fmt: skip

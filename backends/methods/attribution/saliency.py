@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import Attribution, noise_option, seed_option, smooth_option, smoothed
+from backends.methods.attribution.base import Attribution, average_noisy, noise_option, seed_option, smooth_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class Saliency(Attribution):
         from captum import attr
 
         scoring.expected = max(self.smooth, 1)
-        gradient = smoothed(attr.Saliency(scoring), scoring, self.smooth, self.noise, self.seed, abs=False)
+        gradient = average_noisy(attr.Saliency(scoring), scoring, self.smooth, self.noise, self.seed, abs=False)
         return scoring.fold(gradient.abs()), {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from backends.methods.attribution.base import OverParts, baseline_option, of_parts, seed_option, square_option
+from backends.methods.attribution.base import OverParts, baseline_option, describe_parts, seed_option, square_option
 from backends.methods.base import Size, option
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ShapleySampling(OverParts):
             values = attr.ShapleyValueSampling(parts).attribute(
                 parts.all, parts.none, n_samples=self.orders, perturbations_per_eval=scoring.size
             )
-        return parts.spread(values), of_parts(parts, self.baseline, values)
+        return parts.spread(values), describe_parts(parts, self.baseline, values)
 
 
 ENTRY = ShapleySampling

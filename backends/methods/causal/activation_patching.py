@@ -43,13 +43,13 @@ class ActivationPatching(Method):
     def cost(self, size: Size) -> Cost:
         """One forward a cell, from its layer and token on; cells that are the same in both runs take none."""
         heads = self.site == "heads"
-        return base.cost(size, size.heads if heads else size.tokens, places=not heads)
+        return base.estimate_sweep(size, size.heads if heads else size.tokens, places=not heads)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, self.part, step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, self.part, step)
         watch.require(self.site)
-        contrast = base.Contrast(watch, base.wanted(self.site))
-        layers = base.layers(watch.sites, self.site)
+        contrast = base.Contrast(watch, base.choose_recording(self.site))
+        layers = base.find_layers(watch.sites, self.site)
         rows, places = changes(contrast, self.site, layers)
         length = watch.sites.heads if self.site == "heads" else contrast.clean.states[0].shape[1]
         effect = np.full((len(layers), length), np.nan, np.float32)
@@ -57,10 +57,10 @@ class ActivationPatching(Method):
         for cell in same:
             effect[cell] = 0.0
         across = "head" if self.site == "heads" else "position"
-        tell = base.announce(step, 0.0, 1.0, effect, places, contrast.share, across)
-        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
-        names = range(length) if self.site == "heads" else base.positions(watch, length)
-        return base.result(
+        on_rows = base.announce(step, 0.0, 1.0, effect, places, contrast.share, across)
+        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, on_rows=on_rows)
+        names = range(length) if self.site == "heads" else base.name_positions(watch, length)
+        return base.make_result(
             watch, "activation_patching", {"effect": effect}, {"effect": ("layer", across)},
             {"layer": layers, across: names}, "share of the difference restored",
             {**contrast.facts, "site": self.site, "forwards": len(rows), "skipped": len(same)},
@@ -71,11 +71,11 @@ def changes(contrast: base.Contrast, site: str, layers: tuple[int, ...]) -> tupl
     """A row for every cell whose value differs between the runs, and its place in the grid."""
     rows, places = [], []
     for index, layer in enumerate(layers):
-        clean, corrupted = (base.values(run, site, layer) for run in (contrast.clean, contrast.corrupted))
+        clean, corrupted = (base.read_values(run, site, layer) for run in (contrast.clean, contrast.corrupted))
         differs = (clean != corrupted).any(-1)  # (T,), of heads (T, H)
         for cell in (differs.any(0) if site == "heads" else differs).nonzero()[:, 0].tolist():
             first = int(differs[:, cell].nonzero()[0, 0]) if site == "heads" else cell
-            rows.append(Row({base.place(site, layer): base.replaced(site, cell, clean)}, first=first))
+            rows.append(Row({base.find_place(site, layer): base.make_replacement(site, cell, clean)}, first=first))
             places.append((index, cell))
     return rows, places
 

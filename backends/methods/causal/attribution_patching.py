@@ -48,30 +48,30 @@ class AttributionPatching(Method):
         return Cost(forwards=2, gradients=1) if not self.compare else dataclasses.replace(exact, gradients=1)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, self.part, step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, self.part, step)
         watch.require(self.site)
-        contrast = base.Contrast(watch, base.wanted(self.site))
-        layers = base.layers(watch.sites, self.site)
-        slopes = gradients(watch, contrast.corrupted_batch, self.site, layers)
+        contrast = base.Contrast(watch, base.choose_recording(self.site))
+        layers = base.find_layers(watch.sites, self.site)
+        slopes = compute_gradients(watch, contrast.corrupted_batch, self.site, layers)
         grid = []
         for layer, slope in zip(layers, slopes, strict=True):
-            clean, corrupted = (base.values(run, self.site, layer) for run in (contrast.clean, contrast.corrupted))
+            clean, corrupted = (base.read_values(run, self.site, layer) for run in (contrast.clean, contrast.corrupted))
             grid.append(((clean - corrupted).float() * slope.float()).sum((0, 2) if self.site == "heads" else 1))
         effect = np.stack([row.cpu().numpy() for row in grid]) / np.float32(contrast.high - contrast.low)
         step(0.2 if self.compare else 1.0)
         facts: dict[str, Any] = {**contrast.facts, "site": self.site, "approximate": True}
         if self.compare:
             exact = ActivationPatching(self.site, self.metric, self.part)(model, batch, target, step).arrays["effect"]
-            facts["correlation"] = correlation(effect, exact)
+            facts["correlation"] = correlate(effect, exact)
         across = "head" if self.site == "heads" else "position"
-        names = range(effect.shape[1]) if self.site == "heads" else base.positions(watch, effect.shape[1])
-        return base.result(
+        names = range(effect.shape[1]) if self.site == "heads" else base.name_positions(watch, effect.shape[1])
+        return base.make_result(
             watch, "attribution_patching", {"effect": effect.astype(np.float32)}, {"effect": ("layer", across)},
             {"layer": layers, across: names}, "share of the difference restored", facts,
         )  # fmt: skip
 
 
-def gradients(watch: base.Watch, batch: Batch, site: str, layers: tuple[int, ...]) -> list[Tensor]:
+def compute_gradients(watch: base.WatchedMetric, batch: Batch, site: str, layers: tuple[int, ...]) -> list[Tensor]:
     """∂m/∂a of a site in each layer, shaped like the values, zero where nothing depends on it."""
     import torch
 
@@ -80,10 +80,10 @@ def gradients(watch: base.Watch, batch: Batch, site: str, layers: tuple[int, ...
         watch.model.lock,
         torch.enable_grad(),
         record(
-            watch.model.module, watch.sites, residual=site == "residual", keep_grad=True, **base.wanted(site)
+            watch.model.module, watch.sites, residual=site == "residual", keep_grad=True, **base.choose_recording(site)
         ) as recording,
     ):
-        number = watch.number(watch.model.outputs(features, batch)).sum()
+        number = watch.compute_metric(watch.model.outputs(features, batch)).sum()
         stores: dict[str, Any] = {"attention": recording.attention_out, "mlp": recording.mlp_out, "heads": recording.z}
         at = recording.residual if site == "residual" else stores[site]
         places = [at[layer] for layer in layers]
@@ -93,7 +93,7 @@ def gradients(watch: base.Watch, batch: Batch, site: str, layers: tuple[int, ...
     return [g if g.ndim == 2 and g.shape[0] == length else g[0] for g in some]
 
 
-def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+def correlate(a: np.ndarray, b: np.ndarray) -> float | None:
     """Pearson's correlation of two grids; None where one of them is flat."""
     a, b = a.ravel().astype(float), b.ravel().astype(float)
     return float(np.corrcoef(a, b)[0, 1]) if min(np.ptp(a), np.ptp(b)) > 0 else None

@@ -46,7 +46,7 @@ def part_option() -> Any:
 
 
 @dataclass
-class Watch:
+class WatchedMetric:
     """One network, its inputs and the number that is watched: `metric` of `target`."""
 
     model: Model
@@ -106,7 +106,7 @@ class Watch:
         """The features of one input, detached."""
         return self.model.features(batch).detach()
 
-    def number(self, output: Tensor, ids: Sequence[int] | None = None) -> Tensor:
+    def compute_metric(self, output: Tensor, ids: Sequence[int] | None = None) -> Tensor:
         """The number that is watched (B,) of logits (B, C); `ids` are the target's columns where not all are there."""
         logits, ids = output.float(), self.target.ids if ids is None else ids
         if self.metric == "loss":
@@ -114,13 +114,13 @@ class Watch:
         values = logits.softmax(-1) if self.metric == "probability" else logits
         return values[:, ids[0]] - values[:, ids[1]] if self.target.kind == "pair" else values[:, ids[0]]
 
-    def base(self, batch: Batch, features: Tensor | None = None, **wanted: Any) -> Base:
+    def run_base(self, batch: Batch, features: Tensor | None = None, **wanted: Any) -> Base:
         """The unchanged run of an input, every state kept, and what else `record` is asked for."""
         import torch
 
         given = self.features(batch) if features is None else features
         with self.model.lock, torch.no_grad():
-            known = partial_forward.base(
+            known = partial_forward.run_base(
                 self.model.module, self.sites, lambda: self.model.outputs(given, batch), self.trims, **wanted
             )
         if known.states[0].shape[0] != len(given):
@@ -129,11 +129,11 @@ class Watch:
             self.plain = known.output[0].float()
         return known
 
-    def value(self, known: Base) -> float:
+    def measure_base(self, known: Base) -> float:
         """The number of an unchanged run; the mean of its samples."""
-        return float(self.number(known.output).mean())
+        return float(self.compute_metric(known.output).mean())
 
-    def outputs(
+    def compute_logits(
         self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch, columns: Sequence[int] = ()
     ) -> Tensor:
         """Logits of some rows, which come in order of their start; with `columns` of these answers only."""
@@ -146,17 +146,17 @@ class Watch:
                 self.trims, columns,
             )  # fmt: skip
 
-    def numbers(self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch) -> list[float]:
+    def compute_metrics(self, rows: Sequence[Row], known: Base, features: Tensor, batch: Batch) -> list[float]:
         """The number of some rows, which come in order of their start; no answer is computed that it does not need."""
         ids = self.target.ids if self.metric == "logit" and self.narrows else ()
-        output = self.outputs(rows, known, features, batch, ids)
-        return self.number(output, range(len(ids)) if ids else None).cpu().tolist()
+        output = self.compute_logits(rows, known, features, batch, ids)
+        return self.compute_metric(output, range(len(ids)) if ids else None).cpu().tolist()
 
     @cached_property
     def narrows(self) -> bool:
         """Whether single answers' logits can be computed, as was tested when the model was opened."""
         alone = "next_token" in self.model.offers and not self.part and not self.model.answers
-        return alone and self.trims and partial_forward.narrows(self.model.module, self.sites)
+        return alone and self.trims and partial_forward.can_narrow(self.model.module, self.sites)
 
     def sweep(
         self,
@@ -164,11 +164,11 @@ class Watch:
         known: Base,
         batch: Batch,
         features: Tensor | None = None,
-        tell: Callable[[float, Mapping[int, float]], None] | None = None,
+        on_rows: Callable[[float, Mapping[int, float]], None] | None = None,
     ) -> np.ndarray:
         """The number of every row, (len(rows),): those that begin at the last blocks first.
 
-        `tell(fraction, numbers)` gets the numbers that are known so far, by row; it raises when cancelled.
+        `on_rows(fraction, numbers)` gets the numbers that are known so far, by row; it raises when cancelled.
         """
         given = self.features(batch) if features is None else features
         found: dict[int, float] = {}
@@ -180,28 +180,28 @@ class Watch:
         most = self.tokens or TOKENS.get(str(self.model.device).partition(":")[0], 2**15)
         with self.model.lock:
             while order:
-                chunk = order[: together([sizes[index] for index in order], length, most)]
+                chunk = order[: count_rows_at_once([sizes[index] for index in order], length, most)]
                 chunk.sort(key=lambda index: rows[index].start)
                 try:
-                    numbers = self.numbers([rows[i] for i in chunk], known, given, batch)
+                    numbers = self.compute_metrics([rows[i] for i in chunk], known, given, batch)
                 except Exception as error:
-                    if not batching.out_of_memory(error) or len(chunk) == 1:
+                    if not batching.is_out_of_memory(error) or len(chunk) == 1:
                         raise
                     most = sum(sizes[index] for index in chunk) // 2
                     continue
                 order = order[len(chunk) :]
                 found.update(zip(chunk, numbers, strict=True))
                 fraction = sum(costs[i] for i in found) / sum(costs)
-                (tell or (lambda share, _: self.step(share)))(fraction, found)
+                (on_rows or (lambda share, _: self.step(share)))(fraction, found)
         return np.array([found[index] for index in range(len(rows))], np.float32)
 
     def _sizes(self, rows: Sequence[Row], known: Base) -> list[int]:
         """How many tokens are computed of each row."""
-        length, trims = known.states[0].shape[1], self.trims and packed_rows.fits(known, rows)
+        length, trims = known.states[0].shape[1], self.trims and packed_rows.can_pack(known, rows)
         return [length - row.first if trims else length for row in rows]
 
 
-def together(sizes: Sequence[int], length: int, most: int) -> int:
+def count_rows_at_once(sizes: Sequence[int], length: int, most: int) -> int:
     """How many of the next rows, of so many tokens each, go through at once: at most `most` tokens, at least one row.
 
     Never as many as there are tokens, else a row of the batch could be taken for a token.
@@ -215,7 +215,7 @@ def together(sizes: Sequence[int], length: int, most: int) -> int:
     return count - 1 if count == length > 1 else count
 
 
-def pair(batch: Batch) -> tuple[Batch, Batch]:
+def split_pair(batch: Batch) -> tuple[Batch, Batch]:
     """The clean and the corrupted input."""
     if batch.corrupted is None:
         raise Refused('this compares two inputs: give {"clean": …, "corrupted": …}')
@@ -226,16 +226,16 @@ def pair(batch: Batch) -> tuple[Batch, Batch]:
 class Contrast:
     """The clean and the corrupted run of one network, and shares of the way from the one to the other."""
 
-    watch: Watch
+    watch: WatchedMetric
     wanted: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sides = pair(self.watch.batch)
+        sides = split_pair(self.watch.batch)
         self.clean_batch, self.corrupted_batch = sides
-        self.clean, self.corrupted = (self.watch.base(batch, **self.wanted) for batch in sides)
+        self.clean, self.corrupted = (self.watch.run_base(batch, **self.wanted) for batch in sides)
         if self.clean.states[0].shape != self.corrupted.states[0].shape:
             raise Refused("the two inputs have different numbers of tokens in this part; give both as many")
-        self.high, self.low = self.watch.value(self.clean), self.watch.value(self.corrupted)
+        self.high, self.low = self.watch.measure_base(self.clean), self.watch.measure_base(self.corrupted)
         if abs(self.high - self.low) <= SMALLEST * max(abs(self.high), abs(self.low), SMALLEST):
             raise Refused(
                 f"both inputs have the same {self.watch.unit} of {self.watch.target.words} ({self.high:.4g}), so there "
@@ -252,7 +252,7 @@ class Contrast:
         return {"clean": self.high, "corrupted": self.low, "metric": self.watch.metric, "metric_unit": self.watch.unit}
 
 
-def values(base: Base, site: str, layer: int) -> Tensor:
+def read_values(base: Base, site: str, layer: int) -> Tensor:
     """What a run has at a site, without the batch: (T, d), of heads (T, H, dh)."""
     recording: Any = base.recording
     if site == "residual":
@@ -260,37 +260,41 @@ def values(base: Base, site: str, layer: int) -> Tensor:
     return {"attention": recording.attention_out, "mlp": recording.mlp_out, "heads": recording.z}[site][layer][0]
 
 
-def wanted(site: str) -> dict[str, Any]:
+def choose_recording(site: str) -> dict[str, Any]:
     """What `record` must be asked for to have `values` of a site."""
     return {"components": site in ("attention", "mlp"), "heads": site == "heads"}
 
 
-def layers(sites: Any, site: str) -> tuple[int, ...]:
+def find_layers(sites: Any, site: str) -> tuple[int, ...]:
     """The layers that have a site."""
     parts = {"residual": sites.block, "attention": sites.branch, "mlp": sites.mlp, "heads": sites.attention}
     return tuple(layer for layer, path in enumerate(parts[site]) if path)
 
 
-def place(site: str, layer: int) -> Place:
+def find_place(site: str, layer: int) -> Place:
     """The site of `record` where a change goes."""
     return ("z" if site == "heads" else site), layer
 
 
-def put(index: int, value: Tensor, tensor: Tensor) -> Tensor:
+def replace_position(index: int, value: Tensor, tensor: Tensor) -> Tensor:
     """One position of (T, d) replaced."""
     tensor[index] = value
     return tensor
 
 
-def put_head(head: int, value: Tensor | float, tensor: Tensor) -> Tensor:
+def replace_head(head: int, value: Tensor | float, tensor: Tensor) -> Tensor:
     """One head of (T, H, dh) replaced at every position."""
     tensor[:, head] = value
     return tensor
 
 
-def replaced(site: str, index: int, value: Tensor) -> Callable[[Tensor], Tensor]:
+def make_replacement(site: str, index: int, value: Tensor) -> Callable[[Tensor], Tensor]:
     """An edit of one row that replaces position `index`, or head `index` where the site is heads."""
-    return partial(put_head, index, value[:, index]) if site == "heads" else partial(put, index, value[index])
+    return (
+        partial(replace_head, index, value[:, index])
+        if site == "heads"
+        else partial(replace_position, index, value[index])
+    )
 
 
 def parse_heads(asked: Sequence[str], sites: Any) -> tuple[tuple[int, int], ...]:
@@ -309,7 +313,7 @@ def parse_heads(asked: Sequence[str], sites: Any) -> tuple[tuple[int, int], ...]
     return tuple(dict.fromkeys(found))
 
 
-def ablated(base: Base, other: Base | None, kind: str, layer: int, head: int) -> Any:
+def compute_ablation(base: Base, other: Base | None, kind: str, layer: int, head: int) -> Any:
     """What a head is replaced by: zero, its mean over the tokens of these inputs, or what the other input gives."""
     import torch
 
@@ -317,8 +321,8 @@ def ablated(base: Base, other: Base | None, kind: str, layer: int, head: int) ->
         return 0.0
     if kind == "resample":
         assert other is not None
-        return values(other, "heads", layer)[:, head]
-    both = [values(run, "heads", layer)[:, head] for run in (base, other) if run is not None]
+        return read_values(other, "heads", layer)[:, head]
+    both = [read_values(run, "heads", layer)[:, head] for run in (base, other) if run is not None]
     return torch.cat(both).mean(0)
 
 
@@ -326,20 +330,20 @@ ABLATIONS = ("zero", "mean", "resample")
 ABLATION = "what stands in for a head: zero, its mean over the input's tokens, or the corrupted input's value"
 
 
-def need_other(kind: str, batch: Batch) -> None:
+def require_other(kind: str, batch: Batch) -> None:
     """Raises `Refused` where resampling has no other input to take values from."""
     if kind == "resample" and batch.corrupted is None:
         raise Refused('resampling takes the other input\'s values: give {"clean": …, "corrupted": …}, or take the mean')
 
 
-def result(
-    watch: Watch, method: str, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[str, ...]],
+def make_result(
+    watch: WatchedMetric, method: str, arrays: Mapping[str, np.ndarray], axes: Mapping[str, tuple[str, ...]],
     labels: Mapping[str, Sequence[Any]], unit: str, facts: Mapping[str, Any], signed: bool = True,
 ) -> Result:  # fmt: skip
     """A result that also carries the input, and the corrupted one's tokens where there is one."""
-    context = token_rows.context(watch.model, watch.batch, watch.part)
+    context = token_rows.make_context(watch.model, watch.batch, watch.part)
     other = watch.batch.corrupted
-    more: dict[str, Any] = {} if watch.plain is None else {"prediction": named(watch, watch.plain, 10)}
+    more: dict[str, Any] = {} if watch.plain is None else {"prediction": rank_answers(watch, watch.plain, 10)}
     more |= {} if other is None else {"corrupted_tokens": list(other.tokens), "corrupted_text": other.text}
     return Result(
         method=method,
@@ -353,48 +357,52 @@ def result(
     )
 
 
-def positions(watch: Watch, length: int) -> tuple[str, ...]:
+def name_positions(watch: WatchedMetric, length: int) -> tuple[str, ...]:
     """The names of a stack's tokens or patches."""
-    found = token_rows.tokens(watch.model, watch.batch, watch.part)[0]
+    found = token_rows.list_tokens(watch.model, watch.batch, watch.part)[0]
     return tuple(found) if len(found) == length else tuple(str(i) for i in range(length))
 
 
-def answers(watch: Watch, row: Row, known: Base, most: int = 5) -> list[dict[str, Any]]:
+def predict_answers(watch: WatchedMetric, row: Row, known: Base, most: int = 5) -> list[dict[str, Any]]:
     """What the network answers with a row's changes, best first."""
     with watch.model.lock:
-        return named(watch, watch.outputs([row], known, watch.features(watch.batch), watch.batch)[0].float(), most)
+        return rank_answers(
+            watch, watch.compute_logits([row], known, watch.features(watch.batch), watch.batch)[0].float(), most
+        )
 
 
-def named(watch: Watch, logits: Tensor, most: int) -> list[dict[str, Any]]:
+def rank_answers(watch: WatchedMetric, logits: Tensor, most: int) -> list[dict[str, Any]]:
     """The likeliest answers of logits (C,), best first; none where the one output is no choice among several."""
     if len(logits) == 1:
         return []
     shares = logits.softmax(-1)
     best = shares.topk(min(most, len(shares))).indices.tolist()
     return [
-        {"index": i, "label": _name_of(watch, i), "probability": float(shares[i]), "logit": float(logits[i])}
+        {"index": i, "label": _name_answer(watch, i), "probability": float(shares[i]), "logit": float(logits[i])}
         for i in best
     ]
 
 
-def compared(watch: Watch, row: Row, known: Base, most: int = 4) -> list[dict[str, Any]]:
+def compare_answers(watch: WatchedMetric, row: Row, known: Base, most: int = 4) -> list[dict[str, Any]]:
     """The likeliest answers without and with a row's changes, and the target's, each with both probabilities."""
     with watch.model.lock:
         given = watch.features(watch.batch)
-        sides = [watch.outputs([one], known, given, watch.batch)[0].float().softmax(-1) for one in (Row({}), row)]
+        sides = [
+            watch.compute_logits([one], known, given, watch.batch)[0].float().softmax(-1) for one in (Row({}), row)
+        ]
     likely = [i for side in sides for i in side.topk(min(most, len(side))).indices.tolist()]
     rows = [(i, *(float(side[i]) for side in sides)) for i in dict.fromkeys([*likely, *watch.target.ids])]
     best = sorted(rows, key=lambda one: -max(one[1:]))
-    return [{"label": _name_of(watch, i), "before": before, "after": after} for i, before, after in best]
+    return [{"label": _name_answer(watch, i), "before": before, "after": after} for i, before, after in best]
 
 
-def _name_of(watch: Watch, index: int) -> str:
+def _name_answer(watch: WatchedMetric, index: int) -> str:
     """What answer `index` is called; captions are called by their text."""
     captions = str(watch.batch.raw.get("text", "")).split("\n") if "captions" in watch.model.offers else []
     return captions[index] if index < len(captions) else watch.model.name_of(index)
 
 
-def cost(size: Size, across: float, places: bool = False, inputs: int = 2) -> Cost:
+def estimate_sweep(size: Size, across: float, places: bool = False, inputs: int = 2) -> Cost:
     """What a sweep takes of `across` cells in each layer, every one from its layer on, beside the unchanged runs.
 
     Where cells are `places` of a network whose tokens see only what came before, half of the tokens are left out.
@@ -409,12 +417,12 @@ def announce(
     step: Step, low: float, high: float, grid: np.ndarray, places: Sequence[tuple[int, int]],
     scale: Callable[[float], float] = float, across: str = "position", unit: str = "share restored",
 ) -> Callable[[float, Mapping[int, float]], None]:  # fmt: skip
-    """A `tell` for `Watch.sweep` that fills `grid` and shows it while it fills; cells not yet known are None.
+    """Return the `on_rows` of a sweep: it fills `grid` and shows it while it fills; cells not yet known are None.
 
     `across` is the axis of its columns, `unit` that of its cells.
     """
 
-    def tell(fraction: float, found: Mapping[int, float]) -> None:
+    def on_rows(fraction: float, found: Mapping[int, float]) -> None:
         for row, number in found.items():
             grid[places[row]] = scale(number)
 
@@ -424,4 +432,4 @@ def announce(
 
         show(step, low + (high - low) * fraction, preview)
 
-    return tell
+    return on_rows

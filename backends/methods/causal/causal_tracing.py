@@ -56,29 +56,29 @@ class CausalTracing(Method):
 
     def cost(self, size: Size) -> Cost:
         """One forward a cell and sample, from its layer and token on."""
-        return base.cost(size, size.tokens * self.samples, places=True, inputs=1 + self.samples)
+        return base.estimate_sweep(size, size.tokens * self.samples, places=True, inputs=1 + self.samples)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         watch.require(self.site)
-        clean = watch.base(batch, **base.wanted(self.site))
+        clean = watch.run_base(batch, **base.choose_recording(self.site))
         subject = self._subject(batch)
         noised = self._noised(watch, subject)
-        spoiled = watch.base(batch, noised)
-        high, low = watch.value(clean), watch.value(spoiled)
+        spoiled = watch.run_base(batch, noised)
+        high, low = watch.measure_base(clean), watch.measure_base(spoiled)
         if high == low:
             raise Refused("the noise changes nothing about the answer: choose other tokens, or more noise")
-        layers = base.layers(watch.sites, self.site)
+        layers = base.find_layers(watch.sites, self.site)
         width = self.window or (1 if self.site == "residual" else max(round(SHARE * len(layers)), 1))
         length = clean.states[0].shape[1]
         cells = [(index, position) for index in range(len(layers)) for position in range(length)]
         rows = [row for cell in cells for row in self._rows(clean, layers, width, *cell)]
         effect = np.full((len(layers), length), np.nan, np.float32)
-        tell = self._tell(watch, effect, cells, high, low)
-        watch.sweep(rows, spoiled, batch, noised, tell)
-        return base.result(
+        on_rows = self._fill(watch, effect, cells, high, low)
+        watch.sweep(rows, spoiled, batch, noised, on_rows)
+        return base.make_result(
             watch, "causal_tracing", {"effect": effect}, {"effect": ("layer", "position")},
-            {"layer": layers, "position": base.positions(watch, length)}, "share of the drop restored",
+            {"layer": layers, "position": base.name_positions(watch, length)}, "share of the drop restored",
             {"clean": high, "corrupted": low, "metric": self.metric, "metric_unit": watch.unit, "site": self.site,
              "subject": list(subject), "window": width, "samples": self.samples},
         )  # fmt: skip
@@ -94,7 +94,7 @@ class CausalTracing(Method):
         differs = batch.inputs["input_ids"][0] != batch.corrupted.inputs["input_ids"][0]
         return tuple(int(i) for i in differs.nonzero()[:, 0].tolist())
 
-    def _noised(self, watch: base.Watch, subject: Sequence[int]) -> Tensor:
+    def _noised(self, watch: base.WatchedMetric, subject: Sequence[int]) -> Tensor:
         """The features (sample, …) with noise on the subject, of texts all but the special tokens where it is empty."""
         import torch
 
@@ -116,18 +116,20 @@ class CausalTracing(Method):
         first = max(index - (width - 1) // 2, 0)
         window = layers[first : index + width // 2 + 1]
         edits = {
-            (self.site, layer): partial(base.put, position, base.values(clean, self.site, layer)[position])
+            (self.site, layer): partial(
+                base.replace_position, position, base.read_values(clean, self.site, layer)[position]
+            )
             for layer in window
         }
         return [Row(edits, sample, position) for sample in range(self.samples)]
 
-    def _tell(
-        self, watch: base.Watch, effect: np.ndarray, cells: Sequence[tuple[int, int]], high: float, low: float
+    def _fill(
+        self, watch: base.WatchedMetric, effect: np.ndarray, cells: Sequence[tuple[int, int]], high: float, low: float
     ) -> Any:
         """Fills a cell once all its samples are known."""
         sums = base.announce(watch.step, 0, 1, effect, cells)
 
-        def tell(fraction: float, found: Mapping[int, float]) -> None:
+        def on_rows(fraction: float, found: Mapping[int, float]) -> None:
             whole: dict[int, float] = {}
             for cell in range(len(cells)):
                 numbers = [found.get(cell * self.samples + sample) for sample in range(self.samples)]
@@ -136,7 +138,7 @@ class CausalTracing(Method):
                     whole[cell] = (float(np.mean(known)) - low) / (high - low)
             sums(fraction, whole)
 
-        return tell
+        return on_rows
 
 
 ENTRY = CausalTracing

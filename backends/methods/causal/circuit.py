@@ -15,7 +15,7 @@ from backends.hooks.partial_forward import Base, Place, Row
 from backends.methods.base import Cost, Method, Size, Step, no_step, option
 from backends.methods.causal import base
 from backends.methods.causal.head_ablation import ablations
-from backends.methods.causal.path_patching import PathPatching, receiving
+from backends.methods.causal.path_patching import PathPatching, run_receivers
 from backends.results import Result
 
 if TYPE_CHECKING:
@@ -62,19 +62,19 @@ class Circuit(Method):
     def cost(self, size: Size) -> Cost:
         """One forward a head, and one for each subset with and without each member; how many those are shows later."""
         members = len(self.heads) or 4
-        own = base.cost(size, size.heads)
+        own = base.estimate_sweep(size, size.heads)
         return dataclasses.replace(own, forwards=own.forwards + (self.subsets + members) * (2 + members), most=4)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        base.need_other(self.ablation, batch)
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        base.require_other(self.ablation, batch)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         watch.require("heads")
         asked = base.parse_heads(self.heads, watch.sites)
-        known = watch.base(batch, heads=True)
-        other = watch.base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
-        clean = watch.value(known)
+        known = watch.run_base(batch, heads=True)
+        other = watch.run_base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
+        clean = watch.measure_base(known)
         rows, places, effect = ablations(watch, known, other, self.ablation)
-        watch.sweep(rows, known, batch, tell=base.announce(step, 0, 0.4, effect, places, lambda m: m - clean))
+        watch.sweep(rows, known, batch, on_rows=base.announce(step, 0, 0.4, effect, places, lambda m: m - clean))
         worth = _Worth(watch, known, other, self.ablation)
         whole = worth.all
         (none,) = worth.of([whole])
@@ -89,7 +89,7 @@ class Circuit(Method):
         """The options that replay a circuit from its JSON. Raises `Refused`."""
         return options(written)
 
-    def _chosen(self, watch: base.Watch, effect: np.ndarray, span: float) -> tuple[Head, ...]:
+    def _chosen(self, watch: base.WatchedMetric, effect: np.ndarray, span: float) -> tuple[Head, ...]:
         """The heads of large effect, at least one."""
         size = np.abs(effect)
         large = np.argwhere(size >= min(self.threshold * span, size.max()))
@@ -115,7 +115,7 @@ class Circuit(Method):
 
     def _edges(self, model: Model, batch: Batch, target: Target, chosen: Sequence[Head]) -> dict[str, Any]:
         """Direct effects (sender, receiver) among the members and on the answer, by path patching."""
-        watch = base.Watch(model, batch, target, self.metric, "", no_step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", no_step)
         contrast = base.Contrast(watch, {"heads": True})
         rows, places, heard = PathPatching().senders(watch, contrast, tuple(chosen), {}, set(chosen), True)
         sides = contrast.corrupted, contrast.corrupted_batch
@@ -124,13 +124,13 @@ class Circuit(Method):
         edge[members, -1] = contrast.share(watch.sweep(rows, *sides))
         ends = [(a, b, {chosen[b]: own[chosen[b]]}) for a, own in zip(members, heard, strict=True)
                 for b in range(len(chosen)) if chosen[b] in own and chosen[b][0] > chosen[a][0]]  # fmt: skip
-        shares = contrast.share(watch.sweep([receiving(own) for _, _, own in ends], *sides))
+        shares = contrast.share(watch.sweep([run_receivers(own) for _, _, own in ends], *sides))
         for (a, b, _), share in zip(ends, shares, strict=True):
             edge[a, b] = share
         return {"edge": edge}
 
     def _result(
-        self, watch: base.Watch, chosen: Sequence[Head], effect: np.ndarray, figures: Mapping[str, Any],
+        self, watch: base.WatchedMetric, chosen: Sequence[Head], effect: np.ndarray, figures: Mapping[str, Any],
         clean: float, none: float,
     ) -> Result:  # fmt: skip
         names = [f"{layer}.{head}" for layer, head in chosen]
@@ -143,7 +143,7 @@ class Circuit(Method):
         asked = {"model": watch.model.name, "revision": watch.model.revision, "target": watch.target.words}
         written = {"format": FORMAT, **asked, "heads": names, "ablation": self.ablation, "metric": self.metric}
         facts = {name: figures[name] for name in ("faithfulness", "completeness_gap", "subsets")}
-        return base.result(
+        return base.make_result(
             watch, "circuit", arrays, axes,
             {"layer": watch.sites.layers, "head": range(watch.sites.heads), "member": names,
              "receiver": [*names, "answer"], "side": ("circuit", "network"),
@@ -158,13 +158,13 @@ class Circuit(Method):
 class _Worth:
     """F: the watched number with some heads replaced, each set computed once."""
 
-    watch: base.Watch
+    watch: base.WatchedMetric
     known: Base
     other: Base | None
     kind: str
 
     def __post_init__(self) -> None:
-        self._found: dict[Heads, float] = {frozenset(): self.watch.value(self.known)}
+        self._found: dict[Heads, float] = {frozenset(): self.watch.measure_base(self.known)}
 
     @property
     def all(self) -> Heads:
@@ -177,7 +177,7 @@ class _Worth:
         new = [one for one in dict.fromkeys(sets) if one not in self._found]
         rows = [Row(self._edits(one)) for one in new]
         numbers = self.watch.sweep(
-            rows, self.known, self.watch.batch, tell=lambda share, _: self.watch.step(0.4 + share / 2)
+            rows, self.known, self.watch.batch, on_rows=lambda share, _: self.watch.step(0.4 + share / 2)
         )
         self._found |= dict(zip(new, map(float, numbers), strict=True))
         return [self._found[one] for one in sets]
@@ -185,7 +185,7 @@ class _Worth:
     def _edits(self, replaced: Heads) -> dict[Place, Edit]:
         layers: dict[int, dict[int, Any]] = {}
         for layer, head in replaced:
-            layers.setdefault(layer, {})[head] = base.ablated(self.known, self.other, self.kind, layer, head)
+            layers.setdefault(layer, {})[head] = base.compute_ablation(self.known, self.other, self.kind, layer, head)
         return {("z", layer): partial(_put, own) for layer, own in layers.items()}
 
 

@@ -47,7 +47,7 @@ class Competition(Method):
 
         if target.kind == "sequence":
             raise Refused("two answers are compared, not a sequence: name two answers")
-        target = rivals(model, batch, target)
+        target = choose_rivals(model, batch, target)
         sites: Any = model.stack(model.answers)
         added = "components" in sites.offers
         with model.lock, torch.no_grad():
@@ -57,10 +57,12 @@ class Competition(Method):
                 model.outputs(model.features(batch), batch)
             step(0.5)
             length = recording.residual[0].shape[1]
-            place = int(token_rows.start(model, batch, length, "next_token" in model.offers).argmax())
-            depths, states = path(sites, recording, place)
+            place = int(token_rows.weigh_start(model, batch, length, "next_token" in model.offers).argmax())
+            depths, states = read_path(sites, recording, place)
             sides = [dataclasses.replace(target, kind="index", ids=(i,)) for i in target.ids]
-            logit = torch.stack([direct_logit.logits(model, sites, states, side) for side in sides])  # (answer, depth)
+            logit = torch.stack(
+                [direct_logit.compute_logits(model, sites, states, side) for side in sides]
+            )  # (answer, depth)
             parts = self._parts(model, sites, recording, sides, place) if added else ([], logit)
         difference = logit[0] - logit[1]
         turns = ((difference[1:] > 0) != (difference[:-1] > 0)).nonzero()[:, 0].tolist()
@@ -87,13 +89,13 @@ class Competition(Method):
 
         found = []
         for side in sides:
-            reading = direct_logit.direct(model, sites, recording.residual[-1][0], side)
-            names, rows, _ = direct_logit.components(model, sites, recording, reading, self.by)
+            reading = direct_logit.make_reading(model, sites, recording.residual[-1][0], side)
+            names, rows, _ = direct_logit.read_components(model, sites, recording, reading, self.by)
             found.append(rows[:, place])
         return names, torch.stack(found)
 
 
-def rivals(model: Model, batch: Batch, target: Target) -> Target:
+def choose_rivals(model: Model, batch: Batch, target: Target) -> Target:
     """The pair itself, or the target and the best of the other answers."""
     if target.kind == "pair":
         return target
@@ -103,7 +105,7 @@ def rivals(model: Model, batch: Batch, target: Target) -> Target:
     )
 
 
-def path(sites: Any, recording: Recording, place: int) -> tuple[list[str], Tensor]:
+def read_path(sites: Any, recording: Recording, place: int) -> tuple[list[str], Tensor]:
     """The states (depth, d) at one token, after each attention where parts add up, and after each block."""
     import torch
 

@@ -35,7 +35,7 @@ class Direct:
         return self.scale * (part.double() @ self.direction)
 
 
-def direct(model: Model, sites: Any, stream: Tensor, target: Target) -> Direct:
+def make_reading(model: Model, sites: Any, stream: Tensor, target: Target) -> Direct:
     """The reading of the target's logit (of a pair: the difference) from the last state (T, d). Raises `Refused`."""
     import torch
 
@@ -48,13 +48,13 @@ def direct(model: Model, sites: Any, stream: Tensor, target: Target) -> Direct:
     offset = sum(sign * float(bias[i]) for sign, i in zip(signs, ids, strict=True)) if bias is not None else 0.0
     if not sites.final_norm:
         return Direct(toward, torch.ones(len(stream), dtype=torch.double, device=stream.device), offset)
-    gain, shift, centred, scale = held(module.get_submodule(sites.final_norm), stream, model.name)
+    gain, shift, centred, scale = freeze_norm(module.get_submodule(sites.final_norm), stream, model.name)
     direction = gain * toward
     direction = direction - direction.mean() if centred else direction  # (c - mean c) · g = c · (g - mean g)
     return Direct(direction, scale, offset + float(shift @ toward))
 
 
-def held(norm: nn.Module, stream: Tensor, name: str) -> tuple[Tensor, Tensor, bool, Tensor]:
+def freeze_norm(norm: nn.Module, stream: Tensor, name: str) -> tuple[Tensor, Tensor, bool, Tensor]:
     """Gain (d,), shift (d,), whether the mean is taken off, and scale (T,) of a norm.
 
     It is scale · gain · (x - mean) + shift. Found by what it does to a vector and its opposite, so that any layer
@@ -86,7 +86,7 @@ def held(norm: nn.Module, stream: Tensor, name: str) -> tuple[Tensor, Tensor, bo
     return gain, shift, centred, scale
 
 
-def by_head(
+def split_heads(
     model: Model, sites: Any, layer: int, recording: Recording, reading: Direct
 ) -> tuple[Tensor, Tensor] | None:
     """The logits that each head (H, T) and the projection's bias (T,) add; None where heads do not simply add up."""
@@ -105,7 +105,7 @@ def by_head(
     return (heads, bias) if gap <= max(MOST_GAP, 8 * torch.finfo(z.dtype).eps) else None
 
 
-def components(
+def read_components(
     model: Model, sites: Any, recording: Recording, reading: Direct, by: str
 ) -> tuple[list[str], Tensor, bool]:
     """Names of the parts, the logits (component, T) they add, and whether heads could be told apart.
@@ -117,7 +117,7 @@ def components(
     names, rows, split = ["embedding"], [reading.read(recording.residual[0][0])], True
     for layer in range(len(sites.block)):
         own: list[tuple[str, Tensor]] = []
-        heads = by_head(model, sites, layer, recording, reading) if by == "head" and layer in recording.z else None
+        heads = split_heads(model, sites, layer, recording, reading) if by == "head" and layer in recording.z else None
         if heads is not None:
             own += [(f"head {layer}.{h}", row) for h, row in enumerate(heads[0])]
             own += [(f"attention bias {layer}", heads[1])]
@@ -135,7 +135,7 @@ def components(
     return [*names, "biases"], torch.stack(rows), split
 
 
-def logits(model: Model, sites: Any, states: Tensor, target: Target) -> Tensor:
+def compute_logits(model: Model, sites: Any, states: Tensor, target: Target) -> Tensor:
     """The target's logit (…,) of states (…, d) before any soft cap, by the network's own norm and unembedding."""
     all_ = unembed(model.module, dataclasses.replace(sites, cap=None), states).double()
     first = all_[..., target.ids[0]]

@@ -40,19 +40,19 @@ class HeadAblation(Method):
 
     def cost(self, size: Size) -> Cost:
         """One forward a head, from its layer on."""
-        return base.cost(size, size.heads)
+        return base.estimate_sweep(size, size.heads)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        base.need_other(self.ablation, batch)
-        watch = base.Watch(model, batch, target, self.metric, self.part, step)
+        base.require_other(self.ablation, batch)
+        watch = base.WatchedMetric(model, batch, target, self.metric, self.part, step)
         watch.require("heads")
-        known = watch.base(batch, heads=True)
-        other = watch.base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
-        clean = watch.value(known)
+        known = watch.run_base(batch, heads=True)
+        other = watch.run_base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
+        clean = watch.measure_base(known)
         rows, places, effect = ablations(watch, known, other, self.ablation)
-        tell = base.announce(step, 0, 1, effect, places, lambda m: m - clean, "head", watch.unit)
-        watch.sweep(rows, known, batch, tell=tell)
-        return base.result(
+        on_rows = base.announce(step, 0, 1, effect, places, lambda m: m - clean, "head", watch.unit)
+        watch.sweep(rows, known, batch, on_rows=on_rows)
+        return base.make_result(
             watch, "head_ablation", {"effect": effect}, {"effect": ("layer", "head")},
             {"layer": watch.sites.layers, "head": range(watch.sites.heads)}, watch.unit,
             {"clean": clean, "unit": watch.unit, "metric": self.metric, "ablation": self.ablation},
@@ -60,15 +60,15 @@ class HeadAblation(Method):
 
 
 def ablations(
-    watch: base.Watch, known: Base, other: Base | None, kind: str
+    watch: base.WatchedMetric, known: Base, other: Base | None, kind: str
 ) -> tuple[list[Row], list[tuple[int, int]], np.ndarray]:
     """A row for every head, its place, and the grid (layer, head) to fill."""
     rows, places = [], []
     layers = watch.sites.layers
     for index, layer in enumerate(layers):
         for head in range(watch.sites.heads):
-            value = base.ablated(known, other, kind, layer, head)
-            rows.append(Row({("z", layer): partial(base.put_head, head, value)}))
+            value = base.compute_ablation(known, other, kind, layer, head)
+            rows.append(Row({("z", layer): partial(base.replace_head, head, value)}))
             places.append((index, head))
     return rows, places, np.full((len(layers), watch.sites.heads), np.nan, np.float32)
 

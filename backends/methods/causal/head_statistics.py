@@ -44,53 +44,53 @@ class HeadStatistics(Method):
 
     def cost(self, size: Size) -> Cost:
         """One forward a head, from its layer on."""
-        return base.cost(size, size.heads)
+        return base.estimate_sweep(size, size.heads)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        base.need_other(self.ablation, batch)
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        base.require_other(self.ablation, batch)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         watch.require("heads")
-        known = watch.base(batch, heads=True, patterns=watch.sites.layers)
-        other = watch.base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
-        clean = watch.value(known)
+        known = watch.run_base(batch, heads=True, patterns=watch.sites.layers)
+        other = watch.run_base(batch.corrupted, heads=True) if batch.corrupted and self.ablation != "zero" else None
+        clean = watch.measure_base(known)
         rows, places, effect = ablations(watch, known, other, self.ablation)
-        watch.sweep(rows, known, batch, tell=base.announce(step, 0, 1, effect, places, lambda m: m - clean))
+        watch.sweep(rows, known, batch, on_rows=base.announce(step, 0, 1, effect, places, lambda m: m - clean))
         deviation, weight = np.abs(effect), self._rows(watch, known)
-        salience = sharpness(weight)
+        salience = measure_sharpness(weight)
         length = weight.shape[-1]
         axes = ("layer", "head")
-        return base.result(
+        return base.make_result(
             watch, "head_statistics",
             {"deviation": deviation, "salience": salience, "effect": effect, "weight": weight},
             {"deviation": axes, "salience": axes, "effect": axes, "weight": (*axes, "position")},
             {"layer": watch.sites.layers, "head": range(watch.sites.heads),
-             "position": base.positions(watch, length)},
+             "position": base.name_positions(watch, length)},
             watch.unit,
             {"clean": clean, "unit": watch.unit, "metric": self.metric, "ablation": self.ablation,
-             "specialization": float(deviation.std()), "focus": focus(deviation, weight, self.top),
-             "agreement": agreement(salience, deviation)},
+             "specialization": float(deviation.std()), "focus": measure_focus(deviation, weight, self.top),
+             "agreement": correlate_ranks(salience, deviation)},
             signed=False,
         )  # fmt: skip
 
-    def _rows(self, watch: base.Watch, known: base.Base) -> np.ndarray:
+    def _rows(self, watch: base.WatchedMetric, known: base.Base) -> np.ndarray:
         """The answer's row of every head's pattern (layer, head, position), the mean where there are several."""
         import torch
 
         patterns = known.recording.patterns  # type: ignore[union-attr]
         stacked = torch.stack([patterns[layer][0] for layer in watch.sites.layers])  # (L, H, T, T)
-        weights = token_rows.start(watch.model, watch.batch, stacked.shape[2], "next_token" in watch.model.offers)
+        weights = token_rows.weigh_start(watch.model, watch.batch, stacked.shape[2], "next_token" in watch.model.offers)
         weights = (weights / weights.sum()).to(stacked)
         return torch.einsum("lhqk,q->lhk", stacked, weights).float().cpu().numpy()
 
 
-def sharpness(weight: np.ndarray) -> np.ndarray:
+def measure_sharpness(weight: np.ndarray) -> np.ndarray:
     """1 minus entropy over its largest value, of rows (…, position)."""
     rows = weight / np.clip(weight.sum(-1, keepdims=True), 1e-12, None)
     entropy = -(rows * np.log(np.clip(rows, 1e-12, None))).sum(-1)
     return (1 - entropy / np.log(max(weight.shape[-1], 2))).astype(np.float32)
 
 
-def focus(deviation: np.ndarray, weight: np.ndarray, top: int) -> float | None:
+def measure_focus(deviation: np.ndarray, weight: np.ndarray, top: int) -> float | None:
     """Mean Jaccard overlap of the most looked at tokens of the heads that matter most; None with a single head."""
     heads = np.argsort(-deviation.ravel(), kind="stable")[:top]
     flat = weight.reshape(-1, weight.shape[-1])
@@ -99,7 +99,7 @@ def focus(deviation: np.ndarray, weight: np.ndarray, top: int) -> float | None:
     return float(np.mean(pairs)) if pairs else None
 
 
-def agreement(a: np.ndarray, b: np.ndarray) -> float | None:
+def correlate_ranks(a: np.ndarray, b: np.ndarray) -> float | None:
     """Spearman's rank correlation; None where one of them is flat."""
     from scipy.stats import rankdata
 

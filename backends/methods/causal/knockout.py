@@ -57,23 +57,23 @@ class Knockout(Method):
     def cost(self, size: Size) -> Cost:
         """One forward a layer and token, from that layer on; of chosen changes one each, and one for each new token."""
         if not (self.edges or self.heads):
-            return base.cost(size, size.tokens + 1, inputs=1)
+            return base.estimate_sweep(size, size.tokens + 1, inputs=1)
         return Cost(forwards=len(self.edges) + len(self.heads) + 5 + 2 * self.tokens)
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         watch.require("heads")
-        known = watch.base(batch)
+        known = watch.run_base(batch)
         return self._chosen(watch, known) if self.edges or self.heads else self._grid(watch, known)
 
-    def _grid(self, watch: base.Watch, known: Base) -> Result:
+    def _grid(self, watch: base.WatchedMetric, known: Base) -> Result:
         """Each token hidden from the answer's, by layer."""
         import torch
 
         layers, length = watch.sites.layers, known.states[0].shape[1]
         if length < 2:
             raise Refused("the input has one token, which can look at nothing else; give a longer one")
-        weights = token_rows.start(watch.model, watch.batch, length, "next_token" in watch.model.offers)
+        weights = token_rows.weigh_start(watch.model, watch.batch, length, "next_token" in watch.model.offers)
         queries = torch.nonzero(weights)[:, 0].tolist()
         rows, places = [], []
         for index, _ in enumerate(layers):
@@ -81,50 +81,55 @@ class Knockout(Method):
             window = layers[first : index + self.window // 2 + 1]
             for position in (None, *range(length)):  # None changes nothing: the same sums without the edge cut
                 edges = [] if position is None else [(None, query, position) for query in queries]
-                rows.append(Row({("scores", layer): partial(_bias, edges, self.alpha) for layer in window}))
+                rows.append(Row({("scores", layer): partial(_add_bias, edges, self.alpha) for layer in window}))
                 places.append((index, length if position is None else position))
         grid = np.full((len(layers), length + 1), np.nan, np.float32)
-        tell = base.announce(watch.step, 0, 1, grid, places, unit="so far; in its unit when whole")
-        watch.sweep(rows, known, watch.batch, tell=tell)
+        on_rows = base.announce(watch.step, 0, 1, grid, places, unit="so far; in its unit when whole")
+        watch.sweep(rows, known, watch.batch, on_rows=on_rows)
         effect = grid[:, :length] - grid[:, length:]
-        names = base.positions(watch, length)
+        names = base.name_positions(watch, length)
         return self._result(watch, known, {"effect": effect}, {"effect": ("layer", "position")},
                             {"layer": layers, "position": names}, {"queries": queries})  # fmt: skip
 
-    def _chosen(self, watch: base.Watch, known: Base) -> Result:
+    def _chosen(self, watch: base.WatchedMetric, known: Base) -> Result:
         """The edges and heads that were asked for, each alone and all together."""
         length = known.states[0].shape[1]
         edges = [parse_edge(text, watch.sites, length) for text in self.edges]
         heads = base.parse_heads(self.heads, watch.sites)
-        _leaves_something(edges, length, self.alpha)
-        single = [changes(watch.sites, [edge], (), self.alpha) for edge in edges]
-        single += [changes(watch.sites, (), [head], self.alpha) for head in heads]
-        both = changes(watch.sites, edges, heads, self.alpha)
-        same = changes(watch.sites, edges, (), 1.0)  # the same sums with nothing cut
+        _check_something_left(edges, length, self.alpha)
+        single = [make_edits(watch.sites, [edge], (), self.alpha) for edge in edges]
+        single += [make_edits(watch.sites, (), [head], self.alpha) for head in heads]
+        both = make_edits(watch.sites, edges, heads, self.alpha)
+        same = make_edits(watch.sites, edges, (), 1.0)  # the same sums with nothing cut
         numbers = watch.sweep([Row(edits) for edits in (*single, both, same)], known, watch.batch)
         names = [*self.edges, *(f"head {layer}.{head}" for layer, head in heads), "together"]
         return self._result(
             watch, known, {"effect": numbers[:-1] - numbers[-1]}, {"effect": ("change",)}, {"change": names},
-            {"after": base.answers(watch, Row(both), known), "together": float(numbers[-2] - numbers[-1]),
-             "compared": base.compared(watch, Row(both), known),
+            {"after": base.predict_answers(watch, Row(both), known), "together": float(numbers[-2] - numbers[-1]),
+             "compared": base.compare_answers(watch, Row(both), known),
              **self._continued(watch, both)},
         )  # fmt: skip
 
-    def _continued(self, watch: base.Watch, edits: dict[Place, Edit]) -> dict[str, Any]:
+    def _continued(self, watch: base.WatchedMetric, edits: dict[Place, Edit]) -> dict[str, Any]:
         """The most probable continuation as the network is, and with the changes."""
         if not self.tokens or "generation" not in watch.model.offers:
             return {}
-        return {"continued": [continued(watch, own, self.tokens) for own in ({}, edits)]}
+        return {"continued": [continue_text(watch, own, self.tokens) for own in ({}, edits)]}
 
     def _result(
-        self, watch: base.Watch, known: Base, arrays: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]],
+        self, watch: base.WatchedMetric, known: Base, arrays: dict[str, np.ndarray], axes: dict[str, tuple[str, ...]],
         labels: dict[str, Sequence[Any]], facts: dict[str, Any],
     ) -> Result:  # fmt: skip
-        about = {"clean": watch.value(known), "metric": self.metric, "metric_unit": watch.unit, "alpha": self.alpha}
-        return base.result(watch, "knockout", arrays, axes, labels, watch.unit, {**about, **facts})
+        about = {
+            "clean": watch.measure_base(known),
+            "metric": self.metric,
+            "metric_unit": watch.unit,
+            "alpha": self.alpha,
+        }
+        return base.make_result(watch, "knockout", arrays, axes, labels, watch.unit, {**about, **facts})
 
 
-def continued(watch: base.Watch, edits: dict[Place, Edit], most: int) -> str:
+def continue_text(watch: base.WatchedMetric, edits: dict[Place, Edit], most: int) -> str:
     """What the network adds to the text, its most probable token each time, with the changes at every step."""
     import torch
 
@@ -160,20 +165,20 @@ def parse_edge(text: str, sites: Any, length: int) -> Edge:
     return found  # type: ignore[return-value]
 
 
-def changes(sites: Any, edges: Sequence[Edge], heads: Sequence[tuple[int, int]], alpha: float) -> dict[Place, Edit]:
+def make_edits(sites: Any, edges: Sequence[Edge], heads: Sequence[tuple[int, int]], alpha: float) -> dict[Place, Edit]:
     """The edits that change some edges and set some heads to zero."""
     found: dict[Place, Edit] = {}
     for layer in sites.layers:
         own = [edge[1:] for edge in edges if edge[0] in (None, layer)]
         if own:
-            found[("scores", layer)] = partial(_bias, own, alpha)
+            found[("scores", layer)] = partial(_add_bias, own, alpha)
         off = [head for at, head in heads if at == layer]
         if off:
             found[("z", layer)] = partial(_off, off)
     return found
 
 
-def _bias(edges: Sequence[tuple[Any, Any, Any]], alpha: float, scores: Tensor) -> Tensor:
+def _add_bias(edges: Sequence[tuple[Any, Any, Any]], alpha: float, scores: Tensor) -> Tensor:
     """log alpha on some edges (head, query, key) of zeros (H, Tq, Tk)."""
     import torch
 
@@ -188,7 +193,7 @@ def _off(heads: Sequence[int], tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _leaves_something(edges: Sequence[Edge], length: int, alpha: float) -> None:
+def _check_something_left(edges: Sequence[Edge], length: int, alpha: float) -> None:
     """Raises `Refused` where a query would have nothing left to look at."""
     if alpha > 0:
         return

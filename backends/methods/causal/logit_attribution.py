@@ -51,14 +51,14 @@ class LogitAttribution(Method):
                 model.outputs(model.features(batch), batch)
             step(0.5)
             stream = recording.residual[-1][0]
-            reading = direct_logit.direct(model, sites, stream, target)
-            names, rows, split = direct_logit.components(model, sites, recording, reading, self.by)
-            logit = direct_logit.logits(model, sites, stream, target)  # (T,)
+            reading = direct_logit.make_reading(model, sites, stream, target)
+            names, rows, split = direct_logit.read_components(model, sites, recording, reading, self.by)
+            logit = direct_logit.compute_logits(model, sites, stream, target)  # (T,)
         residue = logit - rows.sum(0)
         gap = float(residue.abs().max() / logit.abs().max().clamp(min=1e-12))
-        context = token_rows.context(model, batch, model.answers)
+        context = token_rows.make_context(model, batch, model.answers)
         arrays = {"contribution": rows, "logit": logit, "residue": residue}
-        place = int(token_rows.start(model, batch, len(stream), "next_token" in model.offers).argmax())
+        place = int(token_rows.weigh_start(model, batch, len(stream), "next_token" in model.offers).argmax())
         return Result(
             method="logit_attribution",
             arrays={n: a.float().cpu().numpy().astype(np.float32) for n, a in arrays.items()} | context["arrays"],
@@ -66,7 +66,7 @@ class LogitAttribution(Method):
             | context["axes"],
             labels={
                 "component": tuple(names),
-                "position": token_rows.tokens(model, batch, model.answers)[0],
+                "position": token_rows.list_tokens(model, batch, model.answers)[0],
                 **context["labels"],
             },
             unit="logit",

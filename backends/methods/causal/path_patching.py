@@ -51,10 +51,10 @@ class PathPatching(Method):
 
     def cost(self, size: Size) -> Cost:
         """One forward a head, from its layer on, and another where heads receive."""
-        return base.cost(size, size.heads * (2 if self.receivers else 1))
+        return base.estimate_sweep(size, size.heads * (2 if self.receivers else 1))
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         watch.require("heads")
         if self.mlps == "held":
             watch.require("mlp")
@@ -69,13 +69,13 @@ class PathPatching(Method):
             effect[cell] = 0.0
         first, last = (0.0, 1.0) if not receivers else (0.0, 0.5)
         direct = np.full_like(effect, np.nan) if receivers else effect
-        tell = base.announce(step, first, last, direct, places, contrast.share, "head")
-        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
+        on_rows = base.announce(step, first, last, direct, places, contrast.share, "head")
+        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, on_rows=on_rows)
         if receivers:
-            rows = [receiving(own) for own in heard]
-            tell = base.announce(step, last, 1.0, effect, places, contrast.share, "head")
-            watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
-        return base.result(
+            rows = [run_receivers(own) for own in heard]
+            on_rows = base.announce(step, last, 1.0, effect, places, contrast.share, "head")
+            watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, on_rows=on_rows)
+        return base.make_result(
             watch, "path_patching", {"effect": effect}, {"effect": ("layer", "head")},
             {"layer": watch.sites.layers, "head": range(watch.sites.heads)}, "share of the difference restored",
             {**contrast.facts, "receivers": [f"{a}.{b}" for a, b in receivers], "through": self.through,
@@ -83,7 +83,7 @@ class PathPatching(Method):
         )  # fmt: skip
 
     def senders(
-        self, watch: base.Watch, contrast: base.Contrast, receivers: tuple[tuple[int, int], ...],
+        self, watch: base.WatchedMetric, contrast: base.Contrast, receivers: tuple[tuple[int, int], ...],
         kept: dict[Place, Tensor], only: set[tuple[int, int]] | None = None, every: bool = False,
     ) -> tuple[list[Row], list[tuple[int, int]], list[dict[tuple[int, int], Tensor]]]:  # fmt: skip
         """A row for each sender, its place, and where the receivers' outputs will be found.
@@ -96,21 +96,23 @@ class PathPatching(Method):
         for index, layer in enumerate(watch.sites.layers):
             for head in range(watch.sites.heads if layer < last else 0):
                 own: dict[tuple[int, int], Tensor] = {}
-                clean, corrupted = (base.values(run, "heads", layer) for run in (contrast.clean, contrast.corrupted))
+                clean, corrupted = (
+                    base.read_values(run, "heads", layer) for run in (contrast.clean, contrast.corrupted)
+                )
                 apart = bool((clean[:, head] != corrupted[:, head]).any())
                 if not apart or (only is not None and (layer, head) not in only):
                     continue
-                edits: dict[Place, Edit] = {("z", layer): partial(base.put_head, head, clean[:, head])}
+                edits: dict[Place, Edit] = {("z", layer): partial(base.replace_head, head, clean[:, head])}
                 for later in watch.sites.layers:
                     if later > layer:
                         mine = [h for at, h in receivers if at == later]
-                        value = base.values(contrast.corrupted, "heads", later)
+                        value = base.read_values(contrast.corrupted, "heads", later)
                         edits[("z", later)] = partial(_hold, later, mine, own, value)
-                edits |= {place: partial(_as_it_was, value) for place, value in kept.items() if place[1] > layer}
+                edits |= {place: partial(_keep_unchanged, value) for place, value in kept.items() if place[1] > layer}
                 if self.mlps == "held":
                     edits |= {
-                        ("mlp", at): partial(_as_it_was, base.values(contrast.corrupted, "mlp", at))
-                        for at in base.layers(watch.sites, "mlp")
+                        ("mlp", at): partial(_keep_unchanged, base.read_values(contrast.corrupted, "mlp", at))
+                        for at in base.find_layers(watch.sites, "mlp")
                         if at >= layer
                     }
                 rows.append(Row(edits))
@@ -119,7 +121,7 @@ class PathPatching(Method):
         return rows, places, heard
 
     def _held(
-        self, watch: base.Watch, contrast: base.Contrast, receivers: tuple[tuple[int, int], ...]
+        self, watch: base.WatchedMetric, contrast: base.Contrast, receivers: tuple[tuple[int, int], ...]
     ) -> dict[Place, Tensor]:
         """What of the receivers' layers must stay as it was: queries, keys or values of the corrupted run."""
         import torch
@@ -147,11 +149,11 @@ def _hold(layer: int, receivers: list[int], heard: dict[Any, Tensor], value: Ten
     return value
 
 
-def _as_it_was(value: Tensor, tensor: Tensor) -> Tensor:
+def _keep_unchanged(value: Tensor, tensor: Tensor) -> Tensor:
     return value
 
 
-def receiving(heard: dict[tuple[int, int], Tensor]) -> Row:
+def run_receivers(heard: dict[tuple[int, int], Tensor]) -> Row:
     """The corrupted run with what the receivers heard of one sender."""
     edits: dict[Place, Edit] = {}
     for layer in {at for at, _ in heard}:

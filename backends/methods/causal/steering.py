@@ -47,12 +47,12 @@ class Steering(Method):
 
     def cost(self, size: Size) -> Cost:
         """One forward a layer and strength, from that layer on."""
-        return base.cost(size, len(self.strengths))
+        return base.estimate_sweep(size, len(self.strengths))
 
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
-        watch = base.Watch(model, batch, target, self.metric, self.part, step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, self.part, step)
         contrast = base.Contrast(watch)
-        layers, strengths = base.layers(watch.sites, "residual"), tuple(dict.fromkeys(self.strengths))
+        layers, strengths = base.find_layers(watch.sites, "residual"), tuple(dict.fromkeys(self.strengths))
         effect = np.full((len(layers), len(strengths)), np.nan, np.float32)
         rows, places = [], []
         for index, layer in enumerate(layers):
@@ -60,14 +60,16 @@ class Steering(Method):
             for number, strength in enumerate(strengths):
                 rows.append(Row({("residual", layer): partial(_add, push * strength)}))
                 places.append((index, number))
-        tell = base.announce(step, 0, 1, effect, places, lambda number: number - contrast.low, "strength", watch.unit)
-        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
-        return base.result(
+        on_rows = base.announce(
+            step, 0, 1, effect, places, lambda number: number - contrast.low, "strength", watch.unit
+        )
+        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, on_rows=on_rows)
+        return base.make_result(
             watch, "steering", {"effect": effect}, {"effect": ("layer", "strength")},
             {"layer": layers, "strength": [f"{s:g}" for s in strengths]}, watch.unit, {**contrast.facts, "at": self.at},
         )  # fmt: skip
 
-    def _push(self, watch: base.Watch, contrast: base.Contrast, layer: int) -> Tensor:
+    def _push(self, watch: base.WatchedMetric, contrast: base.Contrast, layer: int) -> Tensor:
         """What is added to the states (T, d) at strength 1."""
         import torch
 
@@ -77,7 +79,7 @@ class Steering(Method):
         if self.at == "mean":
             return difference.mean(0).expand_as(difference)
         causal = "next_token" in watch.model.offers
-        weights = token_rows.start(watch.model, watch.batch, len(difference), causal)
+        weights = token_rows.weigh_start(watch.model, watch.batch, len(difference), causal)
         return torch.where((weights > 0)[:, None].to(difference.device), difference, torch.zeros_like(difference))
 
 

@@ -154,15 +154,15 @@ class _Drawing:
     def _each_step(self, step: int, layer: int, found: Tensor) -> None:
         """Add the first picture's probabilities (picture, head, place, token) of one layer to its step's map."""
         places = found[0].mean(0).T  # (token, place)
-        maps = word_fold.smaller(word_fold.enlarged(places, self.latent)) * self.counts[layer]
-        maps = word_fold.words_from(maps, self.matrix)
+        maps = word_fold.shrink(word_fold.enlarge(places, self.latent)) * self.counts[layer]
+        maps = word_fold.average_tokens(maps, self.matrix)
         self.by_step[step] = self.by_step[step] + maps if step in self.by_step else maps
 
     def draw(self) -> None:
         """Draw the picture and fill the maps."""
         asked = self.asked
         network = self.model.network
-        with diffusion.watching(network, self.layers, self.maps):
+        with diffusion.watch_layers(network, self.layers, self.maps):
             self.drawn = self.model.draw(
                 self.batch, steps=asked.steps, guidance=self.guidance, seed=asked.seed, negative=asked.negative,
                 height=self.size[0], width=self.size[1], pictures=asked.pictures, strength=asked.strength,
@@ -185,11 +185,11 @@ class _Drawing:
         """The maps of all words, and the picture."""
         asked, words = self.asked, self.batch.words
         folded = word_fold.fold(self.maps.sums, self.layers, self.counts, self.latent)
-        maps = word_fold.words_from(folded.total, self.matrix)  # (picture, word, row, column)
+        maps = word_fold.average_tokens(folded.total, self.matrix)  # (picture, word, row, column)
         if asked.normalise:
             maps = maps / (folded.total.sum(1, keepdim=True) + 1e-6)
         pixels = self.drawn.pixels
-        arrays = {"heat": word_fold.on_picture(maps[0], *pixels.shape[1:3]), "image": pixels[0]}
+        arrays = {"heat": word_fold.enlarge_to_image(maps[0], *pixels.shape[1:3]), "image": pixels[0]}
         axes: dict[str, tuple[str, ...]] = {
             "heat": ("word", "height", "width"),
             "image": ("height", "width", "channel"),
@@ -227,7 +227,7 @@ class _Drawing:
 
     def _words(self, parts: Sequence[Tensor]) -> np.ndarray:
         """Small maps (token, row, column) of parts as (word, part, row, column)."""
-        return np.stack([_numbers(word_fold.words_from(part, self.matrix)) for part in parts], 1)
+        return np.stack([_numbers(word_fold.average_tokens(part, self.matrix)) for part in parts], 1)
 
     def _facts(self) -> dict[str, Any]:
         asked, words = self.asked, self.batch.words

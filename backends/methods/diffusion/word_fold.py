@@ -1,4 +1,4 @@
-"""From attention summed over steps to maps of words: what DAAM does with what `capture_diffusion` recorded."""
+"""From attention summed over steps to maps of words: what DAAM does with what `hooks.diffusion` recorded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backends.hooks.diffusion import Layer, grid
+from backends.hooks.diffusion import Layer, find_grid
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,16 +17,16 @@ SMALL = 32
 """Maps by step, layer and head have at most so many rows and columns."""
 
 
-def enlarged(found: Tensor, latent: tuple[int, int]) -> Tensor:
+def enlarge(found: Tensor, latent: tuple[int, int]) -> Tensor:
     """(…, place) to (…, row, column) at the latents' size: bicubic, nothing below zero."""
     from torch.nn import functional as F
 
-    places = found.reshape(-1, 1, *grid(latent, found.shape[-1])).float()
+    places = found.reshape(-1, 1, *find_grid(latent, found.shape[-1])).float()
     large = F.interpolate(places, size=latent, mode="bicubic").clamp(min=0)
     return large.reshape(*found.shape[:-1], *latent)
 
 
-def smaller(maps: Tensor, most: int = SMALL) -> Tensor:
+def shrink(maps: Tensor, most: int = SMALL) -> Tensor:
     """(…, row, column) with at most `most` rows and columns: means over areas."""
     from torch.nn import functional as F
 
@@ -39,7 +39,7 @@ def smaller(maps: Tensor, most: int = SMALL) -> Tensor:
 
 
 @dataclass
-class Folded:
+class FoldedMaps:
     """What the layers add up to: `total` (picture, token, row, column), the mean over all layers' heads.
 
     `layers` and `heads` are the first picture's parts of it, (token, row, column) each and small; heads only where
@@ -52,7 +52,9 @@ class Folded:
     names: list[str] = field(default_factory=list)
 
 
-def fold(sums: Mapping[int, Tensor], layers: Sequence[Layer], counts: Sequence[int], latent: tuple[int, int]) -> Folded:
+def fold(
+    sums: Mapping[int, Tensor], layers: Sequence[Layer], counts: Sequence[int], latent: tuple[int, int]
+) -> FoldedMaps:
     """DAAM's maps of summed attention: an unweighted mean over heads, so that layers with more heads weigh more.
 
     `sums[layer]` is (picture, head, token, place) with the heads apart, which are clamped one by one (exact), or
@@ -62,27 +64,27 @@ def fold(sums: Mapping[int, Tensor], layers: Sequence[Layer], counts: Sequence[i
     parts: list[Tensor] = []
     names: list[str] = []
     for number in sorted(sums):
-        maps = enlarged(sums[number], latent)
+        maps = enlarge(sums[number], latent)
         if maps.ndim == 5:  # (picture, head, token, row, column)
-            parts += [smaller(head) for head in maps[0]]
+            parts += [shrink(head) for head in maps[0]]
             names += [f"{layers[number].short} · {head}" for head in range(maps.shape[1])]
             maps = maps.mean(1)
-        folded.append(smaller(maps[0]))
+        folded.append(shrink(maps[0]))
         weighted = maps * counts[number]
         total = weighted if total is None else total + weighted
         heads += counts[number]
     assert total is not None  # the caller has checked that layers were heard
-    return Folded(total / heads, folded, parts, names)
+    return FoldedMaps(total / heads, folded, parts, names)
 
 
-def words_from(maps: Tensor, matrix: np.ndarray) -> Tensor:
+def average_tokens(maps: Tensor, matrix: np.ndarray) -> Tensor:
     """(…, token, row, column) to (…, word, row, column): the mean over each word's tokens."""
     import torch
 
     return torch.einsum("wt,...tyx->...wyx", torch.from_numpy(matrix).to(maps.device), maps)
 
 
-def on_picture(maps: Tensor, height: int, width: int) -> np.ndarray:
+def enlarge_to_image(maps: Tensor, height: int, width: int) -> np.ndarray:
     """(word, row, column) at the picture's size, float32."""
     from torch.nn import functional as F
 

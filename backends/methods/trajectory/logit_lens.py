@@ -72,7 +72,7 @@ class LogitLens(Method):
                 step((first + some.shape[1]) / stream.shape[1])
             gap = float((logits[-1] - own).abs().max())
         arrays = {name: np.concatenate([part[name] for part in parts], 1) for name in parts[0]}
-        context = token_rows.context(model, batch, model.answers)
+        context = token_rows.make_context(model, batch, model.answers)
         used = {int(i) for i in np.unique(arrays["token"])} | set(followed.values())
         return Result(
             method="logit_lens",
@@ -80,7 +80,7 @@ class LogitLens(Method):
             axes={name: ("layer", "position", "k")[: array.ndim] for name, array in arrays.items()} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": token_rows.tokens(model, batch, model.answers)[0],
+                "position": token_rows.list_tokens(model, batch, model.answers)[0],
                 **context["labels"],
             },
             unit="probability",

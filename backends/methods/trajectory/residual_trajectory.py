@@ -74,13 +74,13 @@ class ResidualTrajectory(Method):
             step(0.3)
             norm = stream.norm(dim=-1)
             straight = stream / norm.clamp(min=1e-12)[..., None]
-            path, explained = _principal(straight if self.unit_length else stream)
+            path, explained = _project(straight if self.unit_length else stream)
             step(0.6)
             length = stream.shape[1]
             some = torch.linspace(0, length - 1, min(length, MOST)).round().long().unique().to(stream.device)
             cosine = torch.einsum("atd,btd->ab", straight[:, some], straight[:, some]) / len(some)
-            similarity = _cka(stream[:, some]) if len(some) > 1 else cosine
-            dimension = _dimension(stream[:, some])
+            similarity = _compute_cka(stream[:, some]) if len(some) > 1 else cosine
+            dimension = _estimate_dimension(stream[:, some])
             step(1.0)
         arrays = {"path": path, "similarity": similarity, "norm": norm, "cosine": cosine}
         facts = {"explained_variance": explained, "positions_compared": len(some)}
@@ -90,7 +90,7 @@ class ResidualTrajectory(Method):
             arrays["dimension"] = dimension
         if len(some) == 1:
             facts["similarity_note"] = "CKA needs two tokens; with one, the cosine is shown"
-        context = token_rows.context(model, batch, self.part)
+        context = token_rows.make_context(model, batch, self.part)
         axes = {
             "path": ("layer", "position", "component"),
             "similarity": ("layer", "layer"),
@@ -103,9 +103,9 @@ class ResidualTrajectory(Method):
             axes={name: axes[name] for name in arrays} | context["axes"],
             labels={
                 "layer": ("input", *(str(layer) for layer in range(1, len(stream)))),
-                "position": token_rows.tokens(model, batch, self.part)[0]
+                "position": token_rows.list_tokens(model, batch, self.part)[0]
                 if self.part
-                else token_rows.names(batch, length),
+                else token_rows.name_tokens(batch, length),
                 "component": tuple(f"PC {i + 1}" for i in range(COMPONENTS)),
                 **context["labels"],
             },
@@ -115,7 +115,7 @@ class ResidualTrajectory(Method):
         )
 
 
-def _principal(stream: Tensor) -> tuple[Tensor, list[float]]:
+def _project(stream: Tensor) -> tuple[Tensor, list[float]]:
     """Projections (layer, position, component) on the first principal directions, and their shares of the variance."""
     import torch
 
@@ -138,7 +138,7 @@ def _principal(stream: Tensor) -> tuple[Tensor, list[float]]:
     return path.view(*stream.shape[:2], COMPONENTS), [float(share) for share in shares]
 
 
-def _cka(stream: Tensor) -> Tensor:
+def _compute_cka(stream: Tensor) -> Tensor:
     """Linear CKA (layer, layer) over positions: ‖XᵀY‖² / (‖XᵀX‖ ‖YᵀY‖), by the positions' Gram matrices."""
     import torch
 
@@ -148,7 +148,7 @@ def _cka(stream: Tensor) -> Tensor:
     return grams @ grams.T
 
 
-def _dimension(stream: Tensor) -> Tensor | None:
+def _estimate_dimension(stream: Tensor) -> Tensor | None:
     """The intrinsic dimension (layer,) by TwoNN: N / Σ log(r₂ / r₁); None where a layer has too few distinct states."""
     import torch
 

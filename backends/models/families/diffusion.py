@@ -18,7 +18,7 @@ from backends.hooks import diffusion
 from backends.hooks.sites import Sites
 from backends.models import load as _load
 from backends.models.base import Batch, Choice, Model
-from backends.models.batching import out_of_memory
+from backends.models.batching import is_out_of_memory
 from backends.models.prompt_words import Words, words_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Diffusion(Model):
 
     @classmethod
     def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
-        pipeline = _load.pipeline(source, auto, device)
+        pipeline = _load.load_pipeline(source, auto, device)
         return cls.of(pipeline, source.name, source.revision, device)
 
     @classmethod
@@ -183,7 +183,7 @@ class Diffusion(Model):
 
     def prepare(self) -> bool:
         """Find the layers that hear words, and see on one small step whether their maps are the kernel's own."""
-        self.words_layers = diffusion.layers(self.bare)
+        self.words_layers = diffusion.find_layers(self.bare)
         checks, withdrawn = {}, {}
         if not self.heard:
             withdrawn["cross_attention"] = f"{self.name} has no cross-attention: no layer of its network hears words"
@@ -191,7 +191,7 @@ class Diffusion(Model):
             side = max(SMALLEST // self.multiple, 4) * self.multiple
             batch = self.encode(self.sample)
             with self.lock:
-                gap = diffusion.gap(
+                gap = diffusion.measure_gap(
                     self.network, self.heard, lambda: self.draw(batch, steps=1, guidance=1.0, height=side, width=side)
                 )
             checks["attention_gap"] = gap
@@ -276,7 +276,7 @@ class Diffusion(Model):
             try:
                 out = pipeline(**{name: value for name, value in call.items() if name in taken})
             except Exception as error:
-                if not out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 raise self._too_large(height, width) from None
         return Drawn(np.asarray(out.images, np.float32), made)

@@ -36,7 +36,7 @@ class LayerSkip(Method):
     def __call__(self, model: Model, batch: Batch, target: Target, step: Step = no_step) -> Result:
         import torch
 
-        watch = base.Watch(model, batch, target, self.metric, "", step)
+        watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
         known = watch.base(batch)
         layers = watch.sites.layers
         rows = [Row({("attention", n): torch.zeros_like, ("mlp", n): torch.zeros_like}) for n in layers]
@@ -44,7 +44,7 @@ class LayerSkip(Method):
         effect = watch.sweep(rows, known, batch) - clean
         facts = {"clean": clean, "metric": self.metric}
         axes = {"effect": ("layer",)}
-        return base.result(watch, "layer_skip", {"effect": effect}, axes, {"layer": layers}, watch.unit, facts)
+        return base.make_result(watch, "layer_skip", {"effect": effect}, axes, {"layer": layers}, watch.unit, facts)
 
 
 ENTRY = LayerSkip

@@ -38,7 +38,7 @@ class StateStep(Method):
         moved = states.diff(dim=0).norm(dim=-1) / states[:-1].norm(dim=-1).clamp(min=1e-12)
         names = {
             "layer": tuple(map(str, range(len(moved)))),
-            "position": token_rows.names(batch, moved.shape[1]),
+            "position": token_rows.name_tokens(batch, moved.shape[1]),
         }
         grid = {"step": moved.cpu().numpy()}
         return Result("state_step", grid, {"step": ("layer", "position")}, names, unit="share", signed=False)

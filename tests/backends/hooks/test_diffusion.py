@@ -50,14 +50,14 @@ def plain(model: Diffusion, **more: Any) -> np.ndarray:
 def watched(model: Diffusion, maps: cd.Maps, **more: Any) -> np.ndarray:
     """The same while maps are recorded."""
     given = {"steps": 3, "guidance": 4.0, "seed": 5, "height": 64, "width": 96} | more
-    with cd.watching(model.network, model.layers_, maps):
+    with cd.watch_layers(model.network, model.layers_, maps):
         return model.draw(model.encode(PROMPT), **given).images
 
 
 @pytest.fixture(autouse=True)
 def all_layers(model: Diffusion | None = None):
     """Give models their layers without the probe."""
-    Diffusion.layers_ = property(lambda self: tuple(x for x in cd.layers(self.bare) if not x.middle))  # type: ignore[attr-defined]
+    Diffusion.layers_ = property(lambda self: tuple(x for x in cd.find_layers(self.bare) if not x.middle))  # type: ignore[attr-defined]
     yield
     del Diffusion.layers_  # type: ignore[attr-defined]
 
@@ -147,7 +147,7 @@ def test_maps_equal_an_independent_computation(model: Diffusion, case: str) -> N
     def draw() -> None:
         model.draw(model.encode(PROMPT), steps=3, seed=5, height=64, width=96, **given)
 
-    for layer in cd.layers(model.bare):
+    for layer in cd.find_layers(model.bare):
         if layer.middle:  # it must not be counted by hand either: another kernel computes it
             model.bare.get_submodule(layer.path).set_processor(AttnProcessor())
     theirs = by_hand(model, draw, latent, pictures, forwards)
@@ -200,7 +200,7 @@ def test_everything_comes_back_when_a_run_is_stopped(where: str) -> None:
             raise Cancelled("stop")
 
     maps = cd.Maps(tick=stop) if where == "tick" else cd.Maps()
-    with pytest.raises(Cancelled), cd.watching(model.network, model.layers_, maps):
+    with pytest.raises(Cancelled), cd.watch_layers(model.network, model.layers_, maps):
         model.draw(model.encode(PROMPT), steps=8, guidance=4.0, **({} if where == "tick" else {"after": stop}))
     assert processors(model) == before
     assert model.pipeline.scheduler is scheduler
@@ -252,7 +252,7 @@ def test_low_rank_parts_count_in_the_maps() -> None:
         attention.to_q = Added(attention.to_q)
     assert np.array_equal(plain(model, guidance_scale=4.0), watched(model, within))
     assert not torch.allclose(without.sums[0], within.sums[0], atol=1e-5)
-    assert cd.gap(model.network, model.layers_, lambda: plain(model, guidance_scale=1.0)) == 0
+    assert cd.measure_gap(model.network, model.layers_, lambda: plain(model, guidance_scale=1.0)) == 0
 
 
 def test_a_processor_with_weights_of_its_own_keeps_them() -> None:
@@ -291,21 +291,21 @@ def test_guidance_that_is_not_known_is_refused() -> None:
 
 
 def test_layers_are_named_in_order_and_the_middle_is_marked() -> None:
-    found = cd.layers(pipelines.xl().unet)
+    found = cd.find_layers(pipelines.xl().unet)
     assert [layer.short for layer in found][:3] == ["down 0.0.0", "down 1.0.0", "down 1.0.1"]
     assert [layer.middle for layer in found].count(True) == 2
     assert found[-1].short == "up 1.1.0"
-    kinds = {layer.kind for layer in cd.layers(pipelines.flux().transformer)}
+    kinds = {layer.kind for layer in cd.find_layers(pipelines.flux().transformer)}
     assert kinds == {"joint text first", "single text first"}
-    assert {layer.kind for layer in cd.layers(pipelines.sd3().transformer)} == {"joint image first"}
+    assert {layer.kind for layer in cd.find_layers(pipelines.sd3().transformer)} == {"joint image first"}
 
 
 def test_a_grid_follows_the_latents_and_not_the_root_of_the_places() -> None:
-    assert cd.grid((8, 12), 96) == (8, 12)
-    assert cd.grid((8, 12), 24) == (4, 6)
-    assert cd.grid((9, 13), 35) == (5, 7)
+    assert cd.find_grid((8, 12), 96) == (8, 12)
+    assert cd.find_grid((8, 12), 24) == (4, 6)
+    assert cd.find_grid((9, 13), 35) == (5, 7)
     with pytest.raises(Refused, match="a layer has 25 places, which no halving of 8 × 12 gives"):
-        cd.grid((8, 12), 25)
+        cd.find_grid((8, 12), 25)
 
 
 def test_two_requests_at_once_get_their_own_maps_and_pictures() -> None:
@@ -339,7 +339,7 @@ def test_a_compiled_network_is_heard() -> None:
     watched(model, maps)
     layers = model.layers_
     model.pipeline.unet = torch.compile(model.pipeline.unet, backend="eager")
-    with cd.watching(model.network, layers, again):
+    with cd.watch_layers(model.network, layers, again):
         model.draw(model.encode(PROMPT), steps=3, guidance=4.0, seed=5, height=64, width=96)
     again.check(range(len(layers)), 3)
     for layer, found in maps.sums.items():

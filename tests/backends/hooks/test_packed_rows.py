@@ -52,9 +52,9 @@ def whole(module: Any, sites: Sites, row: Row) -> torch.Tensor:
 @pytest.mark.parametrize("name", CAUSAL)
 def test_packed_rows_equal_whole_forwards(name: str) -> None:
     module, _, sites = ready(name)
-    known = partial_forward.base(module, sites, lambda: forward(module, {"input_ids": IDS}), keys=True)
+    known = partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": IDS}), keys=True)
     rows = changes(sites)
-    assert packed_rows.fits(known, rows)
+    assert packed_rows.can_pack(known, rows)
     ids = IDS[[row.sample for row in rows]]
     run = partial(forward, module, {"input_ids": ids})
     slow = torch.stack([whole(module, sites, row) for row in rows])
@@ -71,7 +71,7 @@ def test_packed_rows_equal_whole_forwards(name: str) -> None:
 
 def test_no_token_before_the_first_change_is_computed() -> None:
     module, _, sites = ready("gpt2")
-    known = partial_forward.base(module, sites, lambda: forward(module, {"input_ids": IDS[:1]}), keys=True)
+    known = partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": IDS[:1]}), keys=True)
     rows = [Row({("residual", 1): partial(put, 4, torch.ones(16))}, 0, 4),
             Row({("z", 2): partial(silence, 2, 6)}, 0, 6)]  # fmt: skip
     seen: list[tuple[int, ...]] = []
@@ -86,21 +86,21 @@ def test_no_token_before_the_first_change_is_computed() -> None:
     assert seen == [(1, 3, 16), (1, 4, 16)]  # the last MLP is given all four; the next line says what it computes
     pack = Pack(rows, known)
     pack.enter(2)
-    assert pack.last(torch.arange(4)[None, :, None])[0].flatten().tolist() == [2, 3]
+    assert pack.take_last(torch.arange(4)[None, :, None])[0].flatten().tolist() == [2, 3]
 
 
 def test_what_needs_all_tokens_is_not_packed() -> None:
     module, _, sites = ready("gpt2")
-    known = partial_forward.base(module, sites, lambda: forward(module, {"input_ids": IDS}), keys=True)
-    assert not packed_rows.fits(known, [Row({("scores", 1): torch.abs})])
-    assert not packed_rows.fits(
-        partial_forward.base(module, sites, lambda: forward(module, {"input_ids": IDS})), [Row({})]
+    known = partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": IDS}), keys=True)
+    assert not packed_rows.can_pack(known, [Row({("scores", 1): torch.abs})])
+    assert not packed_rows.can_pack(
+        partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": IDS})), [Row({})]
     )
 
 
 def test_a_batch_as_large_as_the_text_is_long_is_told_from_it() -> None:
     module, _, sites = ready("llama")
-    known = partial_forward.base(module, sites, lambda: forward(module, {"input_ids": IDS[:1]}), keys=True)
+    known = partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": IDS[:1]}), keys=True)
     rows = [Row({("residual", 1): partial(put, place, torch.ones(16))}, 0, place) for place in range(6)]
     fast = partial_forward.replay(
         module, sites, known, rows, partial(forward, module, {"input_ids": IDS[:1].expand(len(rows), -1)})
@@ -110,8 +110,8 @@ def test_a_batch_as_large_as_the_text_is_long_is_told_from_it() -> None:
 
 def test_only_a_plain_linear_unembedding_gives_single_columns() -> None:
     module, _, sites = ready("gpt2")
-    assert partial_forward.narrows(module, sites)
+    assert partial_forward.can_narrow(module, sites)
     import dataclasses
 
-    assert not partial_forward.narrows(module, dataclasses.replace(sites, unembedding=None))
-    assert not partial_forward.narrows(module, dataclasses.replace(sites, unembedding=sites.mlp[0]))
+    assert not partial_forward.can_narrow(module, dataclasses.replace(sites, unembedding=None))
+    assert not partial_forward.can_narrow(module, dataclasses.replace(sites, unembedding=sites.mlp[0]))

@@ -37,7 +37,7 @@ def many(module: Any, inputs: dict[str, Any], count: int) -> torch.Tensor:
 @pytest.mark.parametrize("name", RUNS)
 def test_rows_that_begin_later_equal_whole_forwards_or_are_told_apart(name: str) -> None:
     module, inputs, sites = ready(name)
-    found = partial_forward.gap(module, sites, partial(many, module, inputs))
+    found = partial_forward.measure_gap(module, sites, partial(many, module, inputs))
     assert found <= 1e-5 or found == float("inf"), found
     assert name not in ("gpt2", "llama", "bert", "vit", "albert", "gemma2") or found <= 1e-5
 
@@ -45,19 +45,19 @@ def test_rows_that_begin_later_equal_whole_forwards_or_are_told_apart(name: str)
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma2", "gpt_neox", "opt"])
 def test_tokens_before_the_first_change_are_left_out_exactly(name: str) -> None:
     module, inputs, sites = ready(name)
-    assert partial_forward.gap(module, sites, partial(many, module, inputs), trim=True) <= 1e-5
+    assert partial_forward.measure_gap(module, sites, partial(many, module, inputs), trim=True) <= 1e-5
 
 
 @pytest.mark.parametrize("name", ["bert", "vit"])
 def test_networks_that_look_ahead_are_found_out(name: str) -> None:
     module, inputs, sites = ready(name)
-    assert partial_forward.gap(module, sites, partial(many, module, inputs), trim=True) > 1e-3
+    assert partial_forward.measure_gap(module, sites, partial(many, module, inputs), trim=True) > 1e-3
 
 
 def test_each_row_has_its_own_changes_and_sample() -> None:
     module, _, sites = ready("gpt2")
     two = torch.tensor([[3, 7, 9, 3, 7, 12, 5], [3, 7, 9, 3, 7, 12, 6]])
-    known = partial_forward.base(module, sites, lambda: forward(module, {"input_ids": two}), heads=True)
+    known = partial_forward.run_base(module, sites, lambda: forward(module, {"input_ids": two}), heads=True)
     assert [tuple(state.shape) for state in known.states] == [(2, 7, 16)] * 4
 
     def zero(head: int, z: torch.Tensor) -> torch.Tensor:
@@ -78,7 +78,7 @@ def test_each_row_has_its_own_changes_and_sample() -> None:
 
 def test_rows_must_come_in_order() -> None:
     module, inputs, sites = ready("gpt2")
-    known = partial_forward.base(module, sites, lambda: forward(module, inputs))
+    known = partial_forward.run_base(module, sites, lambda: forward(module, inputs))
     rows = [Row({("residual", 2): lambda x: x}), Row({("residual", 0): lambda x: x})]
     with pytest.raises(AssertionError, match="in the order in which they start"):
         partial_forward.replay(module, sites, known, rows, lambda: many(module, inputs, 2))
@@ -92,7 +92,7 @@ def test_a_network_that_fails_in_part_has_no_replay() -> None:
             raise RuntimeError("one at a time")
         return forward(module, inputs)
 
-    assert partial_forward.gap(module, sites, run) == float("inf")
+    assert partial_forward.measure_gap(module, sites, run) == float("inf")
 
 
 def test_blocks_get_their_own_forward_back() -> None:
@@ -102,7 +102,7 @@ def test_blocks_get_their_own_forward_back() -> None:
     block.forward = lambda *args, **kwargs: plain(*args, **kwargs)  # as accelerate puts one there
     own = block.forward
     with pytest.raises(ZeroDivisionError):
-        partial_forward.base(module, sites, lambda: 1 / 0)
+        partial_forward.run_base(module, sites, lambda: 1 / 0)
     assert block.forward is own
     assert "forward" not in vars(module.get_submodule(sites.block[0]))
 

@@ -107,7 +107,7 @@ def test_the_projection_mixes_the_heads(name: str) -> None:
 
 
 def test_a_network_whose_own_eager_attention_differs_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_eager_gap", lambda *_: 0.25)
+    monkeypatch.setattr(probe, "_measure_eager_gap", lambda *_: 0.25)
     sites = ready("gpt2")[2]
     assert "differs from its own in eager mode by 2.5e-01" in sites.withdrawn["attention"]
     assert "attention" not in sites.offers

@@ -196,14 +196,14 @@ def test_a_column_of_blanks_is_refused() -> None:
     sheet = datasets.open_files([("x.csv", b"text,label\na,\nb,\n")]).sheet
     assert sheet is not None
     with pytest.raises(Refused, match=r"the column 'label' of x.csv holds no text; choose another: 'text', 'label'"):
-        datasets.of_sheet(sheet, "label", "")
+        datasets.make_text_rows(sheet, "label", "")
 
 
 @pytest.mark.parametrize("name", datasets.EXAMPLES)
 def test_examples_are_small_labelled_and_the_same_each_time(name: str, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    id = datasets.keep(store, datasets.example(name))
-    assert id == datasets.keep(store, datasets.example(name))
+    id = datasets.keep(store, datasets.make_example(name))
+    assert id == datasets.keep(store, datasets.make_example(name))
     rows = datasets.fetch(store, id)["rows"]
     assert len(rows) >= 60
     assert all(row["label"] and row["digest"] for row in rows)
@@ -212,7 +212,7 @@ def test_examples_are_small_labelled_and_the_same_each_time(name: str, tmp_path:
 
 def test_no_such_example() -> None:
     with pytest.raises(Refused, match="no example table 'x'; there are: triage, radiograph, names"):
-        datasets.example("x")
+        datasets.make_example("x")
 
 
 def test_folders_of_splits_are_no_labels(tmp_path: Path) -> None:

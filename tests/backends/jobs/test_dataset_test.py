@@ -19,7 +19,7 @@ from tests.backends.jobs.asking import RECEIPT, Asking
 
 
 def request(here: Asking, *methods: str, rows: Any = (0, 1, 2), **changes: Any) -> DatasetTest:
-    data = datasets.keep(here.store, datasets.example("triage"))
+    data = datasets.keep(here.store, datasets.make_example("triage"))
     chosen = {m: registry.method(m).build({}).options() for m in methods}
     about = {"data": data, "rows": list(rows), "aim": "own", "methods": chosen, "receipt": RECEIPT}
     return here.request(DatasetTest, **{**about, **changes})

@@ -20,4 +20,4 @@ def test_the_input_is_read_from_the_store(tiny_gpt2: Path, tmp_path: Path) -> No
     asked = AttentionWindow(model=source.name, revision=source.revision, input=given, options=options)
     found = worker.perform(asked.plain(), str(tmp_path))
     model = models().get(source.name)
-    assert found == attention_window.window(model, model.encode(TEXT), options)
+    assert found == attention_window.read_window(model, model.encode(TEXT), options)

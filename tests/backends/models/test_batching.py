@@ -13,7 +13,7 @@ def test_halving_goes_on_with_smaller_batches_when_memory_is_short():
             raise torch.OutOfMemoryError("full")
         return rows * 2
 
-    parts, size = batching.halving(run, torch.arange(7.0), 8)
+    parts, size = batching.run_halving(run, torch.arange(7.0), 8)
     assert torch.cat(parts).tolist() == [0, 2, 4, 6, 8, 10, 12]
     assert size == 2
 
@@ -23,7 +23,7 @@ def test_memory_that_does_not_fit_one_is_a_sentence():
         raise torch.OutOfMemoryError("full")
 
     with pytest.raises(Refused, match="not even one input at a time fits in memory"):
-        batching.halving(run, torch.arange(4.0), 4)
+        batching.run_halving(run, torch.arange(4.0), 4)
 
 
 def test_other_errors_are_not_swallowed():
@@ -31,7 +31,7 @@ def test_other_errors_are_not_swallowed():
         raise RuntimeError("shape")
 
     with pytest.raises(RuntimeError, match="shape"):
-        batching.halving(run, torch.arange(4.0), 4)
+        batching.run_halving(run, torch.arange(4.0), 4)
 
 
 def test_the_fastest_size_stops_where_memory_ends():
@@ -39,7 +39,7 @@ def test_the_fastest_size_stops_where_memory_ends():
         if size > 4:
             raise torch.OutOfMemoryError("full")
 
-    assert batching.fastest(run) in (1, 4)
+    assert batching.find_fastest_size(run) in (1, 4)
 
 
 def test_a_model_tries_a_shape_once(opened, monkeypatch):
@@ -47,5 +47,5 @@ def test_a_model_tries_a_shape_once(opened, monkeypatch):
     batch = model.encode("the doctor saw a chart")
     target = model.target(None, batch)
     first = model.batch_size(batch, target)
-    monkeypatch.setattr(batching, "fastest", lambda run: pytest.fail("tried again"))
+    monkeypatch.setattr(batching, "find_fastest_size", lambda run: pytest.fail("tried again"))
     assert model.batch_size(batch, target) == first

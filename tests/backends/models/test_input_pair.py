@@ -37,8 +37,8 @@ def test_what_two_inputs_must_share(opened: Any, corrupted: Any, message: str) -
 
 
 def test_alignment_says_who_stands_opposite() -> None:
-    assert input_pair.alignment("abc", "axc") == [(0, 0), (1, 1), (2, 2)]
-    assert input_pair.alignment("abcd", "acd") == [(0, 0), (1, None), (2, 1), (3, 2)]
+    assert input_pair.align("abc", "axc") == [(0, 0), (1, 1), (2, 2)]
+    assert input_pair.align("abcd", "acd") == [(0, 0), (1, None), (2, 1), (3, 2)]
 
 
 def test_two_lengths_are_laid_beside_one_another(opened: Any) -> None:
@@ -47,7 +47,7 @@ def test_two_lengths_are_laid_beside_one_another(opened: Any) -> None:
     opposite = told.value.opposite
     assert ("chest", "") in [(a.strip(), b.strip()) for a, b in opposite]
     assert [a for a, _ in opposite if a] == list(opened("tiny_gpt2").encode(TEXT).tokens)
-    assert "white space" in input_pair.unequal(["a", " "], ["a", " ", " "])
+    assert "white space" in input_pair.explain_unequal(["a", " "], ["a", " ", " "])
 
 
 def test_a_name_is_swapped(fresh: Any) -> None:

@@ -326,7 +326,7 @@ def opened(engine: Engine, path: str) -> str:
 
 def described(engine: Engine, id: str, example: str = "") -> dict[str, Any]:
     """What the page keeps of a table: its id, its kind, its columns and the sentences on it."""
-    id = datasets.keep(engine.store, datasets.example(example)) if example else id
+    id = datasets.keep(engine.store, datasets.make_example(example)) if example else id
     found = datasets.fetch(engine.store, id)
     labels = sorted({row["label"] for row in found["rows"] if row["label"]})
     return {

@@ -194,7 +194,7 @@ def described(engine: Engine, card: Card, data: str) -> dict[str, Any]:
     """The table of a name or an id, kept: its `id`, `labels`, and the places of the rows of each label. `Refused`."""
     if {"captions", "pair"} & set(card["offers"]):
         raise Refused(f"{card['name']} compares two inputs, and a row of a table holds one: test one input instead")
-    id = datasets.keep(engine.store, datasets.example(data)) if data in TITLES else data
+    id = datasets.keep(engine.store, datasets.make_example(data)) if data in TITLES else data
     document = datasets.fetch(engine.store, id)
     by: dict[str, list[int]] = {}
     usable = [i for i, row in enumerate(document["rows"]) if row["digest"]]

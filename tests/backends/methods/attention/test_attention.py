@@ -12,7 +12,7 @@ import torch
 import backends
 from backends.hooks.attention_call import AttentionCall, iterate_rows
 from backends.methods.attention import attention
-from backends.methods.attention.qk_cache import recorded
+from backends.methods.attention.qk_cache import cache
 from tests import conftest
 
 LONG = 300
@@ -98,8 +98,8 @@ def test_a_perfect_induction_head_scores_one() -> None:
     for q in range(8):
         pattern[0, 0, q, max(q - 3, 0)] = 1.0  # the token after the same one, a period of 4 before
     tokens = tuple("abcdabcd")
-    laid = attention._Laid(tokens, tokens, same=ids[0], grid=None, first_patch=0, crossing=False)
-    found = attention._statistics([(torch.arange(8), pattern)], laid)
+    laid = attention._TokenLayout(tokens, tokens, same=ids[0], grid=None, first_patch=0, crossing=False)
+    found = attention._compute_statistics([(torch.arange(8), pattern)], laid)
     assert found["induction"].item() == 1.0
     assert found["entropy"].item() == 0.0
 
@@ -146,7 +146,7 @@ def test_long_inputs_give_the_rows_asked_for(long_model: Any) -> None:
 def test_long_inputs_have_statistics_of_a_sample_of_rows(long_model: Any) -> None:
     text = long_text()
     batch = long_model.encode(text)
-    own, some = eager(long_model, batch), attention.sample(LONG)
+    own, some = eager(long_model, batch), attention.sample_rows(LONG)
     result = backends.run(long_model, "attention", text)
     assert result.facts["sampled_rows"] == len(some) == len(set(some)) == 256
     ids = batch.inputs["input_ids"][0].tolist()
@@ -159,18 +159,18 @@ def test_long_inputs_have_statistics_of_a_sample_of_rows(long_model: Any) -> Non
 
 
 def test_the_sample_takes_one_row_of_each_stretch() -> None:
-    assert attention.sample(9) == tuple(range(9))
-    rows = np.array(attention.sample(8192))
+    assert attention.sample_rows(9) == tuple(range(9))
+    rows = np.array(attention.sample_rows(8192))
     assert (rows * 256 // 8192).tolist() == list(range(256))
     assert len(set((rows % 32).tolist())) > 16  # a text of period 32 is seen at many of its places
 
 
 def test_a_prediction_of_the_recorded_forward_is_the_prediction(long_model: Any) -> None:
     text = long_text()
-    before = recorded.forwards
+    before = cache.forwards
     long_model.module.zero_grad()
     result = backends.run(long_model, "attention", text + " the")
-    assert recorded.forwards == before + 1
+    assert cache.forwards == before + 1
     assert result.facts["prediction"] == backends.prediction(long_model, long_model.encode(text + " the"))
 
 
@@ -183,26 +183,26 @@ def test_one_head_of_a_long_text_visits_one_layer(long_model: Any, monkeypatch: 
         return plain(call)
 
     monkeypatch.setattr(AttentionCall, "run_kernel", counted)
-    monkeypatch.setattr(attention, "_statistics", lambda *a: statistics.append(a))
+    monkeypatch.setattr(attention, "_compute_statistics", lambda *a: statistics.append(a))
     batch = long_model.encode(text)
     result = attention.AttentionPattern(layers=(0,), heads=(2,))(long_model, batch)
     assert visited == [0]  # the forward ended there
     assert statistics == []
     assert "overview" not in result.arrays
-    before = recorded.forwards
+    before = cache.forwards
     attention.AttentionPattern(layers=(0,), heads=(1,), queries=(7,))(long_model, batch)
-    assert recorded.forwards == before  # another head and row of a layer that was visited
+    assert cache.forwards == before  # another head and row of a layer that was visited
 
 
 def test_statistics_in_parts_equal_statistics_at_once(long_model: Any) -> None:
     batch = long_model.encode(long_text())
-    call = recorded.call(long_model, batch, "", 1)
+    call = cache.read_call(long_model, batch, "", 1)
     parts = list(iterate_rows(call, range(LONG), most=4 * LONG * 37))
     assert [int(rows[0]) for rows, _ in parts][:3] == [0, 37, 74]
     assert max(part.numel() for _, part in parts) == 4 * LONG * 37
-    laid = attention._Laid.out(long_model, batch, "")
-    one = attention._statistics([(torch.arange(LONG), torch.cat([part for _, part in parts], 2))], laid)
-    many = attention._statistics(parts, laid)
+    laid = attention._TokenLayout.out(long_model, batch, "")
+    one = attention._compute_statistics([(torch.arange(LONG), torch.cat([part for _, part in parts], 2))], laid)
+    many = attention._compute_statistics(parts, laid)
     for name in one:
         np.testing.assert_allclose(one[name], many[name], atol=1e-6, rtol=1e-5)
 

@@ -13,7 +13,7 @@ from backends.errors import Refused
 from backends.hooks.attention_call import AttentionCall
 from backends.hooks.recording import record
 from backends.methods.attention import attention_window
-from backends.methods.attention.qk_cache import recorded
+from backends.methods.attention.qk_cache import cache
 from backends.results import decode_array
 from tests import families
 
@@ -54,12 +54,12 @@ def test_a_window_equals_the_eager_pattern_pooled(family: Any, name: str) -> Non
     for layer in model.sites.layers[:2]:
         own = pattern(model, batch, layer)
         for head in (0, 3):
-            one = attention_window.window(
+            one = attention_window.read_window(
                 model, batch, {"layer": layer, "head": head, "rows": [2, 7], "keys": [1, 6], "size": [2, 3]}
             )
             assert one["steps"] == [3, 2]
             assert np.abs(decode_array(one) - pooled(own[head, 2:7, 1:6], (3, 2))).max() <= 1e-6
-        whole = attention_window.window(model, batch, {"layer": layer, "head": "mean"})
+        whole = attention_window.read_window(model, batch, {"layer": layer, "head": "mean"})
         assert whole["whole"] is True
         assert np.abs(decode_array(whole) - own.mean(0)).max() <= 1e-6
 
@@ -68,7 +68,7 @@ def test_a_window_equals_the_eager_pattern_pooled(family: Any, name: str) -> Non
 def test_a_window_of_each_stack(family: Any, part: str) -> None:
     model, batch = family("T5")
     own = pattern(model, batch, 1, part)
-    found = attention_window.window(model, batch, {"layer": 1, "head": 2, "part": part})
+    found = attention_window.read_window(model, batch, {"layer": 1, "head": 2, "part": part})
     assert np.abs(decode_array(found) - own[2]).max() <= 1e-6
     assert (found["query_tokens"], found["tokens"]) == own.shape[1:]
     assert ("itself" in found["shares"]) == (own.shape[1] == own.shape[2])
@@ -78,10 +78,10 @@ def test_hidden_tokens_take_no_part(family: Any) -> None:
     model, batch = family("BERT")
     own = pattern(model, batch, 1)[1]
     options = {"layer": 1, "head": 1}
-    sinkless = decode_array(attention_window.window(model, batch, {**options, "sink": False}))
+    sinkless = decode_array(attention_window.read_window(model, batch, {**options, "sink": False}))
     assert (sinkless[:, 0] == 0).all()
     np.testing.assert_allclose(sinkless[:, 1:], own[:, 1:], atol=1e-6)
-    plain = attention_window.window(model, batch, {**options, "special": False})
+    plain = attention_window.read_window(model, batch, {**options, "special": False})
     shown = decode_array(plain)
     assert (shown[[0, -1]] == 0).all()
     assert (shown[:, [0, -1]] == 0).all()
@@ -93,7 +93,7 @@ def test_hidden_tokens_take_no_part(family: Any) -> None:
 def test_a_head_is_summed_up(family: Any) -> None:
     model, batch = family("Llama")
     own = pattern(model, batch, 0)[2]
-    found = attention_window.window(model, batch, {"layer": 0, "head": 2})
+    found = attention_window.read_window(model, batch, {"layer": 0, "head": 2})
     best = np.argsort(-own.ravel(), kind="stable")[:3]
     assert [(q, k) for q, k, _ in found["pairs"][:3]] == [tuple(divmod(int(i), own.shape[1])) for i in best]
     assert found["most"] == pytest.approx(own.max())
@@ -103,10 +103,10 @@ def test_a_head_is_summed_up(family: Any) -> None:
 
 def test_one_group_of_heads_is_computed_where_that_is_the_same(family: Any) -> None:
     llama, batch = family("Llama")
-    narrow, at = recorded.call(llama, batch, "", 0).select_head(3)
+    narrow, at = cache.read_call(llama, batch, "", 0).select_head(3)
     assert (narrow.shape[0], at) == (2, 1)  # two heads share a key head
     sinks, batch = family("gpt-oss")
-    call = recorded.call(sinks, batch, "", 0)
+    call = cache.read_call(sinks, batch, "", 0)
     assert call.select_head(3) == (call, 3)  # its sinks are of all heads
 
 
@@ -115,12 +115,12 @@ def test_too_large_a_map_is_read_in_windows(family: Any, monkeypatch: pytest.Mon
     length = len(batch.tokens)
     own = pattern(model, batch, 1)[0]
     monkeypatch.setattr(attention_window, "MOST_SCORES", 3 * length)
-    found = attention_window.window(model, batch, {"layer": 1, "head": 0})
+    found = attention_window.read_window(model, batch, {"layer": 1, "head": 0})
     assert (found["whole"], found["rows"], found["most_rows"]) == (False, [length - 3, length], 3)
     np.testing.assert_allclose(decode_array(found), own[-3:], atol=1e-6)
     assert found["most"] == pytest.approx(own.max())  # of a sample of rows, here all of them
     with pytest.raises(Refused, match="ask for at most 3 rows of this head"):
-        attention_window.window(model, batch, {"layer": 1, "head": 0, "rows": [0, 4]})
+        attention_window.read_window(model, batch, {"layer": 1, "head": 0, "rows": [0, 4]})
 
 
 def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,12 +136,12 @@ def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.M
 
     monkeypatch.setattr(AttentionCall, "compute_rows", watched)
     monkeypatch.setattr(attention_window, "PIECE", 2 * length)
-    whole = attention_window.window(model, batch, {"layer": 1, "head": 0})
+    whole = attention_window.read_window(model, batch, {"layer": 1, "head": 0})
     assert max(seen[2:]) <= 2 * length  # after the two rows that show whether a head can stand alone
     monkeypatch.undo()
     np.testing.assert_array_equal(
         decode_array(whole),
-        decode_array(attention_window.window(model, batch, {"layer": 1, "head": 0})),
+        decode_array(attention_window.read_window(model, batch, {"layer": 1, "head": 0})),
     )
 
 
@@ -160,4 +160,4 @@ def test_no_tensor_is_as_large_as_the_pattern(family: Any, monkeypatch: pytest.M
 )
 def test_what_is_not_there_is_refused(family: Any, options: dict, sentence: str) -> None:
     with pytest.raises(Refused, match=sentence):
-        attention_window.window(*family("GPT-2"), options)
+        attention_window.read_window(*family("GPT-2"), options)

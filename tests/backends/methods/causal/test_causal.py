@@ -61,11 +61,11 @@ def ioi(names: Any) -> dict[str, Any]:
     return {"clean": {"text": IOI}, "corrupted": backends.corrupt(names, {"text": IOI}, "swap")}
 
 
-def watched(model: Any, raw: Any, **more: Any) -> base.Watch:
+def watched(model: Any, raw: Any, **more: Any) -> base.WatchedMetric:
     from backends.models import input_pair as contrast
 
     batch = contrast.encode(model, raw)
-    return base.Watch(model, batch, model.target(None, batch), **more)
+    return base.WatchedMetric(model, batch, model.target(None, batch), **more)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,12 +94,12 @@ def test_every_site_patched_with_its_own_values_changes_nothing(name: str, famil
         return
     watch = watched(model, both(name, model))
     for site in [s for s in base.SITES if base.NEEDED[s] in watch.sites.offers]:
-        known = watch.base(watch.batch, **base.wanted(site))
-        own = watch.value(known)
+        known = watch.run_base(watch.batch, **base.choose_recording(site))
+        own = watch.measure_base(known)
         width = watch.sites.heads if site == "heads" else known.states[0].shape[1]
-        cells = [(layer, i) for layer in base.layers(watch.sites, site) for i in range(width)]
+        cells = [(layer, i) for layer in base.find_layers(watch.sites, site) for i in range(width)]
         rows = [
-            Row({base.place(site, at): base.replaced(site, i, base.values(known, site, at))},
+            Row({base.find_place(site, at): base.make_replacement(site, i, base.read_values(known, site, at))},
                 first=0 if site == "heads" else i)
             for at, i in cells
         ]  # fmt: skip
@@ -109,18 +109,18 @@ def test_every_site_patched_with_its_own_values_changes_nothing(name: str, famil
 
 @pytest.mark.parametrize("name", NAMES)
 def test_attention_times_one_changes_nothing_and_times_zero_something(name: str, family: Any) -> None:
-    from backends.methods.causal.knockout import changes
+    from backends.methods.causal.knockout import make_edits
 
     model = family(name)
     if not registry.method("knockout").needs <= model.offers:
         assert "knockout" not in backends.methods(model)
         return
     watch = watched(model, both(name, model))
-    known = watch.base(watch.batch)
-    own = watch.value(known)
+    known = watch.run_base(watch.batch)
+    own = watch.measure_base(known)
     last = known.states[0].shape[1] - 1
     every = [(None, None, last, key) for key in range(last)] + [(None, None, 1, 0)]
-    edits = {alpha: changes(watch.sites, every, (), alpha) for alpha in (1.0, 0.0)}
+    edits = {alpha: make_edits(watch.sites, every, (), alpha) for alpha in (1.0, 0.0)}
     same, cut = watch.sweep([Row(edits[1.0]), Row(edits[0.0])], known, watch.batch)
     assert abs(same - own) <= CLOSE * max(abs(own), 1)
     assert abs(cut - own) > 1e-4 * max(abs(own), 1)
@@ -213,7 +213,7 @@ def test_a_replayed_sweep_equals_one_whole_forward_a_cell(name: str, opened: Any
     for site in ("residual", "heads"):
         from backends.methods.causal.activation_patching import changes
 
-        some, where = changes(contrast, site, base.layers(watch.sites, site))
+        some, where = changes(contrast, site, base.find_layers(watch.sites, site))
         rows, places = rows + some, places + where
     fast = watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch)
     import torch
@@ -225,7 +225,7 @@ def test_a_replayed_sweep_equals_one_whole_forward_a_cell(name: str, opened: Any
         edits = {at: (lambda x, own=edit: own(x[0])[None]) for at, edit in row.edits.items()}
         with torch.no_grad(), record(model.module, model.sites, edits=edits):
             features = model.features(contrast.corrupted_batch)
-            slow.append(float(watch.number(model.outputs(features, contrast.corrupted_batch))))
+            slow.append(float(watch.compute_metric(model.outputs(features, contrast.corrupted_batch))))
     np.testing.assert_allclose(fast, slow, rtol=1e-5, atol=1e-5)
 
 
@@ -260,13 +260,13 @@ def test_rows_arrive_from_the_last_layer_and_a_sweep_can_be_cancelled(opened: An
     rows, places = changes(contrast, "residual", (0, 1, 2))
     seen: list[int] = []
 
-    def tell(fraction: float, found: Any) -> None:
+    def on_rows(fraction: float, found: Any) -> None:
         seen.append(min(places[index][0] for index in found))
         if fraction > 0.5:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, tell=tell)
+        watch.sweep(rows, contrast.corrupted, contrast.corrupted_batch, on_rows=on_rows)
     assert seen[0] == 2
     assert seen == sorted(seen, reverse=True)
 
@@ -291,10 +291,10 @@ def test_what_there_is_so_far_can_be_seen(opened: Any) -> None:
 def test_a_head_patched_with_its_own_value_changes_nothing(opened: Any) -> None:
     model = opened("tiny_gpt2")
     watch = watched(model, TEXT)
-    known = watch.base(watch.batch, heads=True)
-    rows = [Row({("z", at): base.replaced("heads", head, base.values(known, "heads", at))})
+    known = watch.run_base(watch.batch, heads=True)
+    rows = [Row({("z", at): base.make_replacement("heads", head, base.read_values(known, "heads", at))})
             for at in watch.sites.layers for head in range(watch.sites.heads)]  # fmt: skip
-    np.testing.assert_allclose(watch.sweep(rows, known, watch.batch), watch.value(known), rtol=1e-6)
+    np.testing.assert_allclose(watch.sweep(rows, known, watch.batch), watch.measure_base(known), rtol=1e-6)
 
 
 def test_a_head_set_to_zero_is_its_columns_of_the_projection_set_to_zero(fresh: Any) -> None:
@@ -323,9 +323,9 @@ def test_attribution_patching_is_exact_on_a_straight_line(opened: Any) -> None:
     assert result.facts["correlation"] == pytest.approx(expected, abs=1e-5)
     assert result.facts["approximate"]
     watch = watched(model, raw)
-    from backends.methods.causal.attribution_patching import gradients
+    from backends.methods.causal.attribution_patching import compute_gradients
 
-    slope = gradients(watch, watch.batch.corrupted, "residual", (2,))[0]  # type: ignore[arg-type]
+    slope = compute_gradients(watch, watch.batch.corrupted, "residual", (2,))[0]  # type: ignore[arg-type]
     contrast = base.Contrast(watch)
     small = 1e-2 * (contrast.clean.states[2][0] - contrast.corrupted.states[2][0])
     pushed = watch.sweep([Row({("residual", 2): lambda x: x + small}), Row({("residual", 2): lambda x: x - small})],
@@ -340,8 +340,8 @@ def test_alpha_one_changes_nothing_and_zero_cuts(opened: Any) -> None:
     chosen = backends.run(model, "knockout", TEXT, edges="*.*.6.4", alpha=1.0)
     assert np.abs(chosen.arrays["effect"]).max() <= 1e-5
     watch = watched(model, TEXT)
-    known = watch.base(watch.batch)
-    from backends.methods.causal.knockout import changes
+    known = watch.run_base(watch.batch)
+    from backends.methods.causal.knockout import make_edits
 
     patterns: dict[float, Any] = {}
     for alpha in (0.0, 1.0, 3.0):
@@ -350,7 +350,7 @@ def test_alpha_one_changes_nothing_and_zero_cuts(opened: Any) -> None:
         from backends.hooks.recording import record
 
         edits = {at: (lambda x, own=edit: own(x[0])[None])
-                 for at, edit in changes(watch.sites, [(1, 0, 6, 4)], (), alpha).items()}  # fmt: skip
+                 for at, edit in make_edits(watch.sites, [(1, 0, 6, 4)], (), alpha).items()}  # fmt: skip
         with torch.no_grad(), record(model.module, model.sites, patterns=[1], edits=edits) as recording:
             model.outputs(model.features(watch.batch), watch.batch)
         patterns[alpha] = recording.patterns[1][0]
@@ -463,13 +463,13 @@ def test_competition_marks_where_the_winner_takes_the_lead(names: Any) -> None:
 def test_head_statistics_by_hand() -> None:
     from backends.methods.causal import head_statistics as h
 
-    assert h.sharpness(np.array([[1.0, 0, 0, 0], [0.25] * 4])) == pytest.approx([1, 0], abs=1e-6)
+    assert h.measure_sharpness(np.array([[1.0, 0, 0, 0], [0.25] * 4])) == pytest.approx([1, 0], abs=1e-6)
     weight = np.array([[[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.0, 0.1, 0.9]]])
-    assert h.focus(np.array([[3.0, 2.0, 1.0]]), weight, 2) == 1.0
-    assert h.focus(np.array([[3.0, 1.0, 2.0]]), weight, 2) == pytest.approx(1 / 3)
-    assert h.focus(np.array([[3.0]]), weight[:, :1], 2) is None
-    assert h.agreement(np.array([1.0, 2, 3]), np.array([2.0, 4, 9])) == pytest.approx(1)
-    assert h.agreement(np.ones(3), np.array([2.0, 4, 9])) is None
+    assert h.measure_focus(np.array([[3.0, 2.0, 1.0]]), weight, 2) == 1.0
+    assert h.measure_focus(np.array([[3.0, 1.0, 2.0]]), weight, 2) == pytest.approx(1 / 3)
+    assert h.measure_focus(np.array([[3.0]]), weight[:, :1], 2) is None
+    assert h.correlate_ranks(np.array([1.0, 2, 3]), np.array([2.0, 4, 9])) == pytest.approx(1)
+    assert h.correlate_ranks(np.ones(3), np.array([2.0, 4, 9])) is None
 
 
 def test_noise_is_drawn_once_and_restoring_all_states_restores(names: Any) -> None:
@@ -571,7 +571,7 @@ def test_another_thread_hears_nothing_of_a_replay(opened: Any) -> None:
     batch = model.encode(TEXT)
     wanted = model.outputs(model.features(batch), batch)
     watch = watched(model, TEXT)
-    known = watch.base(batch)
+    known = watch.run_base(batch)
     seen: list[Any] = []
 
     def elsewhere() -> None:

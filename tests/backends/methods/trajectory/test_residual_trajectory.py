@@ -23,7 +23,7 @@ def test_cka_of_a_thing_with_itself_is_one_however_it_is_turned() -> None:
     states = torch.randn(30, 8, generator=SEED)
     other = torch.randn(30, 8, generator=SEED)
     turned = 3 * states @ rotation(8) + 5
-    cka = trajectory._cka(torch.stack([states, turned, other, other @ rotation(8)]))
+    cka = trajectory._compute_cka(torch.stack([states, turned, other, other @ rotation(8)]))
     np.testing.assert_allclose(cka.diagonal(), 1, atol=1e-9)
     assert float(cka[0, 1]) == pytest.approx(1, abs=1e-6)
     assert float(cka[0, 2]) == pytest.approx(float(cka[1, 3]), abs=1e-6)
@@ -33,7 +33,7 @@ def test_cka_of_a_thing_with_itself_is_one_however_it_is_turned() -> None:
 def test_cka_equals_the_formula_with_features() -> None:
     states = torch.randn(3, 12, 5, generator=SEED).double()
     centred = states - states.mean(1, keepdim=True)
-    cka = trajectory._cka(states)
+    cka = trajectory._compute_cka(states)
     for a in range(3):
         for b in range(3):
             x, y = centred[a], centred[b]
@@ -44,7 +44,7 @@ def test_cka_equals_the_formula_with_features() -> None:
 @pytest.mark.parametrize("shape", [(4, 10, 6), (2, 3, 16), (1, 2, 5)])
 def test_principal_directions_equal_a_decomposition(shape: tuple[int, ...]) -> None:
     stream = torch.randn(*shape, generator=SEED)
-    path, explained = trajectory._principal(stream)
+    path, explained = trajectory._project(stream)
     states = stream.flatten(0, 1).double()
     u, s, _ = torch.linalg.svd(states - states.mean(0), full_matrices=False)
     count = min(3, len(s))
@@ -56,11 +56,11 @@ def test_principal_directions_equal_a_decomposition(shape: tuple[int, ...]) -> N
 
 def test_large_streams_are_decomposed_at_random_but_repeatably(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = torch.randn(4, 20, 30, generator=SEED) * torch.linspace(8, 0.1, 30)
-    exact, shares = trajectory._principal(stream)
+    exact, shares = trajectory._project(stream)
     monkeypatch.setattr(trajectory, "MOST", 10)
     state = torch.random.get_rng_state()
-    path, approximate = trajectory._principal(stream)
-    assert torch.equal(path, trajectory._principal(stream)[0])
+    path, approximate = trajectory._project(stream)
+    assert torch.equal(path, trajectory._project(stream)[0])
     assert torch.equal(state, torch.random.get_rng_state())
     np.testing.assert_allclose(approximate, shares, rtol=1e-2)
     assert float((path - exact).abs().max() / exact.abs().max()) < 0.1
@@ -71,14 +71,14 @@ def test_the_dimension_is_how_many_directions_are_filled(filled: int, low: float
     points = torch.zeros(1, 800, 12)
     points[..., :filled] = torch.rand(800, filled, generator=SEED)
     points = points @ rotation(12)
-    assert low < float(trajectory._dimension(points)[0]) < high
+    assert low < float(trajectory._estimate_dimension(points)[0]) < high
 
 
 def test_repeated_states_do_not_count() -> None:
     points = torch.rand(1, 15, 4, generator=SEED)
-    assert trajectory._dimension(points.repeat(1, 3, 1)) is None
+    assert trajectory._estimate_dimension(points.repeat(1, 3, 1)) is None
     points = torch.rand(1, 40, 4, generator=SEED)
-    once, thrice = trajectory._dimension(points), trajectory._dimension(points.repeat(1, 3, 1))
+    once, thrice = trajectory._estimate_dimension(points), trajectory._estimate_dimension(points.repeat(1, 3, 1))
     assert torch.equal(once, thrice)
 
 

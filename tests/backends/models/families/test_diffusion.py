@@ -115,11 +115,11 @@ def test_pipelines_that_do_not_open_are_sentences(tmp_path: Path, index: str, se
 
 
 def test_only_parts_of_a_pipeline_are_fetched_and_each_once() -> None:
-    some = catalog._patterns(["model_index.json", "unet/config.json", "all-in-one.safetensors"])
+    some = catalog._choose_patterns(["model_index.json", "unet/config.json", "all-in-one.safetensors"])
     assert "*/*.safetensors" in some["allow_patterns"]
     assert "*.safetensors" not in some["allow_patterns"]
     assert "*.fp16.safetensors" in some["ignore_patterns"]
-    assert catalog._patterns(["config.json"]) == {"allow_patterns": list(catalog.WANTED)}
+    assert catalog._choose_patterns(["config.json"]) == {"allow_patterns": list(catalog.WANTED)}
 
 
 def test_a_network_without_cross_attention_is_withdrawn_with_a_sentence() -> None:
