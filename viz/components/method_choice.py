@@ -10,8 +10,7 @@ from dash import html
 
 from backends import registry
 from backends.models.card import Card
-from viz.components.offers import by_order
-from viz.components.workbench import offered
+from viz.components.offers import by_order, offered
 
 QUESTION = "attribution"
 MOST = 4

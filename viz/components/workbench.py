@@ -463,29 +463,5 @@ def check_request(card: Card, method: str) -> dict[str, Any]:
     return Check(model=card["name"], revision=card["revision"], method=method).plain()
 
 
-def offered(card: Card, question: str) -> dict[str, Any]:
-    """The methods that answer `question` on the model of `card`, by name."""
-    there = set(card["offers"])
-    return {n: m for n, m in registry.entries("methods").items() if m.question == question and m.needs <= there}
-
-
-UNGIVEN = {
-    "unembedding": "no matrix was found that reads its answer from its layers' states, as a language model has one"
-}
-"""Why a model may lack what nothing was withdrawn of."""
-
-
-def withheld(card: Card, question: str) -> dict[str, str]:
-    """The methods of `question` that this model cannot have, by name, and why."""
-    there, why = set(card["offers"]), card.get("withdrawn", {})
-    found = {}
-    for name, entry in registry.entries("methods").items():
-        missing = sorted(entry.needs - there)
-        if entry.question == question and missing:
-            told = "; ".join(why.get(m) or UNGIVEN[m] for m in missing if m in why or m in UNGIVEN)
-            found[name] = told or f"needs {', '.join(missing).replace('_', ' ')}, which this model does not give"
-    return found
-
-
 def _named(name: str) -> dict[str, str]:
     return {"aria-label": name}

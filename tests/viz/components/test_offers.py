@@ -33,6 +33,18 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> type[Fresh]:
     return Fresh
 
 
+def test_what_is_offered_and_why_the_rest_is_not() -> None:
+    there = offers.offered(TRIAGE, "attribution")
+    assert "integrated_gradients" in there
+    assert "guided_grad_cam" not in there
+    why = offers.withheld(
+        {**TRIAGE, "withdrawn": {"attention": "it is never computed"}, "offers": ["gradient"]}, "attribution"
+    )
+    assert "it is never computed" in why["attention_rollout"]
+    assert "which this model does not give" in why["guided_grad_cam"]
+    assert not set(there) & set(offers.withheld(TRIAGE, "attribution"))
+
+
 def test_methods_say_their_order_and_another_on_images() -> None:
     names = ["saliency", "occlusion", "lime", "integrated_gradients", "hires_cam"]
     assert offers.by_order(names) == ["integrated_gradients", "occlusion", "hires_cam", "saliency", "lime"]

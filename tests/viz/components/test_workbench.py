@@ -94,18 +94,6 @@ def test_requests_are_complete_and_checked() -> None:
         workbench.run_request(TRIAGE, {"digest": "d"}, "astrology", {}, None)
 
 
-def test_what_is_offered_and_why_the_rest_is_not() -> None:
-    there = workbench.offered(TRIAGE, "attribution")
-    assert "integrated_gradients" in there
-    assert "guided_grad_cam" not in there
-    why = workbench.withheld(
-        {**TRIAGE, "withdrawn": {"attention": "it is never computed"}, "offers": ["gradient"]}, "attribution"
-    )
-    assert "it is never computed" in why["attention_rollout"]
-    assert "which this model does not give" in why["guided_grad_cam"]
-    assert not set(there) & set(workbench.withheld(TRIAGE, "attribution"))
-
-
 @pytest.mark.parametrize(
     ("probability", "words"), [(0.99999, "> 99.9 %"), (1.0, "100.0 %"), (0.5, "50.0 %"), (0.0001, "< 0.1 %")]
 )

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from backends.models.card import Card
 from viz.components.links import link
-from viz.components.workbench import offered
+from viz.components.offers import offered
 from viz.pages import pages_for
 
 QUESTION = "attribution"

@@ -14,7 +14,17 @@ from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.results import GROUPINGS, Result, regroup
-from viz.components import attribution_summary, heat_canvas, inputs, links, option_form, receipt, shell, workbench
+from viz.components import (
+    attribution_summary,
+    heat_canvas,
+    inputs,
+    links,
+    offers,
+    option_form,
+    receipt,
+    shell,
+    workbench,
+)
 from viz.components.alerts import alert
 from viz.components.exports import copy_link, exports
 from viz.components.inputs import PageInput
@@ -216,7 +226,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
     def choose(card: Card | None, chosen: list[Any] | None, wanted: Any) -> Any:
         if not card:
             return [no_update] * 6
-        there = workbench.offered(card, PAGE)
+        there = offers.offered(card, PAGE)
         told = other_methods(card, wanted or chosen) if there else ""
         classes = ("panel", "panel view-row") if there else ("d-none", "d-none")
         return chosen_for(card, wanted or chosen), None, alert(told) if told else "", nothing(card), *classes
@@ -235,7 +245,7 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         if not card:
             return no_update, no_update, no_update, no_update
         failed = failures(documents(engine, answers)[0])
-        withheld = {**failed, **workbench.withheld(card, PAGE)}
+        withheld = {**failed, **offers.withheld(card, PAGE)}
         rows = [html.Li([html.B(registry.method(m).title), f": {why}"]) for m, why in withheld.items()]
         count = f"{len(rows)} not available for this model"
         return choices(card, chosen or [], failed), html.Ul(rows), count, "withheld" if rows else "d-none"
@@ -315,7 +325,7 @@ def asked(card: Any, given: Any, aim: Any, chosen: Any, options: Any) -> tuple[d
     if not workbench.fits(card, given) or inputs.guidance(card, given):
         return {}, {}
     requests, refused = {}, {}
-    there = workbench.offered(card, PAGE)
+    there = offers.offered(card, PAGE)
     for method in [m for m in chosen or [] if m in there][:MOST]:
         try:
             values = option_form.checked(method, (options or {}).get(method, {}))
@@ -327,7 +337,7 @@ def asked(card: Any, given: Any, aim: Any, chosen: Any, options: Any) -> tuple[d
 
 def to_check(card: Card, chosen: Sequence[str]) -> dict[str, Any]:
     """The validity checks of everything offered on the model, the chosen methods first."""
-    there = workbench.offered(card, PAGE)
+    there = offers.offered(card, PAGE)
     order = [*[m for m in chosen if m in there], *[m for m in there if m not in chosen]]
     return {m: workbench.check_request(card, m) for m in order}
 

@@ -18,9 +18,10 @@ from viz.components.inputs import PageInput, fits
 from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, if_new, take_result
 from viz.components.method_choice import help_for
 from viz.components.method_panel import MethodPanel
+from viz.components.offers import offered, withheld
 from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.tabs import tabs
-from viz.components.workbench import Target, Workbench, link_params, offered, run_request, withheld
+from viz.components.workbench import Target, Workbench, link_params, run_request
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
 from viz.pages.causal import results as views
 from viz.pages.causal.corrupted_input import BESIDE, PAIR, SPAN, Opposite

@@ -20,7 +20,7 @@ from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.graph import picture
 from viz.components.job_panel import CANCELLED, reasons, take_result
-from viz.components.workbench import offered
+from viz.components.offers import offered
 from viz.figures.causal_grid import said
 from viz.figures.scale import beyond, limits
 from viz.figures.words import names, token_names, visible

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends import registry
@@ -15,10 +14,11 @@ from backends.models.card import Card
 from backends.requests import MOST_ROWS, MethodOverRows
 from backends.results import Result
 from viz import theme
-from viz.components import attribution_summary, heat_canvas, links, option_form, workbench
+from viz.components import attribution_summary, heat_canvas, links, offers, option_form
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.job_panel import Answers, JobPanel, answer_keys
+from viz.components.labelled_select import labelled_select
 from viz.components.offers import by_order
 from viz.components.workbench import Target
 from viz.figures import mean_words
@@ -33,16 +33,6 @@ OVER = {"all": "all rows", "wrong": "only wrong answers", "shown": "the rows tha
 def part(name: str) -> str:
     """The id of one part of the page."""
     return f"{PAGE}-{name}"
-
-
-def select(name: str, label: str, options: Sequence[Any] = (), value: Any = None) -> html.Div:
-    """A labelled picker."""
-    return html.Div(
-        [
-            html.Label(label, htmlFor=part(name), className="form-label"),
-            dbc.Select(id=part(name), options=list(options), value=value, size="sm"),
-        ]
-    )
 
 
 def parts(link: Mapping[str, Any]) -> list[Any]:
@@ -63,9 +53,11 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         ),
         html.Div(
             [
-                select("method", "Method", [{"label": wanted, "value": wanted}] if wanted else [], wanted or None),
-                select("aim", "Explain", own, aim),
-                select("over", "Over", over, links.choice(link, "over", tuple(OVER), "all")),
+                labelled_select(
+                    part("method"), "Method", [{"label": wanted, "value": wanted}] if wanted else [], wanted or None
+                ),
+                labelled_select(part("aim"), "Explain", own, aim),
+                labelled_select(part("over"), "Over", over, links.choice(link, "over", tuple(OVER), "all")),
                 html.Div(html.Button("Compute", id=part("run"), type="button", className="btn btn-sm btn-primary")),
             ],
             className="sweep-row",
@@ -110,7 +102,7 @@ def _register_form(app: Dash) -> None:
     def offer(card: Card | None, table: Any, method: Any, aim: Target) -> Any:
         if not card:
             return [no_update] * 4
-        there = workbench.offered(card, "attribution")
+        there = offers.offered(card, "attribution")
         methods = [{"label": entry.title, "value": name} for name, entry in there.items()]
         chosen = method if method in there else next(iter(by_order(list(there))), None)
         aims = aim_options(card, table)
@@ -124,7 +116,7 @@ def _register_form(app: Dash) -> None:
         prevent_initial_call=True,
     )
     def form(method: Any, card: Card | None, options: Any) -> Any:
-        if not card or method not in workbench.offered(card, "attribution"):
+        if not card or method not in offers.offered(card, "attribution"):
             return []
         allowed = {"baseline": ("default", *card.get("stand_ins", ()))}
         return option_form.form(PAGE, method, (options or {}).get(method), allowed)
@@ -225,7 +217,7 @@ def sweep_request(
     card: Card, table: Mapping[str, Any], method: Any, options: Any, aim: Any, rows: list[int]
 ) -> dict[str, Any]:
     """The job that computes a method over rows of the table. Raises `Refused`."""
-    if method not in workbench.offered(card, "attribution"):
+    if method not in offers.offered(card, "attribution"):
         raise Refused(f"{card['name']} has no method {str(method)[:40]!r} for this; choose one of the list")
     if aim not in [a["value"] for a in aim_options(card, table)]:
         raise Refused(f"{str(aim)[:40]!r} cannot be explained here; choose one of the list")

@@ -18,14 +18,15 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.requests import Table
 from viz import theme
-from viz.components import inputs, links, option_form, shell, workbench
+from viz.components import inputs, links, offers, option_form, shell
 from viz.components.alerts import alert
 from viz.components.exports import copy_link
 from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, if_new
+from viz.components.labelled_select import labelled_select
 from viz.components.model_picker import ModelPicker
 from viz.figures import confusion
 from viz.pages.data import method_over_rows, table_view
-from viz.pages.data.method_over_rows import PAGE, SWEEP, part, select
+from viz.pages.data.method_over_rows import PAGE, SWEEP, part
 from viz.pages.data.table_view import ANY, OUTCOMES
 
 PATH, TITLE, ORDER = "/data", "Data", 7
@@ -120,8 +121,13 @@ def _data_panel() -> html.Section:
                 "Sub-folders, or a labels.csv (file, label), name the labels of images. Nothing leaves that machine.",
                 className="hint",
             ),
-            html.Div([select("text-column", "Texts in"), select("label-column", "Labels in")],
-                     id=part("columns"), className="column-row d-none"),
+            html.Div(
+                [
+                    labelled_select(part("text-column"), "Texts in"),
+                    labelled_select(part("label-column"), "Labels in"),
+                ],
+                id=part("columns"), className="column-row d-none",
+            ),
             html.Div(id=part("problem"), role="alert", className="problem"),
             html.Div(id=part("mismatch"), role="alert", className="problem"),
             html.Div(id=part("notes"), className="note", role="status"),
@@ -152,13 +158,14 @@ def _grid_parts(link: Mapping[str, Any]) -> list[Any]:
         return [{"label": v.lstrip("·"), "value": v} for v in dict.fromkeys((ANY, value))], value
 
     outcomes = [{"label": words, "value": name} for name, words in OUTCOMES.items()]
+    outcome = links.choice(link, "outcome", tuple(OUTCOMES), ANY)
     return [
         html.H2("Rows"),
         html.Div(
             [
-                select("label", "Label", *kept("label")),
-                select("predicted", "Answer", *kept("predicted")),
-                select("outcome", "Which", outcomes, links.choice(link, "outcome", tuple(OUTCOMES), ANY)),
+                labelled_select(part("label"), "Label", *kept("label")),
+                labelled_select(part("predicted"), "Answer", *kept("predicted")),
+                labelled_select(part("outcome"), "Which", outcomes, outcome),
                 html.Div(
                     [
                         html.Label("Find", htmlFor=part("find"), className="form-label"),
@@ -448,7 +455,7 @@ def _register_answers(app: Dash, engine: Engine) -> None:
 
 def to_evidence(card: Card, table: Mapping[str, Any]) -> Any:
     """Where every method is tested over this table; nothing where the model has none."""
-    if not workbench.offered(card, "attribution"):
+    if not offers.offered(card, "attribution"):
         return ""
     address = links.link("/evidence", model=card["name"], tab="survey", data=table["example"] or table["id"])
     return dcc.Link("Which method can be believed on this table?", href=address, className="export")

@@ -15,15 +15,16 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.requests import MOST_ROWS, DatasetTest, is_key, key_of
 from viz import theme
-from viz.components import links, option_form, receipt, workbench
+from viz.components import links, offers, option_form, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.job_panel import CANCELLED, Answers, JobPanel, Requests, answer_keys, in_words, reasons
+from viz.components.labelled_select import labelled_select
 from viz.components.workbench import Target
 from viz.figures import verdicts
 from viz.pages.data import method_over_rows
 from viz.pages.evidence import receipt_options
 from viz.pages.evidence.panel import Panel
-from viz.pages.evidence.receipt_options import EFFORTS, PAGE, part, select
+from viz.pages.evidence.receipt_options import EFFORTS, PAGE, part
 
 SURVEY = JobPanel(PAGE, "survey", "Testing row by row", tell=False)
 ROWS = 30
@@ -53,8 +54,10 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         html.P(READING, className="reading"),
         html.Div(
             [
-                select("data", "Table", [{"label": data, "value": data}] if data else [], data or None),
-                select("labelled", "Rows", [{"label": w, "value": v} for v, w in only.items()], labelled),
+                labelled_select(part("data"), "Table", [{"label": data, "value": data}] if data else [], data or None),
+                labelled_select(
+                    part("labelled"), "Rows", [{"label": w, "value": v} for v, w in only.items()], labelled
+                ),
                 html.Div(
                     [
                         html.Label("How many of them", htmlFor=part("rows"), className="form-label"),
@@ -62,7 +65,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
                                   debounce=True),
                     ]
                 ),
-                select("row-aim", "Explain", [{"label": w, "value": v} for v, w in own.items()], aim),
+                labelled_select(part("row-aim"), "Explain", [{"label": w, "value": v} for v, w in own.items()], aim),
             ],
             className="sweep-row",
         ),
@@ -125,7 +128,7 @@ def _register_form(app: Dash, engine: Engine, bench: workbench.Workbench) -> Non
             return [no_update] * 7
         there = tables(engine, card, data)
         kept = data if data in there else next(iter(there), None)
-        methods = sorted(workbench.offered(card, "attribution"), key=lambda name: registry.method(name).usual_runs())
+        methods = sorted(offers.offered(card, "attribution"), key=lambda name: registry.method(name).usual_runs())
         wanted = [m for m in (chosen or []) if m in methods] if of in (None, card["name"]) else []
         return (
             [{"label": words, "value": id} for id, words in there.items()], kept,
@@ -308,7 +311,7 @@ def survey_request(
     there = table["rows"] if labelled not in table["labels"] else table["labels"][labelled]
     if not there:
         raise Refused("this table has no row that holds an input; choose another")
-    offered = workbench.offered(card, "attribution")
+    offered = offers.offered(card, "attribution")
     chosen = [m for m in tests if m in offered]
     if not chosen:
         raise Refused("no method is ticked; tick at least one")

@@ -18,13 +18,14 @@ from viz.components import heat_canvas, links, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.exports import exports
 from viz.components.job_panel import Answers, JobPanel, Requests, result
+from viz.components.labelled_select import labelled_select
 from viz.figures import part_effects
 from viz.figures.image_heat import png
 from viz.figures.scale import Scale, limits
 from viz.figures.words import percent, visible
 from viz.pages.evidence import receipt_options
 from viz.pages.evidence.panel import Panel, ask_while_open
-from viz.pages.evidence.receipt_options import PAGE, part, select
+from viz.pages.evidence.receipt_options import PAGE, part
 
 PARTS = JobPanel(PAGE, "parts", "Hiding the parts in turn", tell=False)
 RATES = {"0.01": "1 in 100", "0.05": "5 in 100", "0.1": "10 in 100", "0.2": "20 in 100"}
@@ -49,8 +50,15 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         html.P(READING, className="reading"),
         html.Div(
             [
-                select("rate", "False finds allowed (q)", rates, links.choice(link, "q", tuple(RATES), "0.1")),
-                select("least", "Least effect that counts", leasts, links.choice(link, "least", tuple(LEASTS), "0.05")),
+                labelled_select(
+                    part("rate"), "False finds allowed (q)", rates, links.choice(link, "q", tuple(RATES), "0.1")
+                ),
+                labelled_select(
+                    part("least"),
+                    "Least effect that counts",
+                    leasts,
+                    links.choice(link, "least", tuple(LEASTS), "0.05"),
+                ),
                 html.Div(
                     "q: of the parts that are called important, this share may be so by luck. The least effect is a "
                     "share of the most that hiding changed.",

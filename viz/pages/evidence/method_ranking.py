@@ -16,7 +16,7 @@ from backends.models.card import Card
 from backends.requests import CompareMethods, MethodReceipt
 from backends.results import Result, regroup
 from viz import theme
-from viz.components import attribution_summary, heat_canvas, inputs, links, receipt, workbench
+from viz.components import attribution_summary, heat_canvas, inputs, links, offers, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.graph import picture
 from viz.components.inputs import PageInput
@@ -164,7 +164,7 @@ def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any]) -> dic
     """The jobs that test every method the model can have, those that take least in front."""
     if not receipt_options.ready(card, given):
         return {}
-    there = sorted(workbench.offered(card, QUESTION), key=lambda name: registry.method(name).usual_runs())
+    there = sorted(offers.offered(card, QUESTION), key=lambda name: registry.method(name).usual_runs())
     runs = {method: workbench.run_request(card, given, method, {}, aim) for method in there}
     return {m: MethodReceipt.of_run(r, receipt_options.of_run(r, options, aim)).plain() for m, r in runs.items()}
 
@@ -262,7 +262,7 @@ def _headline(engine: Engine, found: Mapping[str, Any], card: Card) -> list[Any]
 
 def withheld(card: Card, found: Mapping[str, Any], why: Mapping[str, str]) -> tuple[Any, str, str]:
     """The methods that stand in no row, each with its sentence; how many; and the class of their box."""
-    gone = {**workbench.withheld(card, QUESTION), **{m: s for m, s in why.items() if s != CANCELLED}}
+    gone = {**offers.withheld(card, QUESTION), **{m: s for m, s in why.items() if s != CANCELLED}}
     rows = [html.Li([html.B(registry.method(m).title), f": {in_words(s)}"]) for m, s in gone.items()]
     return html.Ul(rows), f"{len(rows)} not available for this model and input", "withheld" if rows else "d-none"
 

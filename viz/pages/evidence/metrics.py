@@ -10,13 +10,14 @@ from dash import Dash, Input, Output, State, html, no_update
 from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.requests import Metrics
-from viz.components import links, workbench
+from viz.components import links, offers, workbench
 from viz.components.alerts import alert
 from viz.components.job_panel import Answers, JobPanel, document, reasons
+from viz.components.labelled_select import labelled_select
 from viz.components.receipt import number
 from viz.pages.evidence import receipt_options
 from viz.pages.evidence.panel import Panel, ask_while_open
-from viz.pages.evidence.receipt_options import PAGE, part, select
+from viz.pages.evidence.receipt_options import PAGE, part
 
 NUMBERS = JobPanel(PAGE, "numbers", "Working out every number")
 NONE = "none"
@@ -34,7 +35,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     return [
         html.H2("Every number"),
         html.P(READING, className="reading"),
-        html.Div([select("numbered", "Of the map by", options, wanted or NONE)], className="view-row"),
+        html.Div([labelled_select(part("numbered"), "Of the map by", options, wanted or NONE)], className="view-row"),
         NUMBERS.parts(),
         html.Div(id=part("numbers-shown"), role="status"),
     ]
@@ -51,7 +52,7 @@ def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         prevent_initial_call=True,
     )
     def offer(card: Card | None, wanted: Any) -> Any:
-        there = workbench.offered(card, "attribution") if card else {}
+        there = offers.offered(card, "attribution") if card else {}
         options = [CHOOSE, *({"label": entry.title, "value": name} for name, entry in there.items())]
         return (options, wanted if wanted in there else NONE) if card else (no_update, no_update)
 
@@ -75,7 +76,7 @@ def show(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
 
 def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any], method: Any) -> dict[str, Any]:
     """The job of the numbers, which are worked out with the usual effort; none while something is missing."""
-    if not receipt_options.ready(card, given) or method not in workbench.offered(card, "attribution"):
+    if not receipt_options.ready(card, given) or method not in offers.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
     options = receipt_options.of_run(run, {**options, "effort": 1}, aim)

@@ -15,15 +15,16 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.requests import RandomisedNetwork
 from backends.results import Result, regroup
-from viz.components import heat_canvas, links, receipt, workbench
+from viz.components import heat_canvas, links, offers, receipt, workbench
 from viz.components.exports import exports
 from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, reasons
+from viz.components.labelled_select import labelled_select
 from viz.components.method_choice import chosen_for
 from viz.components.token_heat_text import coloured_text, legend
 from viz.figures.comparison import shared_scale
 from viz.pages.evidence import receipt_options
 from viz.pages.evidence.panel import Panel, ask_while_open
-from viz.pages.evidence.receipt_options import PAGE, part, select
+from viz.pages.evidence.receipt_options import PAGE, part
 
 BLIND = JobPanel(PAGE, "blind", "Asking a network that knows nothing", tell=False)
 MAPS = {
@@ -49,7 +50,9 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         html.P(READING, className="reading"),
         html.Div(
             [
-                select("method", "Method", [{"label": wanted, "value": wanted}] if wanted else [], wanted or None),
+                labelled_select(
+                    part("method"), "Method", [{"label": wanted, "value": wanted}] if wanted else [], wanted or None
+                ),
                 dbc.Switch(
                     id=part("same"), value=links.text(link, "same") != "0", label="One colour scale for all",
                     class_name="same",
@@ -92,7 +95,7 @@ def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
         prevent_initial_call=True,
     )
     def offer(card: Card | None, wanted: Any) -> Any:
-        there = workbench.offered(card, "attribution") if card else {}
+        there = offers.offered(card, "attribution") if card else {}
         if card is None or not there:
             return no_update, no_update
         options = [{"label": entry.title, "value": name} for name, entry in there.items()]
@@ -142,7 +145,7 @@ def requests(card: Any, given: Any, aim: Any, options: Mapping[str, Any], method
     """The job of the three maps; none while something is missing."""
     if not receipt_options.ready(card, given):
         return {}
-    if method not in workbench.offered(card, "attribution"):
+    if method not in offers.offered(card, "attribution"):
         return {}
     run = workbench.run_request(card, given, method, {}, aim)
     return {"blind": RandomisedNetwork.of_run(run, receipt_options.of_run(run, options, aim)).plain()}
@@ -247,7 +250,7 @@ def shortened(found: Mapping[str, Any], decides: str) -> list[Any]:
 
 def link_of(card: Card, method: Any, same: Any) -> dict[str, str]:
     """What the link carries: only what differs from the usual."""
-    usual = chosen_for(card, None) if workbench.offered(card, "attribution") else [""]
+    usual = chosen_for(card, None) if offers.offered(card, "attribution") else [""]
     return {"method": method if method and method != usual[0] else "", "same": "" if same else "0"}
 
 

@@ -5,17 +5,17 @@ Ids are `evidence-<part>`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import dash_bootstrap_components as dbc
 from dash import Dash, Input, Output, State, html, no_update
 
 from backends.models.card import Card
-from viz.components import inputs, links, receipt, workbench
+from viz.components import inputs, links, offers, receipt, workbench
 from viz.components.alerts import alert
 from viz.components.exports import copy_link
 from viz.components.job_panel import in_words
+from viz.components.labelled_select import labelled_select
 
 PAGE = "evidence"
 EFFORTS = {"1": "as usual", "2": "twice as hard", "4": "four times as hard", "8": "eight times as hard"}
@@ -26,24 +26,14 @@ def part(name: str) -> str:
     return f"{PAGE}-{name}"
 
 
-def select(name: str, label: str, options: Sequence[Any] = (), value: Any = None) -> html.Div:
-    """A labelled picker."""
-    return html.Div(
-        [
-            html.Label(label, htmlFor=part(name), className="form-label"),
-            dbc.Select(id=part(name), options=list(options), value=value, size="sm"),
-        ]
-    )
-
-
 def parts(link: Mapping[str, Any]) -> list[Any]:
     """The pickers as the link left them."""
     wanted = links.text(link, "standin", most=40)
     kept = [{"label": receipt.WORDS.get(wanted, wanted), "value": wanted}] if wanted else []
     efforts = [{"label": words, "value": name} for name, words in EFFORTS.items()]
     return [
-        select("standin", "Hidden parts become", kept, wanted),
-        select("effort", "Test", efforts, links.choice(link, "effort", tuple(EFFORTS), "1")),
+        labelled_select(part("standin"), "Hidden parts become", kept, wanted),
+        labelled_select(part("effort"), "Test", efforts, links.choice(link, "effort", tuple(EFFORTS), "1")),
         html.Div(
             "A verdict holds for what stands in: hide by something else, or test harder, and see whether it stays.",
             className="hint",
@@ -74,7 +64,7 @@ def missing(card: Any, given: Any) -> str:
     """What is still to be given, or that this model has no map to test; empty when nothing is."""
     if not card:
         return ""
-    if not workbench.offered(card, "attribution"):
+    if not offers.offered(card, "attribution"):
         return "No method of the Attribution page fits this model, so there is no map to test."
     return inputs.guidance(card, given)
 

@@ -12,7 +12,8 @@ from backends.jobs.engine import Engine
 from backends.models.card import Card
 from viz.components import attribution_summary, inputs, links, workbench
 from viz.components.inputs import PageInput
-from viz.pages.evidence.receipt_options import part, select
+from viz.components.labelled_select import labelled_select
+from viz.pages.evidence.receipt_options import part
 
 SPANS, OWN, NONE = "spans", "own", "none"
 EDGES = {"left": 30, "top": 30, "width": 40, "height": 40}
@@ -22,6 +23,7 @@ EDGES = {"left": 30, "top": 30, "width": 40, "height": 40}
 def parts(link: Mapping[str, Any]) -> list[Any]:
     """The picker of a region, and the places to draw or name one."""
     wanted = links.text(link, "region", most=40)
+    kept = [{"label": wanted, "value": wanted}] if wanted else []
     box = _box(links.values(link, "box", 4))
     numbers = [
         html.Div(
@@ -43,7 +45,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
     )
     return [
         html.Div(
-            [select("region", "Compare with", [{"label": wanted, "value": wanted}] if wanted else [], wanted),
+            [labelled_select(part("region"), "Compare with", kept, wanted),
              html.Div(id=part("region-said"), className="hint")],
             id=part("region-area"), className="d-none",
         ),

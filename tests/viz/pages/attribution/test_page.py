@@ -13,7 +13,7 @@ from backends.results import Result
 from tests.viz.components.test_attribution_summary import text_result
 from tests.viz.components.test_inputs import CLIP, PAIR, SEQ2SEQ
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
-from viz.components import method_choice, workbench
+from viz.components import method_choice, offers
 from viz.pages.attribution import page as attribution
 
 GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
@@ -57,7 +57,7 @@ def test_two_methods_that_suit_the_model_come_first() -> None:
     assert attribution.chosen_for(TRIAGE, None) == ["integrated_gradients", "occlusion"]
     assert attribution.chosen_for(FILM, None) == ["occlusion", "hires_cam"]
     assert attribution.chosen_for(TRIAGE, ["guided_grad_cam", "saliency"]) == ["saliency"]
-    assert len(attribution.chosen_for(TRIAGE, list(workbench.offered(TRIAGE, "attribution")))) == attribution.MOST
+    assert len(attribution.chosen_for(TRIAGE, list(offers.offered(TRIAGE, "attribution")))) == attribution.MOST
 
 
 def test_no_more_than_four_and_none_that_failed() -> None:
@@ -84,7 +84,7 @@ def test_jobs_carry_checked_options_and_wrong_ones_are_told() -> None:
 def test_chosen_methods_are_checked_first() -> None:
     wanted = attribution.to_check(TRIAGE, ["saliency"])
     assert next(iter(wanted)) == "saliency"
-    assert set(wanted) == set(workbench.offered(TRIAGE, "attribution"))
+    assert set(wanted) == set(offers.offered(TRIAGE, "attribution"))
     assert wanted["saliency"]["job"] == "check"
 
 
@@ -173,7 +173,7 @@ def test_methods_that_a_link_asks_for_and_are_not_shown_are_told() -> None:
     assert told.endswith("Shown: Saliency.")
     assert attribution.other_methods(TRIAGE, ["saliency"]) == ""
     assert attribution.other_methods(TRIAGE, None) == ""
-    every = list(workbench.offered(TRIAGE, "attribution"))[:5]
+    every = list(offers.offered(TRIAGE, "attribution"))[:5]
     assert "(at most 4 stand side by side)" in attribution.other_methods(TRIAGE, every)
 
 
@@ -224,6 +224,6 @@ def test_the_link_restores_everything_that_differs(shipped: Path) -> None:
 
 
 def test_every_method_of_the_page_explains_itself() -> None:
-    for name in workbench.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
+    for name in offers.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
         assert len(method_choice.question(name)) > 20
         assert "Source: " in str(attribution.help_for(name))

@@ -12,7 +12,7 @@ from backends.requests import key_of
 from tests.viz.components.test_attribution_summary import text_result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.pages.evidence.audited import audit, located, words_of
-from viz.components import receipt, workbench
+from viz.components import offers, receipt, workbench
 from viz.pages.evidence import method_ranking
 
 GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
@@ -29,7 +29,7 @@ def kept(engine: FakeEngine, requests: dict[str, Any], **audits: dict[str, Any])
 
 def test_every_method_is_asked_for_the_quick_ones_first() -> None:
     requests = method_ranking.requests(TRIAGE, GIVEN, "urgent", OPTIONS)
-    assert set(requests) == set(workbench.offered(TRIAGE, "attribution"))
+    assert set(requests) == set(offers.offered(TRIAGE, "attribution"))
     costs = [registry.method(method).usual_runs() for method in requests]
     assert costs == sorted(costs)
     assert list(requests)[-1] == "shapley_sampling"
