@@ -66,6 +66,34 @@ def test_every_method_says_what_it_needs_and_where_it_comes_from() -> None:
         entry.build({})
 
 
+MOST_LINES = 60
+"""Lines of a function without its docstring, those of functions within it included."""
+
+
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How long a function is, from its `def` to its end, without its docstring."""
+    told = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+    docstring = told.end_lineno - told.lineno + 1 if told and told.end_lineno else 0
+    return (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
+
+
+def test_a_docstring_is_no_line_of_its_function() -> None:
+    module = ast.parse(
+        'def f(\n    x,\n):\n    """Said\n\n    at length.\n    """\n    def g():\n        return x\n    return g\n'
+    )
+    assert [lines_of(n) for n in ast.walk(module) if isinstance(n, ast.FunctionDef)] == [6, 2]
+
+
+def test_no_function_is_too_long() -> None:
+    long = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {lines_of(node)} lines"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and lines_of(node) > MOST_LINES
+    ]
+    assert not long, f"split by meaning, to at most {MOST_LINES} lines: {long}"
+
+
 def test_no_option_hides_what_a_method_says_of_itself() -> None:
     from backends import registry
     from backends.methods.base import Method

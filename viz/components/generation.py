@@ -110,7 +110,12 @@ class Generation:
     def register(self, app: Dash, engine: Engine, bench: Workbench) -> None:
         """Connect the button, the tokens and the slider to the input of `bench`."""
         self.slot.register(app, engine)
-        settings = [self.id(part) for part in ("tokens", "kind", "temperature", "top-k", "top-p", "seed")]
+        self._register_settings(app, bench)
+        self._register_job(app, engine, bench)
+        self._register_steps(app, engine, bench)
+
+    def _register_settings(self, app: Dash, bench: Workbench) -> None:
+        """What of the panel is shown for the model and the kind of continuation."""
 
         @app.callback(Output(self.area, "className"), Input(bench.card, "data"))
         def offer(card: Card | None) -> Any:
@@ -119,6 +124,10 @@ class Generation:
         @app.callback(Output(self.id("drawing"), "className"), Input(self.id("kind"), "value"))
         def draw_by(kind: Any) -> Any:
             return "continue-settings" if kind == "drawn" else "d-none"
+
+    def _register_job(self, app: Dash, engine: Engine, bench: Workbench) -> None:
+        """The job that continues the text; the page then stands on its first step."""
+        settings = [self.id(part) for part in ("tokens", "kind", "temperature", "top-k", "top-p", "seed")]
 
         @app.callback(
             Output(self.slot.requests, "data"),
@@ -146,6 +155,9 @@ class Generation:
             if "steps" not in (told := engine.store.get_document(key)):
                 return no_update
             return {**standing(engine, told, key, 0), **({"example": given["example"]} if "example" in given else {})}
+
+    def _register_steps(self, app: Dash, engine: Engine, bench: Workbench) -> None:
+        """The new tokens and the slider, and the page's input at the step where they stand."""
 
         @app.callback(
             Output(self.id("there"), "className"),

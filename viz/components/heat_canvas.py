@@ -79,9 +79,6 @@ def spec(
     """
     if map is None and image is None:
         raise Refused("a heat map needs the address of a map, of an image, or of both")
-    unknown = [c for c in controls if c not in CONTROLS]
-    if unknown:
-        raise Refused(f"no control {unknown[0]!r} of the heat map; there are: {', '.join(CONTROLS)}")
     given = {
         "label": label,
         "title": title or label,
@@ -103,13 +100,21 @@ def spec(
         "stretch": stretch,
         "opacity": opacity,
         "threshold": threshold,
-        "controls": list(controls),
+        "controls": known_controls(controls),
         "group": group,
         "bar": bar,
         "height": height,
         "tiles": dict(tiles) if tiles else None,
     }
     return {name: entry for name, entry in given.items() if entry is not None}
+
+
+def known_controls(controls: Sequence[str]) -> list[str]:
+    """The controls, all of which there are. Raises `Refused`."""
+    unknown = [c for c in controls if c not in CONTROLS]
+    if unknown:
+        raise Refused(f"no control {unknown[0]!r} of the heat map; there are: {', '.join(CONTROLS)}")
+    return list(controls)
 
 
 def map_url(

@@ -154,7 +154,8 @@ class Workbench:
         self.predicting.register(app, engine)
         self._register_model(app, engine)
         self._register_input(app, engine)
-        self._register_target(app, engine)
+        self._register_prediction(app, engine)
+        self._register_target(app)
         self.generation.register(app, engine, self)
 
     def _register_model(self, app: Dash, engine: Engine) -> None:
@@ -252,7 +253,9 @@ class Workbench:
             Input({"type": self.id("example"), "index": ALL}, "id"),
         )
 
-    def _register_target(self, app: Dash, engine: Engine) -> None:
+    def _register_prediction(self, app: Dash, engine: Engine) -> None:
+        """What the model answers, or why it does not."""
+
         @app.callback(
             Output(self.id("answers"), "children"),
             Output(self.id("known"), "children"),
@@ -277,6 +280,9 @@ class Workbench:
             length = f"{size} of at most {card['limit']} tokens" if card.get("limit") else f"{size} tokens"
             shown = similarity(found) or self._bars(choices) or unanswered(card, given, asked=True)
             return shown, [html.Option(value=str(k)) for k in known[:1000]], found, length if size else "", no_update
+
+    def _register_target(self, app: Dash) -> None:
+        """Which answer is explained: by a click on one, or by the fields."""
 
         @app.callback(
             Output(self.id("target"), "value", allow_duplicate=True),

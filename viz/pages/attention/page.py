@@ -276,12 +276,16 @@ def register(app: Dash, engine: Engine) -> None:
     ONE.register(app, engine)
     OTHERS.register(app, engine)
     register_canvas(app, shown.LARGE)
+    _register_part(app)
     _register_grid(app, engine)
+    _register_window(app, engine)
     _register_head(app, engine)
     _register_browser(app)
 
 
-def _register_grid(app: Dash, engine: Engine) -> None:
+def _register_part(app: Dash) -> None:
+    """Which attention of the model is looked at: of the encoder, the decoder, or across."""
+
     @app.callback(
         Output("attention-part", "options"),
         Output("attention-part", "value"),
@@ -297,6 +301,10 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         there, value, sentence = part_of(card, asked)
         told = {"sentence": sentence, "part": value}
         return part_options(there), value, "attention-parts" if there else "d-none", told
+
+
+def _register_grid(app: Dash, engine: Engine) -> None:
+    """Every head at a glance."""
 
     @app.callback(
         Output(ALL.requests, "data"),
@@ -344,7 +352,9 @@ def _register_grid(app: Dash, engine: Engine) -> None:
         return explained(statistic, data)
 
 
-def _register_head(app: Dash, engine: Engine) -> None:
+def _register_window(app: Dash, engine: Engine) -> None:
+    """The job of one head, where the grid's result does not hold its whole map."""
+
     @app.callback(
         Output(ONE.requests, "data"),
         Input("attention-grid-data", "data"),
@@ -363,6 +373,10 @@ def _register_head(app: Dash, engine: Engine) -> None:
         if data["whole"]:
             return no_update if ctx.triggered_id in SWITCHES else requests(card, given, data["part"])
         return {"window": window_request(engine.store.get_result(data["key"]), place, sink, special)}
+
+
+def _register_head(app: Dash, engine: Engine) -> None:
+    """One head up close."""
 
     @app.callback(
         Output("attention-view", "data"),
@@ -409,21 +423,9 @@ def _register_head(app: Dash, engine: Engine) -> None:
         figure = head.map(bool(dark)) if tab == "map" else ([], None)
         if ctx.triggered_id == "attention-tab":  # the head is the same
             return *[no_update] * 4, *figure, *[no_update] * 8
-        return (
-            head.view(),
-            head.name,
-            head.sentence(),
-            head.note(),
-            *figure,
-            head.table(),
-            head.downloads(),
-            "" if head.pictured else no_image(),
-            "" if head.pictured else "d-none",
-            str(place[0]),
-            heads.MEAN,
-            not data["mean"],
-            "" if data["mean"] else NO_MEAN,
-        )
+        said = head.view(), head.name, head.sentence(), head.note()
+        image = ("", "") if head.pictured else (no_image(), "d-none")
+        return *said, *figure, head.table(), head.downloads(), *image, *mean_button(data, place[0])
 
 
 def _register_browser(app: Dash) -> None:
@@ -508,6 +510,11 @@ def explained(statistic: str, data: Any) -> str:
     )
     rows = (data or {}).get("rows")
     return f"{words} Computed {rows}, one from each of as many equal stretches." if rows else words
+
+
+def mean_button(data: Mapping[str, Any], layer: int) -> tuple[str, str, bool, str]:
+    """The button that shows the mean over a layer's heads: layer, head, whether it is off and why."""
+    return str(layer), heads.MEAN, not data["mean"], "" if data["mean"] else NO_MEAN
 
 
 def absent(card: Card) -> html.Div:

@@ -205,8 +205,10 @@ def register(app: Dash, engine: Engine) -> None:
         heat_canvas.register(app, part("heat", i))
     RECEIPTS.register(app, engine, RUN, BENCH.card, part("methods"))
     _register_methods(app, engine)
+    _register_forms(app)
     _register_jobs(app)
-    _register_pictures(app, engine)
+    _register_outline(app)
+    _register_cards(app, engine)
     _register_link(app)
 
 
@@ -250,6 +252,9 @@ def _register_methods(app: Dash, engine: Engine) -> None:
         count = f"{len(rows)} not available for this model"
         return choices(card, chosen or [], failed), html.Ul(rows), count, "withheld" if rows else "d-none"
 
+
+def _register_forms(app: Dash) -> None:
+    """The options and the explanation of each chosen method."""
     outputs = [Output(part(name, i), "children") for i in range(MOST) for name in ("form", "help")]
 
     @app.callback(
@@ -342,7 +347,9 @@ def to_check(card: Card, chosen: Sequence[str]) -> dict[str, Any]:
     return {m: workbench.check_request(card, m) for m in order}
 
 
-def _register_pictures(app: Dash, engine: Engine) -> None:
+def _register_outline(app: Dash) -> None:
+    """What of the input is known to be true, to be outlined on the maps."""
+
     @app.callback(
         Output(part("by-area"), "className"),
         Output(part("mask-area"), "className"),
@@ -359,27 +366,35 @@ def _register_pictures(app: Dash, engine: Engine) -> None:
     def suit(card: Card | None, given: PageInput | None, mask: Any, linked: Any) -> Any:
         if given is None or not workbench.fits(card, given):
             return [no_update] * 6
-        there = attribution_summary.masks(inputs.example_of(card, given))
-        options = [{"label": f"the {m}", "value": m} for m in there] + [{"label": "nothing", "value": ""}]
-        kept = mask if mask in there else (there[0] if there else "")
-        instead = f"the {kept} is outlined instead" if kept else "nothing is outlined"
-        told = f"The link asks to outline {linked!r}, which is not known of this input; {instead}."
-        told = alert(told) if linked and linked not in there else ""
-        by = "d-none" if "pixels" in card["offers"] else ""
-        return by, "" if there else "d-none", options, kept, told, ""
+        return "d-none" if "pixels" in card["offers"] else "", *outline(card, given, mask, linked), ""
 
+
+def outline(card: Card, given: PageInput, mask: Any, linked: Any) -> tuple[str, list[dict[str, str]], str, Any]:
+    """The picker of what is outlined: its class, options and value; and a sentence where the link asks in vain."""
+    there = attribution_summary.masks(inputs.example_of(card, given))
+    options = [{"label": f"the {m}", "value": m} for m in there] + [{"label": "nothing", "value": ""}]
+    kept = mask if mask in there else (there[0] if there else "")
+    instead = f"the {kept} is outlined instead" if kept else "nothing is outlined"
+    told = f"The link asks to outline {linked!r}, which is not known of this input; {instead}."
+    return "" if there else "d-none", options, kept, alert(told) if linked and linked not in there else ""
+
+
+def _card_outputs() -> list[Output]:
+    """The properties that `shown` fills, card by card."""
     sides = {"class": "className", "area": "className", "spec": "data"}
     ids = {"class": "card", "spec": "heat"}
-    outputs = [
+    return [
         Output(part(ids.get(p, p), i) + ("-spec" if p == "spec" else ""), sides.get(p, "children"))
         for i in range(MOST)
         for p in PARTS
     ]
 
+
+def _register_cards(app: Dash, engine: Engine) -> None:
     @app.callback(
         Output(part("headline"), "children"),
         Output(part("scale-note"), "children"),
-        *outputs,
+        *_card_outputs(),
         Input(RUN.answers, "data"),
         Input(part("refused"), "data"),
         Input(CHECK.answers, "data"),

@@ -103,9 +103,15 @@ class Opposite:
 
     def register(self, app: Dash, engine: Engine) -> None:
         """Connect the buttons, the text and the jobs."""
-        bench = self.bench
         self.making.register(app, engine)
         self.asking.register(app, engine)
+        self._register_ways(app)
+        self._register_making(app, engine)
+        self._register_asking(app, engine)
+        self._register_browser(app)
+
+    def _register_ways(self, app: Dash) -> None:
+        """The buttons and pictures that suit the model."""
 
         @app.callback(
             *[Output(f"causal-pair-{how}", "class_name") for how in BUTTONS],
@@ -113,7 +119,7 @@ class Opposite:
             Output("causal-pair-typed", "className"),
             Output("causal-pair-word-area", "className"),
             Output("causal-pair-pictures", "className"),
-            Input(bench.card, "data"),
+            Input(self.bench.card, "data"),
         )
         def offer(card: Card | None) -> Any:
             there = ways(card) if card else ()
@@ -128,12 +134,15 @@ class Opposite:
 
         @app.callback(
             Output("causal-pair-examples", "children"),
-            Input(bench.card, "data"),
-            Input(bench.input, "data"),
+            Input(self.bench.card, "data"),
+            Input(self.bench.input, "data"),
             Input(PAIR, "data"),
         )
         def others(card: Card | None, given: PageInput | None, pair: Any) -> Any:
             return other_pictures(card, given, pair)
+
+    def _register_making(self, app: Dash, engine: Engine) -> None:
+        """The pair: asked for by a button, a text or a picture, and made by a job where it takes one."""
 
         @app.callback(
             Output(self.making.requests, "data"),
@@ -141,8 +150,8 @@ class Opposite:
             Output(SPAN, "data"),
             Output("causal-pair-problem", "children"),
             Output("causal-pair-linked", "data"),
-            Input(bench.card, "data"),
-            Input(bench.input, "data"),
+            Input(self.bench.card, "data"),
+            Input(self.bench.input, "data"),
             *[Input(f"causal-pair-{how}", "n_clicks") for how in BUTTONS],
             Input("causal-pair-use", "n_clicks"),
             Input({"type": "causal-opposite", "index": ALL}, "n_clicks"),
@@ -174,17 +183,20 @@ class Opposite:
             Output(self.making.requests, "data", allow_duplicate=True),
             Input(self.making.answers, "data"),
             State(self.making.requests, "data"),
-            State(bench.input, "data"),
-            State(bench.card, "data"),
+            State(self.bench.input, "data"),
+            State(self.bench.card, "data"),
             prevent_initial_call=True,
         )
         def made(answers: Answers | None, requests: Requests | None, given: PageInput | None, card: Card | None) -> Any:
             return arrived(engine, answers, requests or {}, given, card)
 
+    def _register_asking(self, app: Dash, engine: Engine) -> None:
+        """What the model answers to both, and how they are shown."""
+
         @app.callback(
             Output(self.asking.requests, "data"),
             Input(PAIR, "data"),
-            State(bench.card, "data"),
+            State(self.bench.card, "data"),
             prevent_initial_call=True,
         )
         def ask(pair: Any, card: Card | None) -> Any:
@@ -196,13 +208,15 @@ class Opposite:
             Output("causal-pair-text", "value"),
             Input(self.asking.answers, "data"),
             Input(PAIR, "data"),
-            State(bench.card, "data"),
+            State(self.bench.card, "data"),
             State(SPAN, "data"),
             prevent_initial_call=True,
         )
         def show(answers: Answers | None, pair: Any, card: Card | None, span: Any) -> Any:
             return beside(engine, answers, pair, card, span or [])
 
+    def _register_browser(self, app: Dash) -> None:
+        """What the browser does alone: the chosen tokens, and the button that leads to noise on them."""
         app.clientside_callback(
             ClientsideFunction("causal", "pressed"),
             Output("causal-span-words", "children"),

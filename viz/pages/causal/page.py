@@ -195,10 +195,12 @@ def register(app: Dash, engine: Engine) -> None:
     edit_heads.register(app, BENCH.card, BENCH.prediction)
     _register_choices(app)
     _register_requests(app)
+    _register_attempt(app)
     _register_sweep(app, engine)
     _register_views(app, engine)
     _register_try(app, engine)
     _register_circuit(app, engine)
+    _register_heads(app, engine)
     _register_link(app)
 
 
@@ -287,11 +289,16 @@ def _register_requests(app: Dash) -> None:
     GRID.ask(app, [*known, *view, Input("causal-method", "value")], sweep)
     REST.ask(app, [*known, *view, Input(circuits.HEADS, "data")], rest)
 
+
+def _register_attempt(app: Dash) -> None:
+    """The jobs of what is tried out: heads switched off, edges cut."""
+
     @app.callback(
         Output(TRY.requests, "data"),
         Output("causal-edge-problem", "children", allow_duplicate=True),
-        *known[:3],
-        *view,
+        *[Input(name, "data") for name in (BENCH.card, BENCH.input, BENCH.aim)],
+        Input("causal-metric", "value"),
+        Input("causal-tab", "data"),
         Input(edit_heads.OFF, "data"),
         Input(edit_heads.EDGES, "data"),
         Input(edit_heads.ALPHA, "value"),
@@ -423,6 +430,10 @@ def _register_circuit(app: Dash, engine: Engine) -> None:
         words = f"Edges that restore at least {least:.2f} of the difference"
         result = take_result(engine, answers, "circuit")
         return views.graph(result, least, bool(dark)) if result is not None else [], words
+
+
+def _register_heads(app: Dash, engine: Engine) -> None:
+    """A circuit as a file, and the heads that are taken from the one that is found, or from a file."""
 
     @app.callback(
         Output("causal-saved", "data"),

@@ -84,7 +84,8 @@ def register(app: Dash, engine: Engine, answers: str, rows_of: Callable[[Any], R
     SWEEP.register(app, engine)
     heat_canvas.register(app, part("heat"))
     _register_form(app)
-    _register_job(app, engine, answers, rows_of)
+    _register_request(app, answers, rows_of)
+    _register_found(app, engine, answers, rows_of)
 
 
 def _register_form(app: Dash) -> None:
@@ -124,7 +125,9 @@ def _register_form(app: Dash) -> None:
     option_form.register(app, PAGE, part("options"))
 
 
-def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callable[[Any], Rows]) -> None:
+def _register_request(app: Dash, table_answers: str, rows_of: Callable[[Any], Rows]) -> None:
+    """The job, asked for by the button or by the link."""
+
     @app.callback(
         Output(SWEEP.requests, "data"),
         Output(part("sweep-problem"), "children"),
@@ -166,6 +169,10 @@ def _register_job(app: Dash, engine: Engine, table_answers: str, rows_of: Callab
         except Refused as refused:
             return {}, alert(str(refused)), no_update
         return {"sweep": request}, html.Div(cut, className="hint") if cut else [], {**(linked or {}), "run": False}
+
+
+def _register_found(app: Dash, engine: Engine, table_answers: str, rows_of: Callable[[Any], Rows]) -> None:
+    """What the job found: its picture, its sentences and a column of the grid."""
 
     @app.callback(
         Output(part("swept"), "data"),

@@ -234,6 +234,7 @@ def register(app: Dash, engine: Engine) -> None:
     TABLE.register(app, engine)
     app.clientside_callback(ClientsideFunction("data", "opened"), Input(PICKER.card, "data"))
     _register_data(app, engine)
+    _register_request(app)
     _register_answers(app, engine)
     _register_rows(app, engine)
     method_over_rows.register(app, engine, TABLE.answers, lambda answers: rows_of(engine, answers))
@@ -267,7 +268,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
     )
     def give(
         card: Card | None,
-        _examples: Any,
+        examples: Any,
         _read: int | None,
         _enter: int | None,
         files: Any,
@@ -281,7 +282,7 @@ def _register_data(app: Dash, engine: Engine) -> None:
         if not card:
             return [no_update] * 10
         triggers = list(ctx.triggered_prop_ids.values())
-        picked = next((t["name"] for t in triggers if isinstance(t, dict)), None) if any(_examples) else None
+        picked = next((t["name"] for t in triggers if isinstance(t, dict)), None) if any(examples) else None
         found: dict[str, Any] | None
         try:
             if picked:
@@ -299,6 +300,10 @@ def _register_data(app: Dash, engine: Engine) -> None:
         if found is None:
             return [no_update] * 10
         return found, {**(linked or {}), "data": ""}, noted(found), [], *column_fields(found), None
+
+
+def _register_request(app: Dash) -> None:
+    """The job that asks the model about every row."""
 
     @app.callback(
         Output(TABLE.requests, "data"),

@@ -191,7 +191,9 @@ def register(app: Dash, engine: Engine) -> None:
     STATES.register(app, engine)
     OTHERS.register(app, engine)
     _register_requests(app)
-    _register_controls(app, engine)
+    _register_parts(app)
+    _register_positions(app, engine)
+    _register_tokens(app, engine)
     _register_words(app, engine)
     _register_pictures(app, engine)
     _register_link(app)
@@ -249,7 +251,9 @@ def _register_requests(app: Dash) -> None:
     )
 
 
-def _register_controls(app: Dash, engine: Engine) -> None:
+def _register_parts(app: Dash) -> None:
+    """Which stack of the model is looked at."""
+
     @app.callback(
         Output("trajectory-part", "options"),
         Output("trajectory-part", "value"),
@@ -271,6 +275,10 @@ def _register_controls(app: Dash, engine: Engine) -> None:
     @app.callback(Output("trajectory-part-words", "children"), Input("trajectory-part", "value"))
     def about_part(part: Any) -> Any:
         return stack_picker.ABOUT.get(part, "")
+
+
+def _register_positions(app: Dash, engine: Engine) -> None:
+    """Which token's states are looked at."""
 
     @app.callback(
         Output("trajectory-position", "options"),
@@ -302,6 +310,10 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         reset = position == AUTO and "trajectory-position" in ctx.triggered_prop_ids.values()  # maybe with a new input
         return no_update if reset else ""
 
+
+def _register_tokens(app: Dash, engine: Engine) -> None:
+    """Which words are followed besides the answer."""
+
     @app.callback(
         Output("trajectory-tokens", "data"),
         Output("trajectory-word", "value"),
@@ -327,15 +339,16 @@ def _register_controls(app: Dash, engine: Engine) -> None:
         tokens: list[Any] | None,
         of: Any,
     ) -> Any:
-        asked, tokens = ctx.triggered_id, list(tokens or [])
-        if asked == BENCH.card:  # another model has other words
-            return [] if card and of and of != card["name"] else no_update, no_update, "", card["name"] if card else of
+        asked = ctx.triggered_id
+        if asked == BENCH.card:
+            others = card and of and of != card["name"]  # another model has other words
+            return [] if others else no_update, no_update, "", card["name"] if card else of
         if isinstance(asked, dict):
-            left = [t for i, t in enumerate(tokens) if i != asked["index"]]
+            left = [t for i, t in enumerate(tokens or []) if i != asked["index"]]
             return left if any(drops) else no_update, no_update, "", no_update
         picked = asked == "trajectory-pick"
         try:
-            after = figures.with_token(tokens, int(pick["token"]) if picked else (word or "").strip())
+            after = figures.with_token(tokens or [], int(pick["token"]) if picked else (word or "").strip())
         except Refused as refused:
             return no_update, no_update, str(refused), no_update
         return after, no_update if picked else "", "", no_update

@@ -335,6 +335,11 @@ def test_the_map_hides_what_is_said_to_be_hidden() -> None:
     assert "special tokens ([CLS], [SEP])" in plain.note()
 
 
+def test_the_button_of_the_mean_says_why_it_is_off() -> None:
+    assert page.mean_button({"mean": True}, 2) == ("2", "mean", False, "")
+    assert page.mean_button({"mean": False}, 0) == ("0", "mean", True, page.NO_MEAN)
+
+
 def test_the_mean_over_heads_is_their_mean() -> None:
     result = attention()
     head = shown.Head.of(KEY, result, 1, heads.MEAN, sink=False)

@@ -53,6 +53,20 @@ def test_nonsense_options_in_a_link_are_left_out(shipped: Path, options: str) ->
     attribution.layout(options=options, methods=["a", "b"], by="letter", same=["x"], opacity="much", mask="<b>")
 
 
+def test_the_first_truth_is_outlined_and_a_link_that_asks_in_vain_is_told() -> None:
+    known = {"digest": "d", "example": 0}
+    truth = attribution.attribution_summary.masks(attribution.inputs.example_of(FILM, known))
+    shown, options, kept, told = attribution.outline(FILM, known, None, "")
+    assert (shown, kept, told) == ("", truth[0], "")
+    assert [o["value"] for o in options] == [*truth, ""]
+    assert attribution.outline(FILM, known, "moon", "moon")[3].children == (
+        f"The link asks to outline 'moon', which is not known of this input; the {truth[0]} is outlined instead."
+    )
+    hidden, _, none, told = attribution.outline(FILM, {"digest": "d"}, truth[0], "moon")
+    assert (hidden, none) == ("d-none", "")
+    assert told.children.endswith("which is not known of this input; nothing is outlined.")
+
+
 def test_two_methods_that_suit_the_model_come_first() -> None:
     assert attribution.chosen_for(TRIAGE, None) == ["integrated_gradients", "occlusion"]
     assert attribution.chosen_for(FILM, None) == ["occlusion", "hires_cam"]
