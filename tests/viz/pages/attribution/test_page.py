@@ -6,26 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from backends.results import Result
-from tests.viz.components.test_attribution_summary import text_result
-from tests.viz.components.test_inputs import CLIP, PAIR, SEQ2SEQ
+from tests.viz.attributions import film_result, text_result
+from tests.viz.components.test_inputs import CLIP, PAIR
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
-from viz.components import method_choice, offers
+from viz.components import offers
 from viz.pages.attribution import page as attribution
 
 GIVEN = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
 KEY = "ab" * 32
-
-
-def film_result(unit: str = "logit per window", method: str = "occlusion") -> Result:
-    values = np.zeros((64, 64), np.float32)
-    values[25, 45] = 1
-    arrays = {"attribution": values, "image": np.zeros((64, 64, 3), np.uint8)}
-    axes = {"attribution": ("height", "width"), "image": ("height", "width", "channel")}
-    return Result(method, arrays, axes, unit=unit, signed=True, target="lesion", facts={"output": 2.0})
 
 
 def shown(result: Result | None = None, **changes: Any) -> dict[str, Any]:
@@ -65,23 +56,6 @@ def test_the_first_truth_is_outlined_and_a_link_that_asks_in_vain_is_told() -> N
     hidden, _, none, told = attribution.outline(FILM, {"digest": "d"}, truth[0], "moon")
     assert (hidden, none) == ("d-none", "")
     assert told.children.endswith("which is not known of this input; nothing is outlined.")
-
-
-def test_two_methods_that_suit_the_model_come_first() -> None:
-    assert attribution.chosen_for(TRIAGE, None) == ["integrated_gradients", "occlusion"]
-    assert attribution.chosen_for(FILM, None) == ["occlusion", "hires_cam"]
-    assert attribution.chosen_for(TRIAGE, ["guided_grad_cam", "saliency"]) == ["saliency"]
-    assert len(attribution.chosen_for(TRIAGE, list(offers.offered(TRIAGE, "attribution")))) == attribution.MOST
-
-
-def test_no_more_than_four_and_none_that_failed() -> None:
-    four = ["integrated_gradients", "occlusion", "saliency", "lime"]
-    boxes = {c["value"]: c["disabled"] for c in attribution.choices(TRIAGE, four, {})}
-    assert not any(boxes[m] for m in four)
-    assert all(disabled for m, disabled in boxes.items() if m not in four)
-    boxes = {c["value"]: c["disabled"] for c in attribution.choices(TRIAGE, four[:1], {"lime": "zero everywhere"})}
-    assert boxes["lime"]
-    assert not boxes["saliency"]
 
 
 def test_jobs_carry_checked_options_and_wrong_ones_are_told() -> None:
@@ -139,58 +113,6 @@ def test_a_card_without_a_result_waits_or_says_why() -> None:
     assert shown(method=None)["class"] == "d-none"
 
 
-def test_a_sentence_that_holds_for_all_is_told_once() -> None:
-    why = {"a": "too long", "b": "too long"}
-    assert attribution.common_sentence(["a", "b"], why) == "too long"
-    assert attribution.common_sentence(["a", "b", "c"], why) == ""
-    assert attribution.common_sentence(["a"], why) == ""
-    assert attribution.common_sentence(["a"], why, {"too long"}) == "too long"  # told at the input: not here again
-    assert attribution.common_sentence([], {}) == ""
-
-
-def test_one_scale_for_results_of_one_unit() -> None:
-    one, two = text_result(), text_result(method="deep_lift")
-    scales, note = attribution.shared([one, two], "token", True)
-    assert scales["integrated_gradients"] == scales["deep_lift"] == (-1.0, 1.0)
-    assert "in logit: equal colours are equal numbers" in note
-    scales, note = attribution.shared([film_result(), film_result("logit", "grad_cam")], "word", True)
-    assert "measure different things: occlusion in logit per window; grad cam in logit" in note
-    assert attribution.shared([one, two], "word", False) == (
-        {}, "Each picture has its own scale: colours cannot be compared between them.",
-    )  # fmt: skip
-
-
-def test_the_headline_names_answer_and_target() -> None:
-    result = text_result(facts={"text": "", "prediction": [{"label": "urgent", "probability": 0.991}]})
-    said = str(attribution.headline({"integrated_gradients": result}, TRIAGE))
-    assert "urgent" in said
-    assert "99.1 %" in said
-    assert attribution.headline({}, TRIAGE) == []
-
-
-def test_the_headline_says_what_is_explained_of_two_things() -> None:
-    told = {"facts": {"text": "", "prediction": [{"label": "Haus", "probability": 0.5}]}}
-    found = {"integrated_gradients": text_result(**told)}
-    assert "the answer so far stays as it is" in str(attribution.headline(found, SEQ2SEQ))
-    assert "the captions stay as they are" in str(attribution.headline(found, CLIP))
-    similar = {"integrated_gradients": text_result(facts={"text": "", "prediction": [], "output": 0.832})}
-    said = str(attribution.headline(similar, PAIR))
-    assert "0.832" in said
-    assert "words of the first" in said
-    encoder = {**FILM, "offers": ["attention", "pixels"]}
-    assert "names no answers" in str(attribution.headline({"attention_rollout": film_result()}, encoder))
-
-
-def test_methods_that_a_link_asks_for_and_are_not_shown_are_told() -> None:
-    told = attribution.other_methods(TRIAGE, ["<b>", "guided_grad_cam", "saliency"])
-    assert "“<b>” (there is no such method), Guided Grad-CAM (not available for this model)" in told
-    assert told.endswith("Shown: Saliency.")
-    assert attribution.other_methods(TRIAGE, ["saliency"]) == ""
-    assert attribution.other_methods(TRIAGE, None) == ""
-    every = list(offers.offered(TRIAGE, "attribution"))[:5]
-    assert "(at most 4 stand side by side)" in attribution.other_methods(TRIAGE, every)
-
-
 def test_what_a_link_asks_for_and_the_page_has_not_is_told(shipped: Path) -> None:
     assert attribution.unknown({}) == []
     old = attribution.unknown({"methods": "grad_cam", "options": json.dumps({"grad_cam": {"weights": "place"}})})
@@ -199,15 +121,6 @@ def test_what_a_link_asks_for_and_the_page_has_not_is_told(shipped: Path) -> Non
     assert "by 'letter', which there is not: “by word” is shown instead" in told
     assert "options that cannot be read" in told
     assert "letter" in str(attribution.layout(by="letter"))
-
-
-def test_a_model_that_no_method_fits_gets_a_sentence_and_doors() -> None:
-    encoder = {**FILM, "name": "someone/cnn", "offers": ["pixels", "residual"]}
-    said = str(attribution.nothing(encoder))
-    assert "only encodes" in said
-    assert "/trajectory?model=someone%2Fcnn" in said
-    assert "/attention" not in said
-    assert attribution.nothing(TRIAGE) == ""
 
 
 def test_nothing_is_asked_for_before_all_is_given() -> None:
@@ -235,9 +148,3 @@ def test_the_link_restores_everything_that_differs(shipped: Path) -> None:
     assert params["options"] == {"occlusion": {"size": 3}}
     assert (params["by"], params["same"], params["target"]) == ("sentence", "0", "a|b")
     assert attribution.linked_options({"options": json.dumps(params["options"])}) == params["options"]
-
-
-def test_every_method_of_the_page_explains_itself() -> None:
-    for name in offers.offered({"offers": ["gradient", "attention", "channels", "relu", "patches"]}, "attribution"):
-        assert len(method_choice.question(name)) > 20
-        assert "Source: " in str(attribution.help_for(name))

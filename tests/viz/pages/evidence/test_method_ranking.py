@@ -9,7 +9,7 @@ import pytest
 
 from backends import registry
 from backends.requests import key_of
-from tests.viz.components.test_attribution_summary import text_result
+from tests.viz.attributions import text_result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
 from tests.viz.pages.evidence.audited import audit, located, words_of
 from viz.components import offers, receipt, workbench

@@ -10,7 +10,6 @@ import pytest
 from backends.jobs.engine import Engine
 from backends.store import Store
 from tests.viz.fakes import FILM, TRIAGE
-from viz.components.tabs import tabs
 from viz.pages.evidence import page as evidence
 
 TEXT = {"digest": "d" * 64, "text": "no fever but severe chest pain", "example": 0}
@@ -68,11 +67,6 @@ def test_a_picture_travels_by_its_digest_with_what_stands_in(shipped: Path) -> N
     made = evidence.link_view(FILM, PICTURE, None, "methods", view)["params"]
     assert made["input"] == PICTURE["digest"]
     assert (made["standin"], made["effort"], made["region"]) == ("blur", "4", "")
-
-
-def test_the_tabs_are_tabs() -> None:
-    made = tabs("evidence", "Ways to test", evidence.TABS, dict.fromkeys(evidence.TABS, ()), "parts")
-    assert [t.id for t in made.children[1].children] == [f"evidence-tab-{name}" for name in evidence.TABS]
 
 
 def test_it_stands_after_causal(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.viz.components.test_attribution_summary import text_result
+from tests.viz.attributions import film_result, text_result
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
-from tests.viz.pages.attribution.test_page import film_result
 from tests.viz.pages.evidence.audited import receipt, words_of
 from viz.pages.evidence import randomised_network
 
