@@ -296,14 +296,3 @@ def test_the_map_of_a_row_is_a_small_picture() -> None:
     red, green, blue = picture.getpixel((80, 20))
     assert red > green
     assert red > blue
-
-
-def test_the_confusion_matrix_as_a_figure() -> None:
-    from viz.figures import confusion
-
-    figure = confusion.matrix(["a", "<b>"], [[3, 1], [0, 2]])
-    assert figure.data[0].z.tolist() == [[3, 1], [0, 2]]
-    assert figure.data[0].customdata[0][1] == ["a", "<b>"]
-    assert "<b>" not in figure.layout.xaxis.ticktext[1]
-    assert figure.layout.yaxis.title.text == "label"
-    assert "labelled a, answered" in figure.data[0].hovertext[0][1]
