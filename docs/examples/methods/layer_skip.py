@@ -37,10 +37,10 @@ class LayerSkip(Method):
         import torch
 
         watch = base.WatchedMetric(model, batch, target, self.metric, "", step)
-        known = watch.base(batch)
+        known = watch.run_base(batch)
         layers = watch.sites.layers
         rows = [Row({("attention", n): torch.zeros_like, ("mlp", n): torch.zeros_like}) for n in layers]
-        clean = watch.value(known)
+        clean = watch.measure_base(known)
         effect = watch.sweep(rows, known, batch) - clean
         facts = {"clean": clean, "metric": self.metric}
         axes = {"effect": ("layer",)}
