@@ -11,7 +11,7 @@ from flask import Flask
 
 from backends.store import Store
 from tests.viz import causal_samples, paintings, samples
-from tests.viz.pages.attention.test_page import attention
+from tests.viz.pages.attention.cases import attention
 from viz import theme
 from viz.pages.attention import attention_view
 from viz.pages.causal import effect_grid

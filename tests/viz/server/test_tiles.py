@@ -15,7 +15,7 @@ from flask import Flask
 from backends.jobs.engine import State
 from backends.requests import key_of
 from backends.results import decode_array
-from tests.viz.pages.attention.test_page import KEY, attention
+from tests.viz.pages.attention.cases import KEY, attention
 from viz.server import tiles
 from viz.server.tiles import head_options, request_for
 
