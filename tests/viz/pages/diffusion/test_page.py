@@ -2,93 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends.errors import Refused
 from backends.jobs.engine import State
 from backends.requests import key_of
 from backends.results import Result
 from tests.viz.fakes import FakeEngine
+from tests.viz.pages.diffusion.cases import FORM, SETTLED
 from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import CARD, WORDS, drawing
 from viz import figures
-from viz.components.model_picker import OTHER
 from viz.pages.diffusion import page as diffusion
-from viz.pages.diffusion import prompt_form, word_map_view
-
-FORM: dict[str, Any] = {
-    **dict.fromkeys(prompt_form.LINKED), "prompt": "a red circle", "negative": "blue", "seed": 5, "steps": 20,
-    "heads": "auto", "beside": "none", "prompt2": "", "seed2": 1,
-}  # fmt: skip
-SETTLED = {"keys": [], "part": "all", "first": 0, "last": 0, "threshold": 0.4, "rule": "own", "smooth": False}
-
-
-def test_a_drawing_is_asked_for_with_the_options_of_the_form(engine: FakeEngine) -> None:
-    asked = prompt_form.requests(engine, CARD, {**FORM, "guidance": 2.5, "height": 64})
-    assert list(asked) == ["a"]
-    request = asked["a"]
-    assert request["method"] == "daam"
-    assert engine.store.get_input(request["input"]) == {"text": "a red circle"}
-    wanted = {"seed": 5, "steps": 20, "negative": "blue", "guidance": 2.5, "height": 64, "width": None, "frames": 20}
-    assert {name: request["options"][name] for name in wanted} == wanted
-    assert request["options"]["by_head"]
-    assert request["options"]["mode"] == "exact"
-
-
-def test_heads_stay_apart_where_there_are_few_or_when_asked(engine: FakeEngine) -> None:
-    many = {**CARD, "painting": {**CARD["painting"], "layers": [{"name": "x", "heads": 8}] * 15}}
-    assert not prompt_form.apart(many, "auto")
-    assert prompt_form.apart(many, "apart")
-    assert not prompt_form.apart(CARD, "averaged")
-    assert prompt_form.requests(engine, many, FORM)["a"]["options"]["mode"] == "fast"
-
-
-def test_beside_it_another_seed_or_prompt(engine: FakeEngine) -> None:
-    other = prompt_form.requests(engine, CARD, {**FORM, "beside": "seed", "seed2": 6})
-    assert [other[n]["options"]["seed"] for n in "ab"] == [5, 6]
-    assert other["a"]["input"] == other["b"]["input"]
-    other = prompt_form.requests(engine, CARD, {**FORM, "beside": "prompt", "prompt2": "a blue square"})
-    assert [other[n]["options"]["seed"] for n in "ab"] == [5, 5]
-    assert engine.store.get_input(other["b"]["input"]) == {"text": "a blue square"}
-
-
-def test_an_empty_prompt_and_a_bad_number_are_sentences(engine: FakeEngine) -> None:
-    with pytest.raises(Refused, match="an empty prompt: write what the picture should show"):
-        prompt_form.requests(engine, CARD, {**FORM, "prompt": "  \n"})
-    with pytest.raises(Refused, match="an empty prompt"):
-        prompt_form.requests(engine, CARD, {**FORM, "beside": "prompt"})
-    with pytest.raises(Refused, match="steps"):
-        prompt_form.requests(engine, CARD, {**FORM, "steps": 501})
-    shown = diffusion.drawn(engine, CARD, {**FORM, "prompt": ""}, {})
-    assert shown[0] == {}
-    assert "an empty prompt" in text_of(shown[2])
-
-
-def test_the_link_says_what_differs_and_restores_the_form(engine: FakeEngine) -> None:
-    form = {**FORM, "beside": "seed", "seed2": 9, "guidance": 4, "width": 96}
-    params = prompt_form.link_params(CARD, form)
-    assert params == {
-        "model": "bundled/scenes", "prompt": "a red circle", "negative": "blue", "seed": "5", "guidance": "4",
-        "width": "96", "beside": "seed", "seed2": "9",
-    }  # fmt: skip
-    there = {
-        part.id: part.value
-        for part in diffusion.layout(**params)._traverse()
-        if isinstance(getattr(part, "id", None), str) and hasattr(part, "value")
-    }
-    assert there["diffusion-text"] == "a red circle"
-    assert there["diffusion-negative"] == "blue"
-    assert there["diffusion-seed"] == 5
-    assert there["diffusion-guidance"] == 4
-    assert there["diffusion-width"] == 96
-    assert there["diffusion-beside"] == "seed"
-    assert there["diffusion-seed2"] == 9
-    assert there["diffusion-steps"] == 20
-    assert "prompt2" not in prompt_form.link_params(CARD, {**form, "prompt2": "left from before"})
+from viz.pages.diffusion import prompt_form
 
 
 def test_a_link_may_hold_anything() -> None:
@@ -122,22 +50,6 @@ def test_an_example_brings_its_prompt_and_seed(engine: FakeEngine) -> None:
 def test_without_a_pipeline_nothing_is_drawn(engine: FakeEngine) -> None:
     assert "Open a pipeline first" in text_of(diffusion.drawn(engine, None, dict(FORM), {})[2])
     assert diffusion.drawn(engine, None, dict(FORM), {}, opened=True)[2] == ""
-
-
-def test_only_models_that_draw_are_listed(shipped: Any) -> None:
-    assert prompt_form.PICKER.cards() == []
-    assert prompt_form.wanted({"model": "bundled/triage"}) == OTHER
-    assert prompt_form.wanted({"model": "~/my-pipeline"}) == "~/my-pipeline"
-
-
-def test_why_a_model_does_not_fit() -> None:
-    assert prompt_form.unfit(CARD) == ""
-    other = {**CARD, "name": "gpt2", "task": "causal-lm", "offers": ["answer"]}
-    assert "gpt2 draws no pictures (causal-lm)" in prompt_form.unfit(other)
-    deaf = {**CARD, "offers": ["denoising"], "withdrawn": {"cross_attention": "x has no cross-attention: no layer …"}}
-    assert prompt_form.unfit(deaf) == "x has no cross-attention: no layer …"
-    assert prompt_form.placeholders(CARD) == ["3", "64", "64"]
-    assert prompt_form.placeholders(None) == ["", "", ""]
 
 
 def test_the_picture_forms_while_it_is_drawn(engine: FakeEngine) -> None:
@@ -220,17 +132,6 @@ def test_a_part_that_is_not_there_is_told_in_the_table(engine: FakeEngine) -> No
     assert diffusion.tables(engine, None, "iou") == [diffusion.no_update] * 4
 
 
-def test_a_thing_that_was_not_drawn_counts_as_such() -> None:
-    bare = drawing()
-    blank = dataclasses.replace(bare, arrays={**bare.arrays, "image": np.full((64, 64, 3), 235, np.uint8)})
-    large, found = word_map_view.maps_and_masks(blank, SETTLED)
-    assert "its thing was not drawn" in text_of(word_map_view.words_table(blank, large, found))
-    other = drawing(model="org/other")
-    assert "IoU with its thing" not in text_of(
-        word_map_view.words_table(other, *word_map_view.maps_and_masks(other, SETTLED))
-    )
-
-
 def test_the_page_says_that_attention_is_correlation() -> None:
     assert "Attention is correlation" in text_of(diffusion.layout())
 
@@ -251,18 +152,6 @@ def test_example_buttons_that_come_with_the_card_do_not_hide_it() -> None:
     assert diffusion.asking([button], [None, None]) == (None, None)
     assert diffusion.asking([button], [None, 1]) == ("diffusion-example", 1)
     assert diffusion.asking(["diffusion-apply"], [None, 1]) == ("diffusion-apply", None)
-
-
-def test_every_words_map_can_be_tested_words_that_mean_something_first(engine: FakeEngine) -> None:
-    requests = prompt_form.requests(engine, CARD, FORM)
-    key = key_of(requests["a"])
-    engine.store.put_result(key, drawing())
-    there = prompt_form.tests(engine, {"keys": {"a": key}}, requests)
-    assert len(there) == len(WORDS)
-    first = WORDS[int(next(iter(there)).removeprefix("a"))]
-    assert first not in ("a", "the", "above")
-    assert next(iter(there.values())) == (f"“{first}”", requests["a"], {"word": WORDS.index(first)})
-    assert prompt_form.tests(engine, None, requests) == {}
 
 
 def test_what_was_tested_is_in_the_link() -> None:
