@@ -9,6 +9,7 @@ import pytest
 
 from backends.errors import Refused
 from tests.viz.paintings import WORDS, drawing
+from viz import figures
 from viz.figures import word_maps
 from viz.figures.word_maps import Part
 
@@ -119,3 +120,12 @@ def test_enlarged_as_it_is_or_smooth() -> None:
     smooth = word_maps.enlarged(maps, 64, 64)
     assert smooth.min() >= 0
     assert np.unique(smooth[1]).size > np.unique(maps[1]).size
+
+
+def test_the_figure_shows_the_picture_and_every_word() -> None:
+    figure = figures.draw(drawing())
+    assert [t.type for t in figure.data] == ["image"] + ["heatmap"] * len(WORDS)
+    assert {t.coloraxis for t in figure.data[1:]} == {"coloraxis"}
+    assert figure.layout.coloraxis.cmax == pytest.approx(float(drawing().arrays["map"].max()))
+    np.testing.assert_array_equal(figure.data[3].z, drawing().arrays["map"][2])
+    assert "attention is correlation" in figure.layout.title.subtitle.text

@@ -54,3 +54,17 @@ def test_images_have_no_previous_token() -> None:
     assert heads.offered(result) == ["to_first", "entropy", "distance"]
     assert heads.striking(result) == (1, 2)
     assert heads.unit_of(result, "distance") == "patches"
+
+
+def test_shares_are_of_the_token_itself_and_of_later_special_tokens() -> None:
+    pattern = np.array([[1, 0, 0], [0.25, 0.5, 0.25], [0, 0.2, 0.8]], np.float32)
+    assert heads.shares(pattern) == {"itself": pytest.approx(0.65)}
+    assert heads.shares(pattern, [0, 2, 9])["special"] == pytest.approx((0 + 0.25 + 0.8) / 3)
+    assert heads.shares(pattern[:2], [0]) == {}  # rows of a window: no token stands opposite itself
+
+
+def test_the_strongest_pairs_leave_out_what_is_hidden_and_what_is_nothing() -> None:
+    result = attention(("a", "b", "c"), part=(0, 0))
+    result.arrays["pattern"][0, 0] = np.array([[1, 0, 0], [0.6, 0.4, 0], [0.1, 0.2, 0.7]])
+    assert heads.pairs(result, hide_first=False, most=2) == [(0, 0, pytest.approx(1)), (2, 2, pytest.approx(0.7))]
+    assert [p[:2] for p in heads.pairs(result, hide_first=True)] == [(2, 2), (1, 1), (2, 1)]

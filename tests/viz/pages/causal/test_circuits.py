@@ -74,3 +74,9 @@ def test_a_circuit_is_replayed_by_lines_that_can_be_pasted() -> None:
     from backends.methods.causal import circuit
 
     assert callable(circuit.options)
+
+
+def test_heads_of_a_link_are_put_in_the_networks_order() -> None:
+    heads = circuits.asked({"heads": "10.1,2.10,2.9,nonsense,2.9"})
+    assert heads == ["10.1", "2.10", "2.9"]
+    assert circuits.chosen(heads) == ("2.9", "2.10", "10.1")

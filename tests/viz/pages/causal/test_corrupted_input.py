@@ -12,8 +12,10 @@ from PIL import Image
 
 from backends.errors import Refused
 from backends.requests import key_of
+from tests.viz.callbacks import functions
 from tests.viz.fakes import EXAMPLES, FakeEngine
 from tests.viz.pages.causal.cases import BERT, CNN, GIVEN, LM, VIT
+from viz.components.workbench import Workbench
 from viz.pages.causal import corrupted_input, page
 
 
@@ -151,3 +153,24 @@ def test_both_inputs_are_shown_token_above_token(engine: FakeEngine) -> None:
 def test_a_link_names_the_chosen_tokens() -> None:
     assert corrupted_input.span_of({"span": "3,4,x,-1"}) == [3, 4]
     assert corrupted_input.span_of({}) == []
+
+
+def test_buttons_and_fields_follow_what_the_model_reads(engine: FakeEngine) -> None:
+    panel = corrupted_input.Opposite(Workbench("causal"))
+    offer = functions(lambda app: panel.register(app, engine))["offer"]  # type: ignore[arg-type]
+    texts, pictures = offer(LM), offer(VIT)
+    ways = list(corrupted_input.BUTTONS)
+    assert [how for how, name in zip(ways, texts, strict=False) if name == ""] == ["swap", "resample"]
+    assert [how for how, name in zip(ways, pictures, strict=False) if name == ""] == ["blur", "noise"]
+    assert texts[len(ways) :] == ("", "", "", "d-none")
+    assert pictures[len(ways) :] == ("d-none", "d-none", "d-none", "")
+    assert set(offer(None)) == {"d-none"}
+
+
+def test_the_model_is_asked_about_both_once_there_is_a_pair(engine: FakeEngine) -> None:
+    panel = corrupted_input.Opposite(Workbench("causal"))
+    connected = functions(lambda app: panel._register_asking(app, engine))  # type: ignore[arg-type]
+    asked = connected["ask"]({"of": "a" * 64, "digest": "b" * 64}, LM)
+    assert asked["both"]["input"] == "b" * 64
+    assert asked["both"]["model"] == LM["name"]
+    assert connected["ask"](None, LM) == {}

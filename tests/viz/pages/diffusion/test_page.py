@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from backends.jobs.engine import State
@@ -13,8 +12,7 @@ from backends.results import Result
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.diffusion.cases import FORM, SETTLED
 from tests.viz.pages.test_gallery import text_of
-from tests.viz.paintings import CARD, WORDS, drawing
-from viz import figures
+from tests.viz.paintings import CARD, drawing
 from viz.pages.diffusion import page as diffusion
 from viz.pages.diffusion import prompt_form
 
@@ -134,15 +132,6 @@ def test_a_part_that_is_not_there_is_told_in_the_table(engine: FakeEngine) -> No
 
 def test_the_page_says_that_attention_is_correlation() -> None:
     assert "Attention is correlation" in text_of(diffusion.layout())
-
-
-def test_the_figure_shows_the_picture_and_every_word() -> None:
-    figure = figures.draw(drawing())
-    assert [t.type for t in figure.data] == ["image"] + ["heatmap"] * len(WORDS)
-    assert {t.coloraxis for t in figure.data[1:]} == {"coloraxis"}
-    assert figure.layout.coloraxis.cmax == pytest.approx(float(drawing().arrays["map"].max()))
-    np.testing.assert_array_equal(figure.data[3].z, drawing().arrays["map"][2])
-    assert "attention is correlation" in figure.layout.title.subtitle.text
 
 
 def test_example_buttons_that_come_with_the_card_do_not_hide_it() -> None:

@@ -17,3 +17,11 @@ def test_which_stacks_there_are_and_which_is_first() -> None:
         T5, "x"
     )
     assert "which is one stack" in stack_picker.unknown(LM, "decoder")
+
+
+def test_the_answers_stack_is_shown_unless_another_is_chosen() -> None:
+    assert stack_picker.chosen(T5, "encoder") == "encoder"
+    assert stack_picker.chosen(T5, stack_picker.ACROSS) == stack_picker.chosen(T5, ["x"]) == "decoder"
+    assert stack_picker.answers(T5, "decoder")
+    assert not stack_picker.answers(T5, "encoder")
+    assert stack_picker.answers(LM, "encoder")  # one stack: it answers whatever a link says
