@@ -1,4 +1,4 @@
-"""The attention page: its words, its rankings, its requests and its link, as plain functions."""
+"""The attention page: its requests, its layout and what it says of a model without attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The causal page: what it asks for, how a grid fills, and how a link and a circuit's JSON bring a view back."""
+"""The causal page: what it asks for, what a model lacks, and what a link asks for."""
 
 from __future__ import annotations
 

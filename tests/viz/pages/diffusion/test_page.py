@@ -1,4 +1,4 @@
-"""The diffusion page's functions: requests, link, forming pictures, tables."""
+"""The diffusion page: drawing, forming and finished pictures, its tables and its link."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The model page: the card in words, its checks and parts, and the settings of a link."""
+
 from __future__ import annotations
 
 import json
@@ -6,10 +8,8 @@ from typing import Any
 import pytest
 
 from backends.errors import Refused
-from backends.requests import key_of
 from tests.viz.pages.test_gallery import links_of, text_of
 from viz.components.model_picker import OTHER
-from viz.pages.model import forecast
 from viz.pages.model import page as model
 
 CARD: dict[str, Any] = {
@@ -103,17 +103,6 @@ def test_memory_and_time_are_told_before_anything_is_opened() -> None:
         assert part in said, part
 
 
-def test_only_long_or_large_runs_are_announced() -> None:
-    run = {"seconds": 0.5, "most_seconds": 0.5, "bytes": 10**6, "free": 10**10}
-    assert forecast.words(run) == ""
-    assert forecast.words({**run, "seconds": 12.3, "most_seconds": 12.3, "bytes": 1.5e9}) == "about 12 s and 1.4 GB"
-    assert forecast.words({**run, "seconds": 60, "most_seconds": 240}) == "about 60 s (at most 4 min) and 0.95 MB"
-    assert forecast.words({**run, "bytes": 2 * 10**9}) == "about 500 ms and 1.9 GB"
-    assert text_of(forecast.hint({"saliency": run, "kernel_shap": {**run, "seconds": 8}})).startswith(
-        "kernel shap: about 8 s"
-    )
-
-
 def test_settings_become_part_of_the_name_that_is_asked_for(tiny_bert) -> None:
     given = {"dtype": "bfloat16", "device": "cpu", "load": model.OWN}
     forecasts, openings, whole = model.asked("bundled/triage", given)
@@ -150,14 +139,3 @@ def test_the_link_restores_model_and_settings() -> None:
     found = values(model.layout(model="gpt2?dtype=<script>"))
     assert (found["model-other"], found["model-dtype"]) == ("gpt2", "float32")
     assert values(model.layout())["model-name"].startswith("bundled/")
-
-
-def test_what_is_free_is_asked_for_anew_after_a_while(monkeypatch) -> None:
-    keys = []
-    for now in (1000.0, 1001.0, 1000.0 + forecast.KEEPS):
-        monkeypatch.setattr(forecast.time, "time", lambda now=now: now)
-        keys.append(key_of(forecast.model_request("gpt2")))
-    assert keys[0] == keys[1] != keys[2]
-    request = forecast.run_request({"name": "m", "revision": "r"}, {"digest": "d"}, {"saliency": {}}, "urgent")
-    assert request["methods"] == {"saliency": {}}
-    assert (request["input"], request["target"], request["job"]) == ("d", "urgent", "forecast")

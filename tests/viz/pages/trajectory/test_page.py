@@ -1,4 +1,4 @@
-"""The trajectory page: its sentences, its requests, its pictures and its link, as plain functions."""
+"""The trajectory page: its requests, its summary, its layout and its link."""
 
 from __future__ import annotations
 
