@@ -57,6 +57,7 @@ SETTINGS = (
         "",
         "folders",
         "folders with methods, families, jobs, measures, figures and pages of your own, separated by `:`",
+        unset="none",
     ),
     Setting(
         "VITRINE_TOKEN",

@@ -22,10 +22,10 @@ def all_there(page: Any, count: int) -> None:
 
 def test_all_methods_on_a_note(window: Any) -> None:
     page = window.open("/evidence", model="bundled/triage")
-    all_there(page, 12)
+    all_there(page, 13)
     verdicts = page.locator(f"{ROWS} .seal").all_inner_texts()
     assert [RANKS[v] for v in verdicts] == sorted(RANKS[v] for v in verdicts)
-    expect(page.locator("#evidence-said")).to_contain_text(re.compile(r"\d+ of 12 maps hold"))
+    expect(page.locator("#evidence-said")).to_contain_text(re.compile(r"\d+ of 13 maps hold"))
     expect(page.locator(f"{ROWS} .audit-places").first).to_contain_text("mass inside")
     expect(page.locator("#evidence-region")).to_have_value("spans")
     expect(page.locator("#evidence-curves .main-svg").first).to_be_visible()
@@ -50,12 +50,12 @@ def test_all_methods_on_a_note(window: Any) -> None:
     expect(page.locator("#attribution-title-0")).to_have_text(title)
     expect(page.locator("#attribution-receipt-body-0")).to_contain_text("Should you believe this map?")
     page.get_by_role("link", name="All methods on this input").first.click()
-    all_there(page, 12)
+    all_there(page, 13)
 
 
 def test_all_methods_on_a_film_against_a_region_drawn_by_hand(window: Any) -> None:
     page = window.open("/evidence", model="bundled/radiograph")
-    all_there(page, 12)
+    all_there(page, 13)
     expect(page.locator(f"{ROWS} img").first).to_be_visible()
     assert page.locator(f"{ROWS} img").first.evaluate("image => image.naturalWidth") > 40
     page.locator("#evidence-region").select_option("own")
@@ -80,7 +80,7 @@ def test_all_methods_on_a_film_against_a_region_drawn_by_hand(window: Any) -> No
     assert findings(page, "color-contrast") == []
     page.locator("#shell-theme-button").click()
     page.reload()
-    all_there(page, 12)
+    all_there(page, 13)
     expect(page.locator("#evidence-box-width")).to_have_value("20")
     expect(page.locator("#evidence-region")).to_have_value("own")
 
