@@ -25,19 +25,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """In parallel, the tests of one file run in one process, and all that drive the browser in one, with one app."""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Scheduling(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return "tests/browser" if file.startswith("tests/browser/") else file
-
-    return Scheduling(config, log) if config.getvalue("dist") == "loadfile" else None
-
-
 def tokenizer(framed: bool) -> Any:
     """A word tokenizer; `framed` puts [CLS] and [SEP] around each text, as BERT has them."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors

@@ -40,6 +40,8 @@ SILENT = logging.CRITICAL + 1
 CONNECTING = 10.0
 """Seconds given to an external scheduler to answer."""
 
+NOTICED = 1.0
+"""Seconds until a death is logged: a program that is ended with its workers says nothing."""
 REPLACED = 8.0
 """Seconds for which a worker of one's own may be missing before another is started in its place."""
 
@@ -241,6 +243,7 @@ class Embedded:
         self.size = size
         self.kills = MemoryKills()
         self._deaths: dict[str, Death] = {}
+        self._ending = False
         self._lacking: dict[int, float] = {}
         self._patience: dict[int, float] = {}
         self._grown = size == 1
@@ -371,16 +374,22 @@ class Embedded:
 
     def _died(self, worker: str | None, code: int) -> None:
         death = Death(code, self.kills.blamed(code))
-        log.warning("a worker process died: %s", death.cause)
+        self.local.loop.call_later(NOTICED, self._tell, death)
         if worker:
             self._deaths[worker] = death
             while len(self._deaths) > 100:
                 del self._deaths[next(iter(self._deaths))]
 
+    def _tell(self, death: Death) -> None:
+        """Log a death, unless this program is ending itself: one signal ended both then, and the worker sooner."""
+        if not self._ending:
+            log.warning("a worker process died: %s", death.cause)
+
     def close(self) -> None:
         """End the worker processes and what serves them, within about three seconds."""
         from distributed.core import Status
 
+        self._ending = True
         with contextlib.suppress(Exception):
             self.client.close(timeout=1)
         with contextlib.suppress(Exception):
