@@ -59,7 +59,11 @@ def _told(finding: Any, first: Any) -> str:
     return f"{finding['impact']}: {finding['id']} × {len(finding['nodes'])}: {where}"
 
 
-@pytest.mark.parametrize("name", PAGES)
+LONG = {"evidence of a picture", "parts of a picture"}
+"""Pages that compute for a minute before they are whole."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in PAGES])
 def test_axe_finds_nothing_serious(window: Any, name: str) -> None:
     path, query, ready = PAGES[name]
     page = window.open(path, **query)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import FIRST
@@ -53,6 +54,7 @@ def test_all_methods_on_a_note(window: Any) -> None:
     all_there(page, 13)
 
 
+@pytest.mark.slow
 def test_all_methods_on_a_film_against_a_region_drawn_by_hand(window: Any) -> None:
     page = window.open("/evidence", model="bundled/radiograph")
     all_there(page, 13)
@@ -104,7 +106,7 @@ def test_the_tag_that_decides_is_hidden_and_the_answer_turns(window: Any) -> Non
 
 
 def test_a_table_is_tested_stopped_and_gone_on_with(window: Any) -> None:
-    page = window.open("/evidence", model="bundled/triage", tab="survey", rows="40")
+    page = window.open("/evidence", model="bundled/triage", tab="survey", rows="12")
     expect(page.locator("#evidence-data-said")).to_contain_text("120 rows", timeout=FIRST)
     page.locator("#evidence-survey-run").click()
     expect(page.locator("#evidence-survey-said")).to_contain_text("So far", timeout=FIRST)
@@ -115,15 +117,15 @@ def test_a_table_is_tested_stopped_and_gone_on_with(window: Any) -> None:
     expect(page.locator("#evidence-survey-end .exports")).to_be_visible(timeout=FIRST)
     expect(page.locator("#evidence-verdicts .main-svg").first).to_be_visible()
     expect(page.locator("#evidence-survey-table .control-row")).to_contain_text("A map drawn at random")
-    expect(page).to_have_url(re.compile(r"rows=40.*run=1"))
+    expect(page).to_have_url(re.compile(r"rows=12.*run=1"))
     assert findings(page) == []
     page.reload()
     expect(page.locator("#evidence-survey-end .exports")).to_be_visible(timeout=FIRST)
-    page.locator("#evidence-rows").fill("41")
+    page.locator("#evidence-rows").fill("13")
     page.locator("#evidence-rows").press("Tab")
     expect(page.locator("#evidence-survey-other")).to_contain_text("tested with other settings")
-    expect(page).to_have_url(re.compile(r"rows=41(?!.*run=1)"))  # the link runs nothing that nobody ran
-    page.locator("#evidence-rows").fill("40")
+    expect(page).to_have_url(re.compile(r"rows=13(?!.*run=1)"))  # the link runs nothing that nobody ran
+    page.locator("#evidence-rows").fill("12")
     page.locator("#evidence-rows").press("Tab")
     expect(page.locator("#evidence-survey-other")).to_be_empty()
     expect(page).to_have_url(re.compile(r"run=1"))

@@ -37,7 +37,9 @@ def visit(profile: Any, extended: str) -> Iterator[Visit]:
     assert made.trouble == []
 
 
-@pytest.mark.parametrize("method", CASES)
+@pytest.mark.parametrize(
+    "method", ["sink_share", *(pytest.param(name, marks=pytest.mark.slow) for name in CASES if name != "sink_share")]
+)
 def test_a_fresh_method_is_run_drawn_and_linked(visit: Visit, method: str) -> None:
     from playwright.sync_api import expect
 
