@@ -6,6 +6,7 @@ record of the training stay.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -341,7 +342,7 @@ def write(name: str, **changes: object) -> None:
     path.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def publish(name: str, model, processor, recipe, seconds: float) -> None:
+def publish(name: str, model: Any, processor: Any, recipe: Any, seconds: float) -> None:
     """Save a trained model with its tokenizer or image processor, and its card without figures.
 
     A pipeline brings its own; `processor` is None then.

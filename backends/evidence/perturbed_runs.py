@@ -35,8 +35,8 @@ def with_features(model: Model, batch: Batch, features: Tensor) -> Model:
     made = copy.copy(model)
     inputs = {**batch.inputs, "pixel_values": features} if batch.image is not None else batch.inputs
     changed = dataclasses.replace(batch, inputs=inputs)
-    made.encode = lambda raw: changed  # type: ignore[method-assign]
-    made.features = lambda batch: features  # type: ignore[method-assign]
+    made.encode = lambda raw: changed  # type: ignore[method-assign] # this copy alone
+    made.features = lambda batch: features  # type: ignore[method-assign] # this copy alone
     return made
 
 

@@ -237,14 +237,14 @@ def _find_branches(
     if not least <= _find_probe_tolerance(probe):
         return None, None, None, least
     parts = next(parts for gap, parts in found if gap <= max(2 * least, LEAST))
-    return *(part and part.path.removeprefix(block.path + ".") for part in parts), least  # type: ignore[return-value]
+    return *(part and part.path.removeprefix(block.path + ".") for part in parts), least  # type: ignore[return-value] # three of them
 
 
 def _find_ending(calls: list[Call], when: int | None) -> list[Call | None]:
     """The calls that end after an attention, those it happens in first; None alone where there is no attention."""
     if when is None:
         return [None]
-    return sorted((c for c in calls if c.end > when), key=lambda c: when not in c)  # type: ignore
+    return [*sorted((c for c in calls if c.end > when), key=lambda c: when not in c)]
 
 
 def _flatten(tensor: Tensor) -> Tensor:

@@ -275,7 +275,7 @@ class Embedded:
                 with dask.config.set(SETTINGS):
                     local = LocalCluster(**options)
                     # of a worker that takes long to come back dask would let go
-                    local._update_worker_status = partial(  # type: ignore[method-assign]
+                    local._update_worker_status = partial(  # type: ignore[method-assign] # no option for it
                         Cluster._update_worker_status, local
                     )
                     return local, Client(local, set_as_default=False)
@@ -326,10 +326,15 @@ class Embedded:
                 log.warning("worker %d is missing; another is started in its place", place)
                 self._replace(place)
 
+    @property
+    def _loop(self) -> Any:
+        """What the cluster runs in: an `IOLoop` over asyncio."""
+        return self.local.loop
+
     def _replace(self, place: int) -> None:
         """Start a worker at `place`, in the background, instead of the one that is there."""
         self._lacking[place] = time.monotonic()
-        asyncio.run_coroutine_threadsafe(self._start_at(place), self.local.loop.asyncio_loop)  # type: ignore[union-attr]
+        asyncio.run_coroutine_threadsafe(self._start_at(place), self._loop.asyncio_loop)
 
     async def _start_at(self, place: int) -> None:
         spec, before, scheduler = self.local.new_spec, self.local.workers.get(place), self.local.scheduler
@@ -374,7 +379,7 @@ class Embedded:
 
     def _died(self, worker: str | None, code: int) -> None:
         death = Death(code, self.kills.blamed(code))
-        self.local.loop.call_later(NOTICED, self._tell, death)
+        self._loop.call_later(NOTICED, self._tell, death)
         if worker:
             self._deaths[worker] = death
             while len(self._deaths) > 100:

@@ -125,7 +125,7 @@ def generate(
     if longest and start >= longest:
         what = "output so far" if model.written.text == "output" else "text"
         raise Refused(f"the {what} has {start} tokens and {model.name} takes at most {longest}: shorten it first")
-    chosen, stopped, last = _continued(model, batch, asked, step, cached)  # type: ignore[arg-type]
+    chosen, stopped, last = _continued(model, batch, asked, step, cached)  # type: ignore[arg-type] # what offers generation is one
     return {
         **_told(model, batch, ids, [token["id"] for token in chosen], store),
         **{name: [token[name] for token in chosen] for name in ("probability", "log_probability", "entropy")},

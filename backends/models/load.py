@@ -142,7 +142,7 @@ def find_home(module: nn.Module, device: str) -> str:
     if device != "auto":
         return device
     try:
-        first = module.get_input_embeddings()  # type: ignore[operator]
+        first = module.get_input_embeddings()  # type: ignore[operator] # torch types every attribute as a tensor
     except (AttributeError, NotImplementedError):
         first = module
     return str(next((p for p in first.parameters()), next(module.parameters())).device)

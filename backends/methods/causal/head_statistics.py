@@ -76,7 +76,7 @@ class HeadStatistics(Method):
         """The answer's row of every head's pattern (layer, head, position), the mean where there are several."""
         import torch
 
-        patterns = known.recording.patterns  # type: ignore[union-attr]
+        patterns = known.recording.patterns  # type: ignore[union-attr] # this method asks for them
         stacked = torch.stack([patterns[layer][0] for layer in watch.sites.layers])  # (L, H, T, T)
         weights = token_rows.weigh_start(watch.model, watch.batch, stacked.shape[2], "next_token" in watch.model.offers)
         weights = (weights / weights.sum()).to(stacked)

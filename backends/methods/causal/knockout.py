@@ -162,7 +162,7 @@ def parse_edge(text: str, sites: Any, length: int) -> Edge:
     for noun, number, limit in zip(("layer", "head", "query", "key"), found, limits, strict=True):
         if number is not None and (number >= limit or (noun == "layer" and number not in sites.layers)):
             raise Refused(f"edge {str(text)[:40]!r}: there is no {noun} {number}; there are {limit}, counted from 0")
-    return found  # type: ignore[return-value]
+    return found  # type: ignore[return-value] # four of them
 
 
 def make_edits(sites: Any, edges: Sequence[Edge], heads: Sequence[tuple[int, int]], alpha: float) -> dict[Place, Edit]:

@@ -38,7 +38,7 @@ class ImageText(ImageClassifier):
     @classmethod
     def load(cls, source: Source, auto: str, device: str = "cpu") -> Model:
         model = super().load(source, auto, device)
-        model.tokenizer = _load.load_processor(source, "AutoTokenizer")  # type: ignore[attr-defined]
+        model.tokenizer = _load.load_processor(source, "AutoTokenizer")  # type: ignore[attr-defined] # it is this class
         return model
 
     @property
