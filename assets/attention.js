@@ -2,7 +2,7 @@
    Everything that a pointer or a key does here is drawn from bytes that are already here, without a round trip. */
 (function () {
   "use strict";
-  const { around, base64, bytes, dequantise, download, fetched, isDark, make, makeText, unpack } = window.vitrine.lib;
+  const { around, bytes, dequantise, fetched, isDark, make, makeText, unpack } = window.vitrine.lib;
 
   const held = new Map(); // address -> promise of its bytes, the latest few
 
@@ -967,37 +967,26 @@
     return svg(44 + 2 * size.clientWidth, 70 + size.clientHeight, parts);
   }
 
-  function save(kind) {
+  /* The open view on the designed page of its result, which has the model, the day and the warning at its foot. */
+  function save(kind, button) {
     if (!head.view) return;
+    const { saveSheet, saveSheetAround } = window.vitrine;
     const open = document.querySelector("[role=tab][data-page=attention][aria-selected=true]").dataset.name;
-    const name = `vitrine-attention-${head.view.name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+    const name = `attention-${head.view.name}`;
+    const key = (/\/maps\/([0-9a-f]{64})\//.exec(head.view.address) || [])[1];
+    const failed = (error) => (button.title = error.message);
     if (open === "map") {
-      if (!document.querySelector("#attention-map .js-plotly-plot")) window.vitrine.saveHeat("attention-large", kind);
-      else window.vitrine.saveGraph("attention-map", kind, name);
+      const id = document.querySelector("#attention-map .js-plotly-plot") ? "attention-map" : "attention-large";
+      saveSheet(key, id, kind).catch(failed);
       return;
     }
     const text = open === "lines" ? linesPicture() : head.view.picture ? patchPicture() : null;
-    if (!text) return;
-    const source = new Blob([text], { type: "image/svg+xml" });
-    if (kind === "svg") {
-      download(source, `${name}.svg`);
-      return;
-    }
-    const image = new Image();
-    image.onload = () => {
-      const canvas = make("canvas");
-      const scale = Math.min(2, 16000 / Math.max(image.width, image.height));
-      canvas.width = image.width * scale;
-      canvas.height = image.height * scale;
-      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-      canvas.toBlob((blob) => download(blob, `${name}.png`));
-    };
-    image.src = `data:image/svg+xml;base64,${base64(text)}`;
+    if (text) saveSheetAround(key, text, kind, name).catch(failed);
   }
 
   document.addEventListener("click", (event) => {
     const button = around(event, ".attention-save");
-    if (button) save(button.dataset.kind);
+    if (button) save(button.dataset.kind, button);
   });
 
   function dark() {

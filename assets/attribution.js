@@ -125,6 +125,9 @@
     words(svg, told ? told.textContent : "", 8, y + 34, 12, "#556070");
   }
 
+  /* The coloured text in the element `id` as SVG. */
+  vitrine.textSvg = (id) => new XMLSerializer().serializeToString(drawing(document.getElementById(id)));
+
   /* Saves the coloured text in the element `id` as "png" or "svg". */
   vitrine.saveText = async function (id, kind) {
     const holder = document.getElementById(id);

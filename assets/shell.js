@@ -141,9 +141,12 @@
     }
     const id = button.getAttribute("data-picture");
     const kind = button.getAttribute("data-save");
-    const drawn = [vitrine.saveHeat, vitrine.saveText, vitrine.saveGraph].filter(Boolean);
-    drawn.reduce((before, save) => before.then((done) => done || save(id, kind)), Promise.resolve(false))
-      .then((done) => done || say(button, "Nothing is drawn yet"));
+    const key = button.getAttribute("data-key");
+    const view = button.hasAttribute("data-view") ? JSON.parse(button.getAttribute("data-view")) : null;
+    const plain = () => [vitrine.saveHeat, vitrine.saveText, vitrine.saveGraph].filter(Boolean)
+      .reduce((before, save) => before.then((done) => done || save(id, kind)), Promise.resolve(false));
+    const saved = key ? vitrine.saveSheet(key, id, kind, view) : plain();
+    saved.then((done) => done || say(button, "Nothing is drawn yet"), (error) => say(button, error.message || "It could not be saved"));
   });
 
   function say(button, words) {

@@ -8,6 +8,7 @@
     const config = document.getElementById("_dash-config");
     return config ? JSON.parse(config.textContent).requests_pathname_prefix || "/" : "/";
   }
+  vitrine.prefix = prefix;
 
   /* The colour tables and plotly templates of viz/theme.py, fetched once. */
   vitrine.data = function () {

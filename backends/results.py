@@ -6,6 +6,7 @@ It holds numpy arrays with named axes and can be saved and opened with no model 
 from __future__ import annotations
 
 import base64
+import importlib
 import json
 import os
 import re
@@ -72,6 +73,10 @@ class Result:
     def main(self) -> str:
         """The name of the method's main array."""
         return next(iter(self.arrays))
+
+    def _repr_html_(self) -> str:
+        """The result as a notebook shows it; `viz` draws it and is looked for by name, since nothing here needs it."""
+        return str(importlib.import_module("viz.notebook").show(self)._repr_html_())
 
     def save(self, folder: Path) -> None:
         """Write `result.json` and `arrays.safetensors` into `folder`; the JSON last, so it marks a whole result."""

@@ -161,7 +161,7 @@ def masks(example: Mapping[str, Any]) -> list[str]:
 def verdict(result: Result, model: str, example: Mapping[str, Any], mask: str = "") -> str:
     """A sentence on whether the picture points at the known truth; empty where none is known."""
     values = np.asarray(result.arrays["attribution"], np.float64)
-    inside = _inside(result, model, example, mask)
+    inside = truth_mask(result, model, example, mask)
     if inside is None or not inside.any() or not values.any():
         return ""
     best = np.unravel_index(int(values.argmax()), values.shape)
@@ -182,8 +182,8 @@ def verdict(result: Result, model: str, example: Mapping[str, Any], mask: str = 
     return f"The strongest part is {named} that decide ({which}); they hold {held}, and are {area} of the parts."
 
 
-def _inside(result: Result, model: str, example: Mapping[str, Any], mask: str) -> np.ndarray | None:
-    """Which values lie on the truth, as booleans shaped like the map."""
+def truth_mask(result: Result, model: str, example: Mapping[str, Any], mask: str) -> np.ndarray | None:
+    """Which values lie on the truth (an image's `mask`, a text's spans), shaped like the map; None: not known."""
     shape = result.arrays["attribution"].shape
     if len(shape) == 2:
         if mask not in masks(example):

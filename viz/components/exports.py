@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
 from dash import html
 
 FILES = {
@@ -13,18 +18,24 @@ FILES = {
 PICTURES = {"png": "PNG", "svg": "SVG"}
 
 
-def exports(key: str, picture: str | None = None, what: str = "this result", link: bool = True) -> html.Div:
+def exports(
+    key: str, picture: str | None = None, what: str = "this result", link: bool = True,
+    view: Mapping[str, Any] | None = None,
+) -> html.Div:  # fmt: skip
     """The row for the result of `key`; `picture` is the id of the element that holds its graph, canvas or text.
 
-    Pictures are made in the browser (assets/shell.js), files come from `/results/<key>/…` (viz/server/downloads.py).
+    A picture that leaves is the designed page of viz/report: drawn by the server where `view` says how the map is shown
+    (see `map_view`), else around what the element shows (assets/export.js).
     """
+    of = {"key": key, "view": json.dumps(dict(view)) if view is not None else None}
     pictures = [
-        _button(words, f"Save {what} as {words}", save=kind, picture=picture) for kind, words in PICTURES.items()
+        _button(words, f"Save {what} as {words}", save=kind, picture=picture, **of) for kind, words in PICTURES.items()
     ]
+    query = f"?{urlencode(view)}" if view else ""
     files = [
         html.A(
-            words, href=f"/results/{key}/{kind}", download="", className="export", title=f"Download {about}",
-            **{"aria-label": f"Download {what} as {words}: {about}"},
+            words, href=f"/results/{key}/{kind}{query if kind == 'html' else ''}", download="", className="export",
+            title=f"Download {about}", **{"aria-label": f"Download {what} as {words}: {about}"},
         )
         for kind, (words, about) in FILES.items()
     ]  # fmt: skip
@@ -32,6 +43,12 @@ def exports(key: str, picture: str | None = None, what: str = "this result", lin
     return html.Div(
         [html.Span("Save as", className="hint"), *(pictures if picture else []), *files, *copy], className="exports"
     )
+
+
+def map_view(by: str = "", scale: tuple[float, float] | None = None, mask: str | None = None) -> dict[str, str]:
+    """How a map is shown, for the page that leaves: the parts of its text, its scale's ends, the mask outlined."""
+    asked = {"by": by, "scale": f"{scale[0]!r},{scale[1]!r}" if scale else "", "mask": mask}
+    return {name: value for name, value in asked.items() if value not in ("", None) or (name == "mask" and value == "")}
 
 
 def copy_link() -> html.Button:

@@ -1,10 +1,10 @@
-"""A result to take away: CSV, JSON, safetensors, and one HTML file that opens with no server and no network."""
+"""A result to take away: CSV, JSON, safetensors, and one page of it as SVG or HTML, which ask for no network."""
 
 from __future__ import annotations
 
 import dataclasses
-import html as markup
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ import numpy as np
 
 from backends.errors import Refused
 from backends.requests import receipt_key
-from viz import figures, theme
-from viz.figures import token_strip
-from viz.figures.words import visible
+from backends.results import GROUPINGS
+from viz import theme
+from viz.components import links
+from viz.report import case, page, sheet
 from viz.server.maps import Keeper, Missing, Recent, attach, refusal
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 2_000_000
 """The most numbers that are written as text; larger arrays are cut with `at`, or taken as safetensors."""
 _AT = re.compile(r"\d{1,7}(?:,\d{1,7}){0,7}")
-_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+_RANGE = re.compile(r"(-?[\d.e+-]{1,24}),(-?[\d.e+-]{1,24})")
+_SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
 
 def blueprint(store: Keeper) -> Blueprint:
@@ -40,8 +42,12 @@ def blueprint(store: Keeper) -> Blueprint:
         "csv": (lambda r, asked: csv(r, asked.get("array"), asked.get("at", "")), "text/csv"),
         "json": (lambda r, asked: as_json(r), "application/json"),
         "safetensors": (lambda r, asked: safetensors(r), "application/octet-stream"),
-        "html": (lambda r, asked: html(r, **{n: asked[n] for n in ("layer", "head") if n in asked}), "text/html"),
+        "html": (lambda r, asked: page.html(_case(r, asked)), "text/html"),
+        "svg": (lambda r, asked: sheet.draw(_case(r, asked), frame_of(asked)), "image/svg+xml"),
     }
+
+    def _case(result: Result, asked: Mapping[str, str]) -> case.Case:
+        return case.make(result, store, request.url_root, view_of(asked))
 
     @routes.get("/results/<key>/<kind>")
     def download(key: str, kind: str) -> Response:
@@ -52,14 +58,16 @@ def blueprint(store: Keeper) -> Blueprint:
         content = write(result, request.args)
         answer = Response(content, mimetype=mimetype)
         stem = re.sub(r"[^a-z0-9_]+", "-", result.method.lower())[:60] or "result"
-        answer.headers["Content-Security-Policy"] = f"{_POLICY}; sandbox"
-        lasting = "no-cache" if TESTED & set(result.arrays) else "max-age=31536000, immutable"
+        answer.headers["Content-Security-Policy"] = f"{page.POLICY}; sandbox"
+        lasting = "no-cache" if TESTED & set(result.arrays) or kind in DATED else "max-age=31536000, immutable"
         answer.headers["Cache-Control"] = f"private, {lasting}"  # a map may get another receipt
         return attach(answer, stem, key, kind)
 
     return routes
 
 
+DATED = ("html", "svg")
+"""Downloads that have the day on which they were taken."""
 TESTED = {"attribution", "heat", "effect"}
 """Arrays that a receipt can be of."""
 
@@ -202,146 +210,42 @@ def safetensors(result: Result) -> bytes:
     return save(arrays, metadata={"vitrine": json.dumps(about(result) | {"order": list(arrays)}, ensure_ascii=False)})
 
 
-def html(result: Result, **view: Any) -> str:
-    """One page with the result's pictures, its facts and where it comes from; it asks for nothing over the network.
+def html(result: Result) -> str:
+    """One page with the result's map, its answer, its receipt and where it comes from; it asks for nothing."""
+    return page.html(case.make(result))
 
-    `view` goes to the first picture. plotly.js is inside, so the file has about 5 MB.
+
+def view_of(asked: Mapping[str, str]) -> case.View:
+    """How a map was shown, out of a query: `by`, `scale` (low,high), `opacity`, `threshold`, `colours`, `mask`.
+
+    Raises `Refused` on a scale that is none; what else cannot be read is as usual.
     """
-    import plotly.io as pio
-    from plotly.offline import get_plotlyjs
-
-    names = figures.available(result)
-    drawn = [figures.draw(result, name, **(view if i == 0 else {})) for i, name in enumerate(names)]
-    divs = [
-        pio.to_html(
-            figure, full_html=False, include_plotlyjs=False, config=theme.config(f"vitrine-{name}"), div_id=name
-        )
-        for name, figure in zip(names, drawn, strict=True)
-    ]
-    title = markup.escape(
-        f"{_words(result.method)}: {visible(result.target, 80)}" if result.target else _words(result.method)
-    )
-    body = "".join(
-        f'<figure aria-label="{markup.escape(_words(n))}">{div}</figure>' for n, div in zip(names, divs, strict=True)
-    )
-    return _PAGE.format(
-        policy=_POLICY,
-        title=title,
-        style=_style(),
-        scale=markup.escape(_scale_sentence(result)),
-        text=_text(result),
-        plotly=get_plotlyjs().replace("</script", "<\\/script") if drawn else "",
-        figures=body or "<p>There is no picture for this result; its numbers are in the other downloads.</p>",
-        facts=_receipt(result.facts.get("receipt")) + _table("What was measured", _facts(result)),
-        request=_table("Where it comes from", _origin(result)),
+    scale = None
+    if asked.get("scale"):
+        found = _RANGE.fullmatch(asked["scale"])
+        try:
+            scale = (float(found[1]), float(found[2])) if found else None
+        except ValueError:
+            scale = None
+        if scale is None or not all(map(math.isfinite, scale)) or scale[0] >= scale[1]:
+            raise Refused(f"scale={asked['scale'][:40]!r} is no scale: write its two ends, such as scale=-1,1")
+    colours = asked.get("colours")
+    return case.View(
+        by=links.choice(asked, "by", GROUPINGS, "word"),
+        scale=scale,
+        opacity=links.share(asked.get("opacity"), 0.7),
+        threshold=links.share(asked.get("threshold"), 0.0),
+        colours=colours if colours in (*theme.UNSIGNED, *theme.SIGNED) else None,
+        mask=asked.get("mask"),
+        part=tuple((name, asked[name][:20]) for name in ("layer", "head") if name in asked),
     )
 
 
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · Vitrine</title><style>{style}</style></head>
-<body><main><h1>{title}</h1><p class="scale">{scale}</p>{text}
-<script>{plotly}</script>
-{figures}
-{facts}{request}
-<footer>Made with Vitrine. This file is complete: it needs no server and no network.</footer></main></body></html>
-"""
-
-
-def _style() -> str:
-    c = theme.LIGHT
-    return (
-        f"body{{margin:0;background:{c['page']};color:{c['ink']};font:15px/1.5 {theme.FONT}}}"
-        "main{max-width:1080px;margin:0 auto;padding:24px}h1{font-size:22px}h2{font-size:16px}"
-        f"figure{{margin:16px 0;background:{c['surface']};border:1px solid {c['line']};"
-        "border-radius:8px;overflow:hidden}"
-        f".scale,footer{{color:{c['muted']}}}table{{border-collapse:collapse}}"
-        f"th,td{{text-align:left;vertical-align:top;padding:4px 16px 4px 0;border-bottom:1px solid {c['line']};"
-        "font-weight:400;overflow-wrap:anywhere}"
-        f"th{{color:{c['muted']}}}.text{{background:#fff;padding:16px;border:1px solid {c['line']};border-radius:8px;"
-        "font-size:17px;line-height:2;white-space:pre-wrap}.text span{border-radius:3px;padding:2px 1px}"
-    )
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _scale_sentence(result: Result) -> str:
-    main = result.arrays[result.main]
-    finite = main[np.isfinite(main)] if main.dtype.kind == "f" else main
-    ends = f"from {float(finite.min()):.4g} to {float(finite.max()):.4g}" if finite.size else "empty"
-    sign = "Signed" if result.signed else "Unsigned"
-    if result.signed and result.main == "attribution":
-        sign += ": red speaks for the target, blue against it, white is zero"
-    return f"{_words(result.main)} in {result.unit or 'no unit'}, {ends}. {sign}. Nothing was normalised."
-
-
-def _text(result: Result) -> str:
-    if not token_strip.accepts(result):
-        return ""
-    spans = []
-    for piece, value, colour in token_strip.token_colours(result):
-        if value is None:
-            spans.append(markup.escape(piece))
-        else:
-            tip = f"{value:.4f} {result.unit}".strip()
-            style = f"background:{colour};color:{theme.ink(colour)}"
-            spans.append(f'<span style="{style}" title="{markup.escape(tip)}">{markup.escape(piece)}</span>')
-    return f'<p class="text">{"".join(spans)}</p>'
-
-
-def _facts(result: Result) -> dict[str, Any]:
-    hidden = ("strings", "text", "receipt")
-    return {name: value for name, value in result.facts.items() if name not in hidden}
-
-
-def _receipt(found: Mapping[str, Any] | None, title: str = "Should you believe this map?") -> str:
-    """The receipt as a table, called as on the page; of a drawing one for each word that was tested."""
-    from viz.components import receipt
-
-    if not found:
-        return ""
-    if "words" in found:
-        each = found["words"].values()
-        return "".join(_receipt(one, f"“{one['facts']['target']}”: should you believe this map?") for one in each)
-    rows = {
-        receipt.titled(line)[0]: f"{line['verdict'].capitalize()}. {receipt.ruled(line['sentence'])}"
-        for line in found["lines"]
-    }
-    made = {name: found["facts"].get(name) for name in ("replacement", "samples", "seed")}
-    made["replacement"] = receipt.WORDS.get(str(made["replacement"]), made["replacement"])
-    return _table(title, {"verdict": receipt.ruling(found), **rows, **made})
-
-
-def _origin(result: Result) -> dict[str, Any]:
-    shape = {
-        name: f"{' × '.join(axes)} = {' × '.join(map(str, result.arrays[name].shape))}"
-        for name, axes in result.axes.items()
-    }
-    return {"method": result.method, "target": result.target or "none", **result.request, "arrays": shape}
-
-
-def _table(heading: str, rows: Mapping[str, Any]) -> str:
-    if not rows:
-        return ""
-    lines = (
-        f"<tr><th scope=row>{markup.escape(_words(str(k)))}</th><td>{_value(v)}</td></tr>" for k, v in rows.items()
-    )
-    return f"<h2>{markup.escape(heading)}</h2><table>{''.join(lines)}</table>"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "<br>".join(f"{markup.escape(str(k))}: {_value(v)}" for k, v in list(value.items())[:40])
-    if isinstance(value, (list, tuple)):
-        if any(isinstance(v, (Mapping, list, tuple)) for v in value):
-            return "<br>".join(_value(v) for v in list(value)[:20])
-        return markup.escape(", ".join(map(_short, value[:40])) + (" …" if len(value) > 40 else ""))
-    return markup.escape(_short(value))
-
-
-def _short(value: Any) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)[:400]
+def frame_of(asked: Mapping[str, str]) -> tuple[float, float] | None:
+    """The size of the picture that the browser puts in, out of `frame=WIDTHxHEIGHT`; None for the map itself."""
+    if "frame" not in asked:
+        return None
+    found = _SIZE.fullmatch(asked["frame"])
+    if not found or not int(found[1]) * int(found[2]):
+        raise Refused(f"frame={asked['frame'][:20]!r} is no size: write pixels, such as frame=640x480")
+    return float(found[1]), float(found[2])

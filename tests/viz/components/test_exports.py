@@ -1,6 +1,8 @@
 """The row of exports."""
 
-from viz.components.exports import FILES, exports
+import json
+
+from viz.components.exports import FILES, exports, map_view
 
 KEY = "ab" * 32
 
@@ -20,3 +22,16 @@ def test_pictures_are_made_from_the_element_named() -> None:
     ]
     assert not [c for c in exports(KEY).children if hasattr(c, "data-save")]
     assert not [c for c in exports(KEY, link=False).children if hasattr(c, "data-copy-link")]
+
+
+def test_a_picture_carries_its_result_and_how_it_is_shown() -> None:
+    row = exports(KEY, "some-id", view=map_view("token", (-1.0, 1.0), ""))
+    save = next(c for c in row.children if hasattr(c, "data-save"))
+    assert getattr(save, "data-key") == KEY
+    assert json.loads(getattr(save, "data-view")) == {"by": "token", "scale": "-1.0,1.0", "mask": ""}
+    (page,) = [c for c in row.children if str(getattr(c, "href", "")).startswith(f"/results/{KEY}/html")]
+    assert page.href.endswith("?by=token&scale=-1.0%2C1.0&mask=")
+    bare = next(c for c in exports(KEY, "some-id").children if hasattr(c, "data-save"))
+    assert getattr(bare, "data-key") == KEY
+    assert not hasattr(bare, "data-view")  # the browser's picture is put into the page
+    assert map_view() == {}

@@ -26,7 +26,7 @@ from viz.components import (
     workbench,
 )
 from viz.components.alerts import alert
-from viz.components.exports import copy_link, exports
+from viz.components.exports import copy_link, exports, map_view
 from viz.components.inputs import PageInput
 from viz.components.job_panel import (
     Answers,
@@ -471,13 +471,14 @@ def shown(
             None,
             facts,
             table,
-            exports(key, picture, registry.method(method).title, link=False),
+            exports(key, picture, registry.method(method).title, link=False, view=map_view(by, scale)),
         ]
     there: PageInput = given if given else {"digest": ""}
     spec = image_spec(i, result, key, scale, card, there, mask, view)
     table = attribution_summary.strongest_table(result, f"The strongest squares by {result.method.replace('_', ' ')}")
     return [*head, said, html.Div(sides(result), className="legend-words"), "", spec, facts, table,
-            exports(key, part("heat", i), registry.method(method).title, link=False)]  # fmt: skip
+            exports(key, part("heat", i), registry.method(method).title, link=False,
+                    view=map_view(scale=scale, mask=mask))]  # fmt: skip
 
 
 def image_spec(
