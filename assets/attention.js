@@ -592,11 +592,12 @@
     const pen = sized(canvas, width, height);
     pen.imageSmoothingEnabled = true;
     if (patches.image) pen.drawImage(patches.image, 0, 0, width, height);
-    pen.globalAlpha = patches.opacity;
     const w = width / columns, h = height / rows;
     for (let r = 0; r < rows; r++)
       for (let c = 0; c < columns; c++) {
-        pen.fillStyle = css(rgb(grid.table, values[first + r * columns + c] / patches.top));
+        const strength = Math.min(1, Math.max(0, values[first + r * columns + c] / patches.top));
+        pen.globalAlpha = patches.opacity * strength; // what is not looked at shows the image as it is
+        pen.fillStyle = css(rgb(grid.table, strength));
         const x = Math.round(c * w), y = Math.round(r * h);
         pen.fillRect(x, y, Math.round((c + 1) * w) - x, Math.round((r + 1) * h) - y);
       }

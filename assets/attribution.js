@@ -33,14 +33,14 @@
 
   // ---- how the pictures are shown, into the link ------------------------------------------------
 
-  const NAMES = ["opacity", "threshold", "colours"];
+  const NAMES = ["opacity", "threshold", "colours", "stretch", "mode"];
   let shown = {};
   let waiting = 0;
 
-  document.addEventListener("input", function (event) {
-    const control = event.target;
-    if (!control.closest || !control.closest(".attribution .heat") || !NAMES.includes(control.name)) return;
-    shown = { ...shown, [control.name]: control.value };
+  document.addEventListener("vitrine-look", function (event) {
+    const { name, value } = event.detail;
+    if (!around(event, ".attribution .heat") || !NAMES.includes(name)) return;
+    shown = { ...shown, [name]: String(value) };
     window.clearTimeout(waiting);
     waiting = window.setTimeout(() => {
       const data = { path: "/attribution", params: shown };

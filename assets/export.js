@@ -49,8 +49,8 @@
   function shown(id) {
     const heat = (document.getElementById(id) || {})._heat;
     if (!heat || !heat.settings || !heat.map) return {};
-    const { opacity, threshold, colours, outlined } = heat.settings;
-    return { opacity, threshold, colours, ...(outlined ? {} : { mask: "" }) };
+    const { opacity, threshold, colours, stretch, outlined } = heat.settings;
+    return { opacity, threshold, colours, stretch, ...(outlined ? {} : { mask: "" }) };
   }
 
   /* The designed page of the result `key`: drawn by the server as `view` says, else around the picture `svg`. */

@@ -5,7 +5,10 @@
   const vitrine = (window.vitrine = window.vitrine || {});
   const { bytes, dequantise, download, fetched, make, unpack } = vitrine.lib;
   const groups = new Map();
+  const every = new Set(); // all maps of the page, whose cursors are linked: see assets/viewer.js
   const GAP = 4; // px between the small maps of a sprite
+  const BETWEEN = 12; // px between a picture and its map side by side
+  const DECADES = 99; // a logarithmic scale spreads the hundredth part of its end from zero
 
   // ---- reading -------------------------------------------------------------------------------
 
@@ -45,9 +48,25 @@
 
   // ---- values and colours --------------------------------------------------------------------
 
-  function share(value, ends, stretch) {
+  const bends = {
+    linear: (t) => t,
+    sqrt: Math.sqrt,
+    log: (t) => Math.log1p(DECADES * t) / Math.log1p(DECADES),
+  };
+  const unbends = { linear: (t) => t, sqrt: (t) => t * t, log: (t) => Math.expm1(t * Math.log1p(DECADES)) / DECADES };
+
+  /* Where a value lies on the scale, 0 to 1; of a signed one both halves are stretched alike, from zero outwards. */
+  function share(value, ends, stretch, signed) {
     const t = Math.min(1, Math.max(0, (value - ends[0]) / (ends[1] - ends[0] || 1)));
-    return stretch === "sqrt" ? Math.sqrt(t) : t;
+    const bend = bends[stretch] || bends.linear;
+    return signed ? 0.5 + 0.5 * Math.sign(t - 0.5) * bend(Math.abs(2 * t - 1)) : bend(t);
+  }
+
+  /* The value that lies there. */
+  function valueOf(t, ends, stretch, signed) {
+    const unbend = unbends[stretch] || unbends.linear;
+    const at = signed ? 0.5 + 0.5 * Math.sign(t - 0.5) * unbend(Math.abs(2 * t - 1)) : unbend(t);
+    return ends[0] + at * (ends[1] - ends[0]);
   }
 
   function colourOf(t, table, opacity) {
@@ -60,7 +79,8 @@
     if (!Number.isFinite(value)) return "–";
     if (value === 0) return "0";
     const size = Math.abs(value);
-    return size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+    const text = size >= 1e5 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+    return text.replace(/-/g, "−");
   }
 
   function visible(text) {
@@ -178,9 +198,10 @@
     constructor(element) {
       this.element = element;
       this.view = { x: 0, y: 0, k: 1 };
-      this.settings = { opacity: 0.85, threshold: 0, colours: null, stretch: "linear", outlined: true };
+      this.settings = { opacity: 0.85, threshold: 0, colours: null, stretch: "linear", outlined: true, mode: "over" };
       this.cursor = null;
       this.turn = 0;
+      every.add(this);
       this.exact = new Map();
       this.bar = make("div", "heat-bar", element);
       this.stage = make("div", "heat-stage", element);
@@ -212,6 +233,7 @@
     }
 
     destroy() {
+      every.delete(this);
       this.watcher.disconnect();
       window.removeEventListener("vitrine-theme", this.onTheme);
       const group = groups.get(this.spec && this.spec.group);
@@ -261,12 +283,11 @@
     /* Settings the person changed stay; the others come from the spec. */
     choose(spec) {
       this.changed = this.changed || {};
-      const wished = { opacity: spec.opacity, threshold: spec.threshold, stretch: spec.stretch, colours: spec.colours };
+      const wished = { opacity: spec.opacity, threshold: spec.threshold, stretch: spec.stretch, colours: spec.colours, mode: spec.mode };
       for (const [name, value] of Object.entries(wished))
         if (value !== undefined && value !== null && !(name in this.changed)) this.settings[name] = value;
       const fitting = this.choices();
       if (!fitting.includes(this.settings.colours)) this.settings.colours = fitting[0];
-      if (this.map && this.map.header.signed) this.settings.stretch = "linear";
     }
 
     choices() {
@@ -285,6 +306,16 @@
     }
 
     // ---- shape and place -----------------------------------------------------------------------
+
+    /* Whether the picture stands alone and its map beside it, at the same size. */
+    get beside() {
+      return Boolean(this.image && this.map && this.settings.mode === "beside");
+    }
+
+    /* Whether the map fills the screen. */
+    get large() {
+      return document.fullscreenElement === this.element;
+    }
 
     get sprite() {
       return Boolean(this.map && this.map.header.shape.length === 4);
@@ -335,11 +366,11 @@
       const right = this.map && this.spec.bar !== false ? 94 : 2;
       const top = titled ? 48 : 6;
       const room = Math.max(40, width - left - right);
-      const most = this.spec.height || 560;
+      const most = this.large ? Math.max(200, window.innerHeight - 150) : this.spec.height || 560;
       let w, h;
       if (over) {
         const ratio = this.image.naturalHeight / this.image.naturalWidth;
-        w = Math.min(room, most / ratio);
+        w = Math.min(this.beside ? (room - BETWEEN) / 2 : room, most / ratio);
         h = w * ratio;
       } else {
         const cap = this.sprite ? 110 : 40;
@@ -350,7 +381,9 @@
       }
       const slanted = named && columnWidth > w / columns - 4;
       const bottom = named ? (slanted ? columnWidth * 0.87 + 34 : 42) : 4;
-      return { left, top, w, h, right, bottom, slanted, width, height: top + Math.max(h, right > 2 ? 120 : 0) + bottom, columnWidth };
+      const height = top + Math.max(h, right > 2 ? 120 : 0) + bottom;
+      const second = over && this.beside ? left + w + BETWEEN : null; // where the map lies beside its picture
+      return { left, top, w, h, right, bottom, slanted, width, height, columnWidth, second };
     }
 
     /* The longest names along an axis; measuring thousands is slow. */
@@ -403,10 +436,10 @@
       const table = this.table();
       const signed = this.map.header.signed;
       return Uint32Array.from(values, (value) => {
-        const t = share(value, ends, stretch);
+        const t = share(value, ends, stretch, signed);
         const strength = signed ? Math.abs(2 * t - 1) : t;
         if (threshold > 0 && Math.abs(value) < least) return 0;
-        return colourOf(t, table, this.image ? opacity * strength : 1);
+        return colourOf(t, table, this.image && this.settings.mode !== "map" ? opacity * strength : 1);
       });
     }
 
@@ -455,20 +488,30 @@
     }
 
     scene(paint, place, look, ratio) {
+      const { second } = place;
+      if (second !== null) this.panel(paint, place, look, ratio, "image");
+      this.panel(paint, second === null ? place : { ...place, left: second }, look, ratio, this.settings.mode);
+      if (this.map && !this.image) this.axes(paint, place, look);
+      if (this.map && this.spec.bar !== false) this.colourbar(paint, place, look);
+    }
+
+    /* One picture: the image, the map over it, or the map alone. */
+    panel(paint, place, look, ratio, mode) {
       const { left, top, w, h } = place;
+      const kept = this.place;
+      this.place = place; // where `box` and the truth are drawn
       paint.clip(left, top, w, h);
-      if (this.image) {
+      if (this.image && mode !== "map") {
         const [u, v, a, b] = this.window();
         const { naturalWidth: iw, naturalHeight: ih } = this.image;
         const small = w * this.view.k > 3 * iw; // a small picture keeps crisp pixels
         paint.image(this.image, [u * iw, v * ih, a * iw, b * ih], [left, top, w, h], !small);
       }
-      if (this.map) this.values2d(paint, place, ratio);
+      if (this.map && mode !== "image") this.values2d(paint, place, ratio);
       if (this.edges && this.settings.outlined) this.truth(paint, place);
       paint.unclip();
       if (!this.sprite) paint.frame(left, top, w, h, look.edge, 1);
-      if (this.map && !this.image) this.axes(paint, place, look);
-      if (this.map && this.spec.bar !== false) this.colourbar(paint, place, look);
+      this.place = kept;
     }
 
     /* The part of the picture in view, as shares: left, top, width, height. */
@@ -548,7 +591,7 @@
       const { left, top, w, h } = place;
       const [low, high] = this.ends;
       const signed = this.map.header.signed;
-      const x = left + w + 14;
+      const x = (place.second === null ? left : place.second) + w + 14;
       const tall = Math.min(Math.max(h, 110), 260);
       const strip = document.createElement("canvas");
       strip.width = 1;
@@ -559,20 +602,22 @@
       const least = threshold * Math.max(Math.abs(low), Math.abs(high));
       for (let i = 0; i < 256; i++) {
         const t = (255 - i) / 255;
-        const value = low + (stretch === "sqrt" ? t * t : t) * (high - low);
-        const strength = this.image ? opacity * (signed ? Math.abs(2 * t - 1) : t) : 1;
+        const value = valueOf(t, this.ends, stretch, signed);
+        const strength = this.image && this.settings.mode !== "map" ? opacity * (signed ? Math.abs(2 * t - 1) : t) : 1;
         out[i] = threshold > 0 && Math.abs(value) < least ? 0 : colourOf(t, this.table(), strength);
       }
       strip.getContext("2d").putImageData(pixels, 0, 0);
       paint.image(strip, [0, 0, 1, 256], [x, top, 14, tall], false);
       paint.frame(x, top, 14, tall, look.edge, 1);
-      const middle = signed && low < 0 && high > 0 ? 0 : stretch === "sqrt" ? low + (high - low) / 4 : (low + high) / 2;
+      const middle = signed && low < 0 && high > 0 ? 0 : valueOf(0.5, this.ends, stretch, false);
       for (const value of [low, middle, high]) {
-        const y = top + tall * (1 - share(value, this.ends, stretch));
+        const y = top + tall * (1 - share(value, this.ends, stretch, signed));
         const base = value === low ? "bottom" : value === high ? "top" : "middle";
         paint.text(number(Number(value.toPrecision(3))), x + 19, y, { fill: look.ink, size: 12, base });
       }
-      const words = `${this.spec.quantity || "value"} (${this.map.header.unit || "no unit"})`;
+      const unit = this.map.header.unit || "no unit";
+      const whole = `${this.spec.quantity || "value"} (${unit})`;
+      const words = whole.length * 6.2 > place.height ? unit : whole; // it must fit beside the bar
       paint.text(words, x + 70, top + tall / 2, { turn: -90, align: "center", fill: look.muted, size: 12 });
     }
 
@@ -601,8 +646,62 @@
       };
       if (this.spec.lattice) this.lattice(context);
       if (this.selected) frame(this.selected, 2.5, "#ffd43b");
-      if (this.cursor) frame(this.cursor, 1.5, "#ffffff");
       context.restore();
+      const pointed = this.cursor || this.echoed;
+      if (pointed && !this.sprite) this.crosshair(context, pointed);
+      if (this.cursor) {
+        context.save();
+        context.beginPath();
+        context.rect(left - 3, top - 3, w + 6, h + 6);
+        context.clip();
+        frame(this.cursor, 1.5, "#ffffff");
+        context.restore();
+      }
+      if (this.echoed && !this.cursor) this.chip(context, this.echoed);
+    }
+
+    /* Where the other maps of the page are pointed at: lines through the same place, on picture and map. */
+    crosshair(context, cell) {
+      const { left, top, w, h, second } = this.place;
+      const [x, y, cw, ch] = this.box(...cell);
+      for (const shift of second === null ? [0] : [0, second - left]) {
+        const middle = [x + shift + cw / 2, y + ch / 2];
+        for (const [width, colour] of [[3, "rgba(0,0,0,.45)"], [1, "#ffffff"]]) {
+          context.lineWidth = width;
+          context.strokeStyle = colour;
+          context.beginPath();
+          if (middle[0] >= left + shift && middle[0] <= left + shift + w) {
+            context.moveTo(middle[0], top);
+            context.lineTo(middle[0], top + h);
+          }
+          if (middle[1] >= top && middle[1] <= top + h) {
+            context.moveTo(left + shift, middle[1]);
+            context.lineTo(left + shift + w, middle[1]);
+          }
+          context.stroke();
+        }
+      }
+    }
+
+    /* The value under another map's cursor, in the corner. */
+    chip(context, cell) {
+      const words = this.readout(cell);
+      if (!words) return;
+      const { left, top } = this.place;
+      context.font = `12px ${this.look().font}`;
+      context.textBaseline = "middle";
+      context.textAlign = "left";
+      context.fillStyle = "rgba(27,35,48,.92)";
+      context.fillRect(left + 6, top + 6, context.measureText(words).width + 12, 20);
+      context.fillStyle = "#ffffff";
+      context.fillText(words, left + 12, top + 16);
+    }
+
+    /* Another map of the page is pointed at: the same place here. */
+    echo(cell) {
+      if (String(cell) === String(this.echoed)) return;
+      this.echoed = cell;
+      this.overlay();
     }
 
     lattice(context) {
@@ -655,7 +754,10 @@
     point(cell, fromKeys) {
       const same = String(cell) === String(this.cursor);
       this.cursor = cell;
-      if (!same) this.overlay();
+      if (!same) {
+        this.overlay();
+        this.element.dispatchEvent(new CustomEvent("vitrine-point", { detail: { heat: this, cell }, bubbles: true }));
+      }
       clearTimeout(this.asking);
       if (!cell) {
         this.tip.hidden = true;
@@ -716,7 +818,8 @@
       if (header && (header.pooled || [1])[0] * (header.pooled || [1, 1])[1] > 1)
         said.push(`each cell is the largest of ${header.pooled.join(" × ")}`);
       if (this.settings.stretch === "sqrt") said.push("colours follow the square root");
-      if (header && this.image) said.push("opacity follows the value");
+      if (this.settings.stretch === "log") said.push("colours follow the logarithm, from the hundredth part of the scale's end");
+      if (header && this.image && this.settings.mode !== "map") said.push("opacity follows the value: clear is zero");
       if (this.spec.note) said.push(this.spec.note);
       this.note.textContent = said.join(" · ");
     }
@@ -726,7 +829,9 @@
     at(event) {
       const frame = this.canvas.getBoundingClientRect();
       const { left, top, w, h } = this.place;
-      const u = (event.clientX - frame.left - left) / w;
+      const { second } = this.place;
+      const along = event.clientX - frame.left;
+      const u = (along - (second !== null && along >= second ? second : left)) / w;
       const v = (event.clientY - frame.top - top) / h;
       if (u < 0 || v < 0 || u >= 1 || v >= 1) return null;
       const { x, y, k } = this.view;
@@ -752,6 +857,7 @@
 
     pressed(event) {
       if (event.button !== 0 || !this.place || !this.at(event)) return;
+      this.canvas.focus({ preventScroll: true }); // from now on the wheel zooms
       this.canvas.setPointerCapture(event.pointerId);
       this.drag = { from: [event.clientX, event.clientY], view: { ...this.view }, moved: false };
     }
@@ -766,10 +872,11 @@
 
     wheeled(event) {
       // without focus the wheel scrolls the page, as people expect
-      if (!this.place || (!event.ctrlKey && document.activeElement !== this.canvas)) return;
+      if (!this.place || (!event.ctrlKey && document.activeElement !== this.canvas && !this.large)) return;
       const found = this.at(event);
       if (!found) return;
       event.preventDefault();
+      this.element.classList.remove("heat-asked");
       this.zoomBy(Math.exp(-event.deltaY / 300), found.u, found.v);
     }
 
@@ -818,8 +925,36 @@
       else if (event.key === "-") this.zoomBy(1 / 1.5, 0.5, 0.5);
       else if (event.key === "0") this.zoomTo({ x: 0, y: 0, k: 1 });
       else if (event.key === "Escape") this.point(null);
-      else return;
+      else if (!this.shortcut(event.key)) return;
       event.preventDefault();
+    }
+
+    /* One key for each thing that the controls do; see the list under "?" (assets/viewer.js). */
+    shortcut(key) {
+      const { settings } = this;
+      const wanted = this.spec.controls || [];
+      const next = (list, now) => list[(list.indexOf(now) + 1) % list.length];
+      const step = (name, by) => wanted.includes(name) && this.set(name, Math.round(100 * Math.min(1, Math.max(0, settings[name] + by))) / 100);
+      const over = this.map && this.image;
+      if (key === "f") this.fill();
+      else if (key === "b" && over) this.set("mode", settings.mode === "beside" ? "over" : "beside");
+      else if (key === "m" && over) this.set("mode", settings.mode === "map" ? "over" : "map");
+      else if (key === "l" && wanted.includes("stretch")) this.set("stretch", next(["linear", "sqrt", "log"], settings.stretch));
+      else if (key === "c" && this.choices().length > 1) this.set("colours", next(this.choices(), settings.colours));
+      else if (key === "t" && this.edges) this.set("outlined", !settings.outlined);
+      else if (key === "]" && over) step("opacity", 0.1);
+      else if (key === "[" && over) step("opacity", -0.1);
+      else if (key === "." && this.map) step("threshold", 0.05);
+      else if (key === "," && this.map) step("threshold", -0.05);
+      else return false;
+      this.controls();
+      return true;
+    }
+
+    /* The map over the whole screen, or back. */
+    fill() {
+      if (this.large) document.exitFullscreen();
+      else if (this.element.requestFullscreen) this.element.requestFullscreen().catch(() => {});
     }
 
     /* Moves the view so that a cell chosen by keys is in it. */
@@ -860,9 +995,9 @@
 
     set(name, value, quiet) {
       this.settings[name] = value;
+      if (!quiet) this.element.dispatchEvent(new CustomEvent("vitrine-look", { detail: { name, value }, bubbles: true }));
       this.changed[name] = true;
       if (name === "colours" && !this.choices().includes(value)) this.settings.colours = this.choices()[0];
-      if (name === "stretch" && this.map && this.map.header.signed) this.settings.stretch = "linear";
       if (quiet) this.controls();
       else this.others((other) => other.set(name, value, true));
       this.draw();
@@ -872,8 +1007,9 @@
       const wanted = this.spec.controls || [];
       const active = document.activeElement && this.bar.contains(document.activeElement) && document.activeElement.name;
       this.bar.replaceChildren();
+      let box = this.bar;
       const field = (words) => {
-        const label = make("label", "heat-field", this.bar);
+        const label = make("label", "heat-field", box);
         make("span", "", label).textContent = words;
         return label;
       };
@@ -895,19 +1031,27 @@
         select.value = this.settings[name];
         select.addEventListener("change", () => this.set(name, select.value));
       };
-      const signed = this.map && this.map.header.signed;
       if (wanted.includes("opacity") && this.map && this.image) slider("opacity", "Opacity");
+      if (wanted.includes("mode") && this.map && this.image)
+        list("mode", "Map", [["over", "over the picture"], ["beside", "beside it, 1 : 1"], ["map", "alone"]]);
+      if (wanted.includes("full") && document.fullscreenEnabled) {
+        const button = make("button", "btn btn-sm btn-outline-secondary heat-full", this.bar, { type: "button", title: "Full screen (f)" });
+        button.textContent = this.large ? "Leave full screen" : "Full screen";
+        button.addEventListener("click", () => this.fill());
+      }
+      if (wanted.length > 4) box = this.unfolding();
       if (wanted.includes("threshold") && this.map) slider("threshold", "Hide below");
       if (wanted.includes("colours") && this.map && this.choices().length > 1)
         list("colours", "Colours", this.choices().map((c) => [c, c]));
-      if (wanted.includes("stretch") && this.map && !signed)
-        list("stretch", "Scale", [["linear", "linear"], ["sqrt", "square root"]]);
+      if (wanted.includes("stretch") && this.map)
+        list("stretch", "Scale", [["linear", "linear"], ["sqrt", "square root"], ["log", "logarithmic"]]);
       if (wanted.includes("outline") && this.edges) {
         const label = field("Ground truth");
-        const box = make("input", "form-check-input", label, { type: "checkbox", name: "outlined" });
-        box.checked = this.settings.outlined;
-        box.addEventListener("change", () => this.set("outlined", box.checked));
+        const tick = make("input", "form-check-input", label, { type: "checkbox", name: "outlined" });
+        tick.checked = this.settings.outlined;
+        tick.addEventListener("change", () => this.set("outlined", tick.checked));
       }
+      box = this.bar;
       if (wanted.includes("save"))
         for (const kind of ["png", "svg"]) {
           const button = make("button", "btn btn-sm btn-outline-secondary", this.bar, { type: "button" });
@@ -917,6 +1061,15 @@
         }
       const again = active && this.bar.querySelector(`[name="${active}"]`);
       if (again) again.focus();
+    }
+
+    /* Where the controls stand that are wanted less often; it stays open once it was opened. */
+    unfolding() {
+      const details = make("details", "heat-more", this.bar);
+      details.open = Boolean(this.unfolded);
+      make("summary", "", details).textContent = "More";
+      details.addEventListener("toggle", () => (this.unfolded = details.open));
+      return make("div", "heat-more-fields", details);
     }
 
     // ---- saving --------------------------------------------------------------------------------
@@ -971,6 +1124,7 @@
       await element._heat.update(spec);
       return element._heat;
     },
+    every,
     visible,
     parts: { Heat, number }, // for assets/heat_tiles.js
   };

@@ -371,6 +371,7 @@
       const { hidden } = this.base.map.header;
       if (hidden) said.push(`${hidden} hidden; the rest is not renormalised`);
       if (this.settings.stretch === "sqrt") said.push("colours follow the square root");
+      if (this.settings.stretch === "log") said.push("colours follow the logarithm");
       if (this.settings.near && this.pieces().length > 1) said.push("colours end at the largest weight near this window");
       if (this.trouble) said.push(this.trouble);
       else if (this.reading) said.push("reading …");

@@ -12,6 +12,7 @@ import pytest
 
 from tests.viz import samples
 from viz import theme
+from viz.figures.image_heat import png
 from viz.server import maps
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -33,7 +34,7 @@ def page(browser: Any) -> Iterator[Any]:
         '<html data-bs-theme="light"><body><div id="a" class="heat"></div><div id="b" class="heat"></div>'
     )
     found.add_style_tag(content=(ASSETS / "vitrine.css").read_text())
-    for name in ("lib.js", "heat.js", "vitrine.js"):
+    for name in ("lib.js", "heat.js", "viewer.js", "vitrine.js"):
         found.add_script_tag(content=(ASSETS / name).read_text())
     found.evaluate(
         "() => { window.got = []; dash_clientside.set_props = (id, props) => window.got.push([id, props.data]); }"
@@ -179,3 +180,122 @@ def test_dark_pages_keep_the_colours_of_values(page: Any) -> None:
         "document.documentElement.setAttribute('data-bs-theme', 'dark'); dispatchEvent(new Event('vitrine-theme'))"
     )
     assert pixel(page, "a", (3, 1)) == before
+
+
+PICTURE = samples.image_attribution(32)
+
+
+def film(page: Any, element: str, **spec: Any) -> None:
+    image = "data:image/png;base64," + base64.b64encode(png(PICTURE.arrays["image"])).decode()
+    content = maps.pack(maps.cut(PICTURE, "attribution"))
+    mount(page, element, map={"base64": base64.b64encode(content).decode()}, image=image, height=300, **spec)
+
+
+def point(page: Any, element: str, cell: tuple[int, int]) -> None:
+    place = page.evaluate(
+        """([id, cell]) => {
+            const heat = document.getElementById(id)._heat, [x, y, w, h] = heat.box(...cell);
+            const frame = heat.canvas.getBoundingClientRect();
+            return [frame.left + x + w / 2, frame.top + y + h / 2];
+        }""",
+        [element, list(cell)],
+    )
+    page.mouse.move(*place)
+
+
+def test_pointing_at_one_map_points_at_all_of_its_shape(page: Any) -> None:
+    for element in ("a", "b"):
+        film(page, element)
+    point(page, "a", (20, 9))
+    assert page.evaluate("document.getElementById('b')._heat.echoed") == [20, 9]
+    assert page.evaluate("document.getElementById('a')._heat.echoed") is None
+    crossing = """() => {
+        const heat = document.getElementById("b")._heat, { left, top, w } = heat.place;
+        const [x, y, cw, ch] = heat.box(20, 9);
+        const pen = heat.top.getContext("2d"), at = (u, v) => pen.getImageData(u, v, 1, 1).data[3];
+        return [at(x + cw / 2, top + 40), at(left + w - 4, y + ch / 2), at(left + w - 4, top + 60)];
+    }"""
+    down, across, beside = page.evaluate(crossing)
+    assert down > 0
+    assert across > 0
+    assert beside == 0
+    page.mouse.move(5, 690)
+    assert page.evaluate("document.getElementById('b')._heat.echoed") is None
+
+
+def test_a_map_of_another_shape_is_not_pointed_at(page: Any) -> None:
+    film(page, "a")
+    mount(page, "b", map=message("pattern", "1,2"))
+    point(page, "a", (20, 9))
+    assert page.evaluate("document.getElementById('b')._heat.echoed") is None
+
+
+def test_over_a_picture_zero_is_clear_and_beside_it_the_picture_is_whole(page: Any) -> None:
+    film(page, "a", opacity=1.0, scale=[-100, 100])  # so that all is near zero
+    values = PICTURE.arrays["image"]
+    found = np.array(pixel(page, "a", (16, 16)))[:3]
+    assert np.abs(found - values[16, 16]).max() <= 8
+    page.evaluate("document.getElementById('a')._heat.set('mode', 'beside')")
+    sizes = page.evaluate(
+        "(({ left, second, w, h }) => [second - left - w, w, h])(document.getElementById('a')._heat.place)"
+    )
+    assert sizes[0] == 12
+    assert sizes[1] == pytest.approx(sizes[2])
+    point(page, "a", (3, 4))  # on the picture, and then at the same place on the map
+    first = page.evaluate("document.getElementById('a')._heat.cursor")
+    shift = page.evaluate("(({ left, second }) => second - left)(document.getElementById('a')._heat.place)")
+    x, y = page.evaluate(
+        """(() => {
+            const heat = document.getElementById("a")._heat, [x, y, w, h] = heat.box(3, 4);
+            const frame = heat.canvas.getBoundingClientRect();
+            return [frame.left + x + w / 2, frame.top + y + h / 2];
+        })()"""
+    )
+    page.mouse.move(x + shift, y)
+    assert page.evaluate("document.getElementById('a')._heat.cursor") == first == [3, 4]
+
+
+def test_a_logarithmic_scale_lifts_small_values_on_both_sides(page: Any) -> None:
+    film(page, "a", opacity=1.0, controls=["stretch"], mode="map")
+    values, most = PICTURE.arrays["attribution"], float(np.abs(PICTURE.arrays["attribution"]).max())
+    page.locator("#a select[name=stretch]").select_option("log")
+    for cell in ((2, 2), (21, 9), (12, 21)):
+        share = np.sign(values[cell]) * np.log1p(99 * abs(values[cell]) / most) / np.log1p(99)
+        wanted = theme.table("blue-white-red")[round(127.5 + 127.5 * share)].astype(int)
+        assert np.abs(np.array(pixel(page, "a", cell))[:3] - wanted).max() <= 24  # values come in 256 steps
+    assert "colours follow the logarithm" in page.locator("#a .heat-note").text_content()
+
+
+def test_each_key_does_what_the_list_says(page: Any) -> None:
+    controls = ["opacity", "mode", "threshold", "colours", "stretch", "full"]
+    film(page, "a", opacity=0.5, controls=controls)
+    settings = "document.getElementById('a')._heat.settings"
+    page.locator("#a canvas.heat-canvas").focus()
+    page.keyboard.press("b")
+    assert page.evaluate(f"{settings}.mode") == "beside"
+    page.keyboard.press("m")
+    assert page.evaluate(f"{settings}.mode") == "map"
+    page.keyboard.press("]")
+    assert page.evaluate(f"{settings}.opacity") == 0.6
+    page.keyboard.press(".")
+    assert page.evaluate(f"{settings}.threshold") == 0.05
+    page.keyboard.press("l")
+    assert page.evaluate(f"{settings}.stretch") == "sqrt"
+    page.keyboard.press("?")
+    assert page.locator("#vitrine-shortcuts").is_visible()
+    assert "side by side" in page.locator("#vitrine-shortcuts").text_content()
+    page.keyboard.press("Escape")
+    assert page.locator("#vitrine-shortcuts").is_hidden()
+
+
+def test_the_wheel_scrolls_the_page_until_the_map_was_clicked(page: Any) -> None:
+    film(page, "a")
+    zoom = "document.getElementById('a')._heat.view.k"
+    point(page, "a", (10, 10))
+    page.mouse.wheel(0, -200)
+    assert page.evaluate(zoom) == 1
+    assert "heat-asked" in page.locator("#a").get_attribute("class")
+    page.mouse.down()
+    page.mouse.up()
+    page.mouse.wheel(0, -200)
+    page.wait_for_function(f"{zoom} > 1")

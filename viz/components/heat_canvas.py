@@ -15,8 +15,12 @@ from dash import ClientsideFunction, Dash, Input, State, dcc, html
 
 from backends.errors import Refused
 
-CONTROLS = ("opacity", "threshold", "colours", "stretch", "outline", "save")
+CONTROLS = ("opacity", "threshold", "colours", "stretch", "mode", "outline", "full", "save")
 """What the person may change; each is shown only where it means something."""
+STRETCHES = ("linear", "sqrt", "log")
+"""How colours follow values: a logarithmic scale begins at the hundredth part of its end, on both sides of zero."""
+MODES = ("over", "beside", "map")
+"""Where a map of an image lies: over it, beside it at the same size, or alone."""
 
 
 def heat_canvas(id: str, label: str) -> html.Div:
@@ -60,6 +64,7 @@ def spec(
     stretch: str = "linear",
     opacity: float | None = None,
     threshold: float | None = None,
+    mode: str | None = None,
     controls: Sequence[str] = CONTROLS,
     group: str | None = None,
     bar: bool = True,
@@ -73,9 +78,10 @@ def spec(
     mask whose border is drawn. `grid` (rows, columns) makes patches of an image selectable without a map, and `first`
     is added to the index of a picked one. `select` lets the person pick a cell, `selected` is the one picked,
     `hints` are lines for the hover by `"row,column"`. `scale` fixes the colours' ends, `group` makes several
-    maps share their settings and zoom. `tiles` makes it a window on a map too large to send (assets/heat_tiles.js):
-    `names` and `address` of its tiles, `shape` (rows, columns), `most_rows` in a window, whether `map` is `whole`, the
-    `window` to begin with ({"rows", "keys"}), and the store to `tell` where the person looks.
+    maps share their settings and zoom. `mode` is "over" the image, "beside" it at the same size, or the "map" alone.
+    `tiles` makes it a window on a map too large to send (assets/heat_tiles.js): `names` and `address` of its tiles,
+    `shape` (rows, columns), `most_rows` in a window, whether `map` is `whole`, the `window` to begin with
+    ({"rows", "keys"}), and the store to `tell` where the person looks.
     """
     if map is None and image is None:
         raise Refused("a heat map needs the address of a map, of an image, or of both")
@@ -100,6 +106,7 @@ def spec(
         "stretch": stretch,
         "opacity": opacity,
         "threshold": threshold,
+        "mode": mode,
         "controls": known_controls(controls),
         "group": group,
         "bar": bar,

@@ -41,6 +41,7 @@ class View(NamedTuple):
     opacity: float = 0.7
     threshold: float = 0.0
     colours: str | None = None
+    stretch: str = "linear"
     mask: str | None = None
     part: tuple[tuple[str, str], ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,11 +55,11 @@ def draw(case: Case, width: float, most_lines: int = 40) -> svg.Drawing:
 
 
 def outlined(case: Case) -> str:
-    """What is outlined or underlined, and why; "" where nothing is known."""
-    if case.truth is not None:
-        return f"green outline: the {case.truth_name} (known truth)"
-    here = case.result.arrays["attribution"].ndim == 1 and case.spans
-    return "underlined: the words that decide (known truth)" if here else ""
+    """What is outlined or underlined, and how colours follow values where that is not linear; "" for neither."""
+    if case.result.arrays["attribution"].ndim == 2:
+        edge = f"green outline: the {case.truth_name} (known truth)" if case.truth is not None else ""
+        return "; ".join(told for told in (SAID.get(case.view.stretch, ""), edge) if told)
+    return "underlined: the words that decide (known truth)" if case.spans else ""
 
 
 def text_map(
@@ -170,7 +170,7 @@ def coloured(values: np.ndarray, case: Case) -> np.ndarray:
     """The map's colours, (row, column, 4) uint8: over an image clear at zero, opaque at the ends."""
     result, view = case.result, case.view
     low, high = view.scale or limits(values, result.signed)
-    share = np.clip((np.nan_to_num(values) - low) / ((high - low) or 1.0), 0, 1)
+    share = _bent(np.clip((np.nan_to_num(values) - low) / ((high - low) or 1.0), 0, 1), result.signed, view.stretch)
     table = theme.table(theme.colour_map(result.signed, view.colours))
     colours = table[np.rint(share * 255).astype(int)]
     strength = np.abs(2 * share - 1) if result.signed else share
@@ -178,6 +178,21 @@ def coloured(values: np.ndarray, case: Case) -> np.ndarray:
     if view.threshold > 0:
         alpha = np.where(np.abs(values) < view.threshold * max(abs(low), abs(high)), 0, alpha)
     return np.dstack([colours, np.rint(alpha * 255).astype(np.uint8)])
+
+
+BENDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": lambda share: share,
+    "sqrt": np.sqrt,
+    "log": lambda share: np.log1p(99 * share) / np.log1p(99),
+}
+"""How colours follow values, as in assets/heat.js."""
+SAID = {"sqrt": "colours follow the square root", "log": "colours follow the logarithm"}
+
+
+def _bent(share: np.ndarray, signed: bool, stretch: str) -> np.ndarray:
+    """Where values lie on a stretched scale; of a signed one both halves alike, from zero outwards."""
+    bend = BENDS[stretch]
+    return 0.5 + 0.5 * np.sign(share - 0.5) * bend(np.abs(2 * share - 1)) if signed else bend(share)
 
 
 def _outline(mask: np.ndarray, size: float) -> str:

@@ -15,7 +15,7 @@ from backends.errors import Refused
 from backends.requests import receipt_key
 from backends.results import GROUPINGS
 from viz import theme
-from viz.components import links
+from viz.components import heat_canvas, links
 from viz.report import case, page, sheet
 from viz.server.maps import Keeper, Missing, Recent, attach, refusal
 
@@ -236,6 +236,7 @@ def view_of(asked: Mapping[str, str]) -> case.View:
         opacity=links.share(asked.get("opacity"), 0.7),
         threshold=links.share(asked.get("threshold"), 0.0),
         colours=colours if colours in (*theme.UNSIGNED, *theme.SIGNED) else None,
+        stretch=links.choice(asked, "stretch", heat_canvas.STRETCHES, "linear"),
         mask=asked.get("mask"),
         part=tuple((name, asked[name][:20]) for name in ("layer", "head") if name in asked),
     )

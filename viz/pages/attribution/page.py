@@ -51,7 +51,7 @@ NEEDS = frozenset({"answer"})
 QUESTION = "What drove this answer?"
 
 PAGE = "attribution"
-VIEW = ("opacity", "threshold", "colours")
+VIEW = ("opacity", "threshold", "colours", "stretch", "mode")
 """What is set on the pictures themselves and lives in the browser and the link."""
 
 BENCH = workbench.Workbench(PAGE)
@@ -501,7 +501,9 @@ def image_spec(
         opacity=links.share(view.get("opacity"), 0.7),
         threshold=links.share(view.get("threshold"), 0.0),
         colours=view.get("colours"),
-        controls=("opacity", "threshold", "colours", "stretch"),
+        stretch=links.choice(view, "stretch", heat_canvas.STRETCHES, "linear"),
+        mode=links.choice(view, "mode", heat_canvas.MODES, "over"),
+        controls=("opacity", "mode", "threshold", "colours", "stretch", "full"),
         group=PAGE,
         height=420,
     )
