@@ -86,8 +86,7 @@ def spec(
     if map is None and image is None:
         raise Refused("a heat map needs the address of a map, of an image, or of both")
     given = {
-        "label": label,
-        "title": title or label,
+        **{"label": label, "title": title or label},
         "map": map,
         "quantity": quantity,
         "value": value,

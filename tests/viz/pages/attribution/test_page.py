@@ -142,7 +142,7 @@ def test_the_link_restores_everything_that_differs(shipped: Path) -> None:
     options = {"occlusion": {"size": 3, "stride": 0}, "saliency": {"smooth": 999}}
     view = attribution.link_view(TRIAGE, GIVEN, ["a", "b"], ["occlusion", "saliency"], options, "sentence", "", False)
     assert view["path"] == "/attribution"
-    assert view["keep"] == ["opacity", "threshold", "colours"]
+    assert view["keep"] == list(attribution.VIEW)
     params = view["params"]
     assert params["methods"] == "occlusion,saliency"
     assert params["options"] == {"occlusion": {"size": 3}}
