@@ -838,13 +838,38 @@
       return { u, v, cell: [Math.floor((y + v / k) * this.cells[0]), Math.floor((x + u / k) * this.cells[1])] };
     }
 
+    /* Where on the picture the pointer is, as shares down and across. */
+    shares(event) {
+      const frame = this.canvas.getBoundingClientRect();
+      const { left, top, w, h, second } = this.place;
+      const along = event.clientX - frame.left;
+      const [u, v] = [(along - (second !== null && along >= second ? second : left)) / w, (event.clientY - frame.top - top) / h];
+      const inside = (share) => Math.min(Math.max(share, 0), 1);
+      return [inside(this.view.y + v / this.view.k), inside(this.view.x + u / this.view.k)];
+    }
+
+    /* The region that is being dragged out. */
+    marking([v0, u0], [v1, u1]) {
+      this.overlay();
+      const { left, top, w, h } = this.place;
+      const { x, y, k } = this.view;
+      const pen = this.top.getContext("2d");
+      const box = [left + (Math.min(u0, u1) - x) * w * k, top + (Math.min(v0, v1) - y) * h * k, Math.abs(u1 - u0) * w * k, Math.abs(v1 - v0) * h * k];
+      for (const [width, colour] of [[4, "#000000"], [2, "#ffd43b"]]) {
+        pen.lineWidth = width;
+        pen.strokeStyle = colour;
+        pen.strokeRect(...box);
+      }
+    }
+
     moved(event) {
       if (!this.place) return;
       if (this.drag) {
         const dx = event.clientX - this.drag.from[0];
         const dy = event.clientY - this.drag.from[1];
         if (Math.hypot(dx, dy) > 4) this.drag.moved = true;
-        if (this.drag.moved && this.view.k > 1) {
+        if (this.drag.shares) this.marking(this.drag.shares, this.shares(event));
+        else if (this.drag.moved && this.view.k > 1) {
           const { x, y, k } = this.drag.view;
           this.zoomTo({ k, x: x - dx / (this.place.w * k), y: y - dy / (this.place.h * k) });
         }
@@ -860,11 +885,18 @@
       this.canvas.focus({ preventScroll: true }); // from now on the wheel zooms
       this.canvas.setPointerCapture(event.pointerId);
       this.drag = { from: [event.clientX, event.clientY], view: { ...this.view }, moved: false };
+      if (event.shiftKey && this.image) this.drag.shares = this.shares(event);
     }
 
     released(event) {
       const drag = this.drag;
       this.drag = null;
+      if (drag && drag.shares) {
+        this.overlay();
+        const detail = { from: drag.shares, to: this.shares(event) };
+        this.element.dispatchEvent(new CustomEvent("vitrine-touch", { detail, bubbles: true })); // see assets/touch.js
+        return;
+      }
       if (!drag || drag.moved) return;
       const found = this.at(event);
       if (found) this.select(found.cell);

@@ -36,7 +36,8 @@
       const kept = {};
       for (const name of view.keep || []) kept[name] = own[name] !== undefined ? own[name] : given[name];
       const more = beside && beside.path === view.path ? beside.params : {};
-      const address = view.path + query({ ...view.params, ...kept, ...more });
+      const touch = window.vitrine.touch ? window.vitrine.touch.kept(view, given.touch) : "";
+      const address = view.path + query({ ...view.params, ...kept, ...more, touch });
       if (address !== window.location.pathname + window.location.search) {
         window.history.replaceState(window.history.state, "", address);
       }

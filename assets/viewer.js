@@ -57,6 +57,7 @@
     ["← ↑ → ↓", "read the next value; with Shift pan a long map"],
     ["+  −  0", "zoom in, out, all of it; the wheel zooms once the map was clicked"],
     ["drag", "pan a map that is zoomed in"],
+    ["Shift + click or drag", "hide that square or region of the input"],
     ["Enter", "pick the place under the cursor, where a map lets you"],
     ["f", "full screen"],
     ["b", "picture and map side by side at the same size"],

@@ -173,6 +173,21 @@ class Predict(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edit(Request):
+    """What the model answers once parts of an input are hidden or swapped: see `backends.evidence.edited_input`.
+
+    `edits` are [start, end] of characters that are hidden, [start, end, words] of those that are swapped for words, or
+    [top, left, bottom, right] of a hidden region, in thousandths of the image. Hidden parts become the `replacement`.
+    """
+
+    job: ClassVar[str] = "edit"
+
+    input: str
+    edits: Sequence[Any]
+    replacement: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corrupt(Request):
     """Make a corrupted input of `input`, in the way `how`: see `backends.corrupt`. What is None is not said."""
 

@@ -19,7 +19,7 @@ from viz.components.alerts import alert
 
 TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
-FIRST = {"forecast": 30, "open": 20, "predict": 10}
+FIRST = {"forecast": 30, "open": 20, "predict": 10, "edit": 10}
 """Short jobs that everything else on a page waits for go before long ones of other pages."""
 LAST = {"receipt": -5}
 """Quiet jobs that somebody waits for go before the other quiet ones."""

@@ -23,23 +23,26 @@ Span = tuple[int, int, str]
 def coloured_text(result: Result, id: str, scale: Scale | None = None, truth: Sequence[Span] = ()) -> html.Div:
     """The input's text with every token coloured; `truth` is underlined. `id` is what a picture is saved from."""
     pieces, at = [], 0
+    spans = iter(result.arrays["span"].tolist() if "span" in result.arrays else [])
     text = result.facts.get("text") or ""
     for piece in token_colours(result, scale):
         covers = piece.text if text.startswith(piece.text, at) else ""
         name = next((n for a, b, n in truth if covers and a < at + len(covers) and at < b), "")
-        pieces.append(_piece(piece, name, special=piece.value is not None and not covers))
+        span = next(spans, None) if piece.value is not None else None
+        pieces.append(_piece(piece, name, piece.value is not None and not covers, span))
         at += len(covers)
     named = {"aria-label": _told(result), "data-title": _title(result)}
     return html.Div(pieces, id=id, className="coloured-text", tabIndex=0, role="group", **named)
 
 
-def _piece(piece: Any, truth: str, special: bool) -> Any:
+def _piece(piece: Any, truth: str, special: bool, span: Sequence[int] | None) -> Any:
     if piece.value is None:
         return html.Span(piece.text, className="gap truth" if truth else "gap")
     name = " ".join(["tok", *(["truth"] if truth else []), *(["special"] if special else [])])
     tip = number(piece.value, True) + (f" · {truth}" if truth else "")
     style = {"backgroundColor": piece.colour, "color": theme.ink(piece.colour)}
-    return html.Span(piece.text, className=name, style=style, **{"data-tip": tip})
+    there = {"data-span": f"{span[0]},{span[1]}"} if span and span[1] > span[0] else {}
+    return html.Span(piece.text, className=name, style=style, **{"data-tip": tip}, **there)
 
 
 def _told(result: Result) -> str:

@@ -21,6 +21,7 @@ from viz.components.inputs import PageInput
 from viz.components.job_panel import Answers, JobPanel, answer_keys
 from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
+from viz.components.touch import Touch
 from viz.components.workbench import Workbench, fits, run_request
 from viz.pages.attention import attention_view as shown
 from viz.pages.attention import heads
@@ -53,6 +54,7 @@ BENCH = Workbench(PAGE, targets=False)
 ALL = JobPanel(PAGE, "all", "Reading every head", beside=BENCH.predicting.answers)
 ONE = JobPanel(PAGE, "one", "Reading this head", beside=BENCH.predicting.answers)
 OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (PATTERNS,))
+TOUCH = Touch(PAGE)
 
 SWITCHES = ("attention-sink", "attention-special")
 VIEWS = {"map": "Token × token", "lines": "Lines", "image": "Over the image"}
@@ -89,6 +91,7 @@ def layout(**link: Any) -> html.Div:
             html.Div(id="attention-asked", role="status"),
             html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
             OTHERS.parts(link),
+            TOUCH.parts(link),
         ],
     )
 
@@ -272,6 +275,7 @@ def register(app: Dash, engine: Engine) -> None:
     """Connect the page: requests, the grid, one head, the link."""
     app.server.register_blueprint(tiles.blueprint(engine))
     BENCH.register(app, engine)
+    TOUCH.register(app, engine, BENCH)
     ALL.register(app, engine)
     ONE.register(app, engine)
     OTHERS.register(app, engine)

@@ -42,6 +42,7 @@ from viz.components.job_panel import (
 from viz.components.method_choice import MOST, choices, chosen_for, help_for, other_methods
 from viz.components.side_by_side import common_sentence, headline, shared
 from viz.components.token_heat_text import coloured_text, legend, sides
+from viz.components.touch import Touch
 from viz.components.workbench import Target
 from viz.pages.attribution.no_method import nothing
 
@@ -55,6 +56,7 @@ VIEW = ("opacity", "threshold", "colours", "stretch", "mode")
 """What is set on the pictures themselves and lives in the browser and the link."""
 
 BENCH = workbench.Workbench(PAGE)
+TOUCH = Touch(PAGE)
 RUN = JobPanel(PAGE, "run", "Computing", tell=False)
 CHECK = JobPanel(PAGE, "check", quiet=True)
 RECEIPTS = receipt.Receipts(PAGE, MOST)
@@ -91,6 +93,7 @@ def layout(**link: Any) -> html.Div:
             html.Div(_views(link), id=part("views"), className="panel view-row"),
             html.Div(id=part("headline"), className="headline", role="status"),
             html.Div([_card(i) for i in range(MOST)], className="results"),
+            TOUCH.parts(link),
         ],
     )
 
@@ -201,6 +204,7 @@ def register(app: Dash, engine: Engine) -> None:
     """Connect methods → options → jobs → pictures → link."""
     for piece in (BENCH, RUN, CHECK):
         piece.register(app, engine)
+    TOUCH.register(app, engine, BENCH)
     for i in range(MOST):
         heat_canvas.register(app, part("heat", i))
     RECEIPTS.register(app, engine, RUN, BENCH.card, part("methods"))

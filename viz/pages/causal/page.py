@@ -21,6 +21,7 @@ from viz.components.method_panel import MethodPanel
 from viz.components.offers import offered, withheld
 from viz.components.on_demand_receipt import OnDemandReceipt
 from viz.components.tabs import tabs
+from viz.components.touch import Touch
 from viz.components.workbench import Target, Workbench, link_params, run_request
 from viz.pages.causal import circuits, corrupted_input, edit_heads, effect_grid
 from viz.pages.causal import results as views
@@ -35,6 +36,7 @@ NEEDS = frozenset({"answer", "gradient", "residual"})
 
 PAGE = "causal"
 BENCH = Workbench(PAGE)
+TOUCH = Touch(PAGE)
 OTHER = Opposite(BENCH)
 GRID = JobPanel(PAGE, "sweep", "Changing one place after another")
 REST = JobPanel(PAGE, "rest", "Computing")
@@ -109,6 +111,7 @@ def layout(**link: Any) -> html.Div:
                 className="d-none",
             ),
             OTHERS.parts(link),
+            TOUCH.parts(link),
         ],
     )
 
@@ -184,6 +187,7 @@ def _sweep_parts(method: str) -> list[Any]:
 def register(app: Dash, engine: Engine) -> None:
     """Connect the page: both inputs, the sweep, the other views, what is tried, the link."""
     BENCH.register(app, engine)
+    TOUCH.register(app, engine, BENCH)
     OTHER.register(app, engine)
     for slot in (GRID, REST, TRY):
         slot.register(app, engine)

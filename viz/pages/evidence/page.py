@@ -14,6 +14,7 @@ from viz.components import links, receipt, shell, workbench
 from viz.components.alerts import alert
 from viz.components.inputs import PageInput
 from viz.components.tabs import tabs
+from viz.components.touch import Touch
 from viz.pages.evidence import (
     dataset_test,
     important_parts,
@@ -30,6 +31,7 @@ NEEDS = frozenset({"answer"})
 QUESTION = "Should you believe these pictures?"
 
 BENCH = workbench.Workbench(PAGE)
+TOUCH = Touch(PAGE)
 PANELS = (method_ranking.PANEL, metrics.PANEL, important_parts.PANEL, dataset_test.PANEL, randomised_network.PANEL)
 TABS = {panel.tab: panel.title for panel in PANELS if panel.title}
 FIRST = next(iter(TABS))
@@ -52,6 +54,7 @@ def layout(**link: Any) -> html.Div:
             html.Div([alert(told) for told in unknown(link)], id=part("unknown")),
             html.Div(receipt_options.parts(link), className="panel view-row"),
             html.Div(tabs(PAGE, "Ways to test", TABS, bodies, tab), className="panel"),
+            TOUCH.parts(link),
         ],
     )
 
@@ -75,6 +78,7 @@ def unknown(link: Mapping[str, Any]) -> list[str]:
 def register(app: Dash, engine: Engine) -> None:
     """Connect the workbench, every panel and the link."""
     BENCH.register(app, engine)
+    TOUCH.register(app, engine, BENCH)
     receipt_options.register(app, BENCH.card)
     for panel in PANELS:
         panel.register(app, engine, BENCH)

@@ -19,6 +19,7 @@ from viz.components.inputs import PageInput
 from viz.components.job_panel import Answers, JobPanel, answer_keys, reasons, take_result
 from viz.components.method_panel import MethodPanel
 from viz.components.tabs import tabs
+from viz.components.touch import Touch
 from viz.components.workbench import Target, Workbench, fits, link_params, run_request
 from viz.pages.trajectory import figures, lens_table, stack_picker, tracked_tokens
 from viz.pages.trajectory import summary as formed
@@ -39,6 +40,7 @@ PAGE = "trajectory"
 BENCH = Workbench(PAGE)
 LENS = JobPanel(PAGE, "lens", "Reading the layers as words", beside=BENCH.predicting.answers)
 OTHERS = MethodPanel(PAGE, (BENCH.card, BENCH.input, BENCH.aim), (formed.WORDS, formed.STATES))
+TOUCH = Touch(PAGE)
 STATES = JobPanel(PAGE, "states", "Recording the states", beside=BENCH.predicting.answers)
 
 TABS = {
@@ -119,6 +121,7 @@ def layout(**link: Any) -> html.Div:
             ),
             html.Div(id="trajectory-downloads", className="downloads"),
             OTHERS.parts(link),
+            TOUCH.parts(link),
         ],
     )
 
@@ -187,6 +190,7 @@ def _choices(legend: str, id: str, titles: Mapping[str, str], value: str) -> htm
 def register(app: Dash, engine: Engine) -> None:
     """Connect the page: requests, answers, pictures, the link."""
     BENCH.register(app, engine)
+    TOUCH.register(app, engine, BENCH)
     LENS.register(app, engine)
     STATES.register(app, engine)
     OTHERS.register(app, engine)

@@ -1,0 +1,70 @@
+"""What is hidden or swapped in an input, and what the model answers then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import backends
+from backends.errors import Refused
+from backends.evidence import edited_input
+from backends.inputs.edits import Edits
+from backends.methods.base import no_step
+
+NOTE = "no fever but severe chest pain"
+
+
+def test_hiding_what_decides_flips_the_triage() -> None:
+    model = backends.open_model("bundled/triage")
+    at = NOTE.index("chest")
+    found = edited_input.answer(model, {"text": NOTE}, Edits(((at, at + 5),)), "mask", no_step)
+    urgent = next(c for c in found["choices"] if c["label"] == "urgent")
+    assert urgent["before"] > 0.99
+    assert urgent["after"] < 0.5
+    assert found["flips"]
+    assert sum(c["before"] for c in found["choices"]) == pytest.approx(1, abs=1e-5)
+    assert sum(c["after"] for c in found["choices"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_nothing_touched_changes_nothing_and_a_swap_is_the_other_text(tiny_bert: Path) -> None:
+    model = backends.open_model(str(tiny_bert))
+    same = edited_input.answer(model, {"text": "no fever"}, Edits(), "mask", no_step)
+    assert all(c["before"] == pytest.approx(c["after"]) for c in same["choices"])
+    swapped = edited_input.answer(model, {"text": "no fever"}, Edits((), ((3, 8, "pain"),)), "mask", no_step)
+    other = {c.label: c.probability for c in model.predict(model.encode({"text": "no pain"}))}
+    assert {c["label"]: c["after"] for c in swapped["choices"]} == pytest.approx(other)
+
+
+def test_a_hidden_region_is_what_the_receipt_hides(tiny_vit: Path, picture: Any) -> None:
+    model = backends.open_model(str(tiny_vit))
+    raw = {"image": Image.fromarray(picture)}
+    found = edited_input.answer(model, raw, Edits(regions=((0, 0, 500, 1000),)), "mean", no_step)
+    batch = model.encode(raw)
+    features = model.features(batch)
+    gone = features.clone()
+    half = features.shape[2] // 2
+    gone[:, :, :half] = model.baseline(features, batch, "mean")[:, :, :half]
+    with torch.no_grad():
+        wanted = model.outputs(gone, batch)[0].float().softmax(-1).numpy()
+    told = {c["label"]: c["after"] for c in found["choices"]}
+    assert all(
+        told[model.name_of(i)] == pytest.approx(float(p), abs=1e-5)
+        for i, p in enumerate(wanted)
+        if model.name_of(i) in told
+    )
+    assert np.isfinite(list(told.values())).all()
+
+
+def test_what_does_not_fit_is_refused(tiny_bert: Path, tiny_vit: Path, picture: Any) -> None:
+    reader, viewer = backends.open_model(str(tiny_bert)), backends.open_model(str(tiny_vit))
+    with pytest.raises(Refused, match="this input has no image: hide words"):
+        edited_input.answer(reader, {"text": "no fever"}, Edits(regions=((0, 0, 10, 10),)), "mask", no_step)
+    with pytest.raises(Refused, match="this input has no text: hide a region"):
+        edited_input.answer(viewer, {"image": Image.fromarray(picture)}, Edits(((0, 2),)), "mean", no_step)
+    with pytest.raises(Refused, match="cannot hide parts by 'magic'; it can by"):
+        edited_input.answer(reader, {"text": "no fever"}, Edits(((0, 2),)), "magic", no_step)
