@@ -171,13 +171,17 @@
 
   // ---- the input as a picture ----------------------------------------------------------------------------------
 
-  function picture(page, box, about) {
+  function picture(page, box, about, seen) {
+    if (!seen || seen.of !== about.of) {
+      box.replaceChildren(); // until that of this input is there
+      return;
+    }
     let canvas = box.querySelector("canvas");
-    if (!canvas || box.dataset.image !== about.image) {
-      box.dataset.image = about.image;
+    if (!canvas || box.dataset.image !== seen.of) {
+      box.dataset.image = seen.of;
       box.replaceChildren();
       const frame = make("div", "touch-picture", box);
-      const image = make("img", "", frame, { src: about.image, alt: "" });
+      const image = make("img", "", frame, { src: seen.image, alt: "" });
       canvas = make("canvas", "", frame, { tabindex: "0", role: "application", "aria-label":
         "The picture in 8 by 8 squares: arrow keys move, Enter hides or restores a square; drag with the pointer to hide a region" });
       image.addEventListener("load", () => paint(page, canvas));
@@ -272,6 +276,7 @@
     const [button, body] = [el(page, "open"), el(page, "body")];
     if (!button || !body) return;
     button.setAttribute("aria-expanded", String(open));
+    if (open) window.dash_clientside.set_props(`${page}-touch-opened`, { data: true });
     body.hidden = !open;
     panel().classList.toggle("touch-unfolded", open);
     const canvas = body.querySelector("canvas");
@@ -279,7 +284,7 @@
   }
 
   /* What can be touched came, or what was touched changed. */
-  function draw(about, edits, id) {
+  function draw(about, edits, seen, id) {
     const page = id.replace(/-touch-panel$/, "");
     const kept = about && Array.isArray(edits) ? edits : [];
     const before = pages.get(page);
@@ -294,7 +299,7 @@
       unfold(page, false);
       return;
     }
-    if (about.image) picture(page, box, about);
+    if (about.image) picture(page, box, about, seen);
     else {
       delete box.dataset.image;
       words(page, box, about, kept);

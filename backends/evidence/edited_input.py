@@ -6,6 +6,8 @@ fewer; what is hidden in it stays hidden.
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ SHOWN = 6
 def answer(model: Model, raw: Mapping[str, Any], edits: Edits, replacement: str, step: Step) -> dict[str, Any]:
     """Both answers: `choices` (label, before, after), of a similarity `output` [before, after]; and whether it `flips`.
 
+    Where nothing was touched, `image` is what the model saw of an image, as the address of a PNG: it may have been cut.
     Raises `Refused` where the model names no answer, or where an edit does not fit the input.
     """
     if "text" not in raw and (edits.hidden or edits.swapped):
@@ -45,7 +48,20 @@ def answer(model: Model, raw: Mapping[str, Any], edits: Edits, replacement: str,
         features = masked.replace(mask) if mask.any() else masked.features
         if "pair" in model.offers:
             return _similarity(model, before, after, features)
-        return _choices(model, before, after, features)
+        seen = {"image": _seen(before)} if before.image is not None and edits == Edits() else {}
+        return {**_choices(model, before, after, features), **seen}
+
+
+def _seen(batch: Batch) -> str:
+    """The image that the model saw, (row, column[, channel]) uint8, as the address of a PNG of at most 256 pixels."""
+    from PIL import Image
+
+    pixels = np.asarray(batch.image, np.uint8)
+    picture = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[-1] == 1 else pixels)
+    picture.thumbnail((256, 256))
+    file = io.BytesIO()
+    picture.save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def _mask(batch: Batch, hidden: Sequence[tuple[int, int]], regions: Sequence[tuple[int, int, int, int]]) -> Tensor:

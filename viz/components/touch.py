@@ -23,7 +23,7 @@ from backends.requests import Edit
 from viz.components import inputs, links
 from viz.components.alerts import alert
 from viz.components.inputs import PageInput
-from viz.components.job_panel import Answers, JobPanel, answer_keys, in_words, reasons
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, in_words, reasons
 from viz.components.receipt import stand_ins, standing
 from viz.components.workbench import Workbench
 from viz.figures.words import percent, visible
@@ -67,6 +67,8 @@ class Touch:
             [
                 dcc.Store(id=self.edits, data=linked(link)),
                 dcc.Store(id=self.id("about")),
+                dcc.Store(id=self.id("opened")),
+                dcc.Store(id=self.id("seen")),
                 self.panel.parts(),
                 html.Button(
                     "Touch the input", id=self.id("open"), type="button", className="touch-open", disabled=True,
@@ -100,19 +102,20 @@ class Touch:
         self._register_input(app, engine, bench)
         self._register_answer(app, engine)
 
-        def wanted(card: Card | None, given: PageInput | None, made: Any, becomes: Any, about: Any) -> Any:
-            return asked(card, given, made, becomes, about)
+        def wanted(card: Card | None, given: PageInput | None, made: Any, becomes: Any, about: Any, opened: Any) -> Any:
+            return asked(card, given, made, becomes, about, bool(opened))
 
         self.panel.ask(
             app,
             [Input(bench.card, "data"), Input(bench.input, "data"), Input(self.edits, "data"),
-             Input(self.id("becomes"), "value"), Input(self.id("about"), "data")],
+             Input(self.id("becomes"), "value"), Input(self.id("about"), "data"), Input(self.id("opened"), "data")],
             wanted,
         )  # fmt: skip
         app.clientside_callback(
             ClientsideFunction("touch", "draw"),
             Input(self.id("about"), "data"),
             Input(self.edits, "data"),
+            Input(self.id("seen"), "data"),
             State(self.id("panel"), "id"),
         )
 
@@ -137,6 +140,19 @@ class Touch:
             return told(card, given, found), options, standing({"replacement": becomes}, there)
 
     def _register_answer(self, app: Dash, engine: Engine) -> None:
+        @app.callback(
+            Output(self.id("seen"), "data"),
+            Input(self.panel.answers, "data"),
+            State(self.panel.requests, "data"),
+            State(self.id("seen"), "data"),
+            prevent_initial_call=True,
+        )
+        def see(answers: Answers | None, requests: Requests | None, before: Any) -> Any:
+            key, request = answer_keys(answers).get("whole"), (requests or {}).get("whole")
+            if not key or not request or (before or {}).get("of") == request["input"]:
+                return no_update
+            return {"of": request["input"], "image": engine.store.get_document(key)["image"]}
+
         @app.callback(
             Output(self.id("said"), "children"),
             Output(self.id("bars"), "children"),
@@ -173,14 +189,17 @@ def unread(link: Mapping[str, Any]) -> Any:
     return alert("What this link says was touched in the input cannot be read; nothing is.") if there else ""
 
 
-def asked(card: Any, given: Any, made: Any, becomes: Any, about: Any) -> dict[str, Any]:
-    """The job for what is touched; none where nothing is, or where it was touched in another input."""
-    if not made or not becomes or not about or not inputs.fits(card, given) or about.get("of") != given["digest"]:
+def asked(card: Any, given: Any, made: Any, becomes: Any, about: Any, opened: bool = True) -> dict[str, Any]:
+    """The job for what is touched; none where nothing is, or where it was touched in another input.
+
+    Once the panel is open, that of an untouched image, too: it has what the model saw, which may be a part of it.
+    """
+    if not becomes or not about or not inputs.fits(card, given) or about.get("of") != given["digest"]:
         return {}
-    request = Edit(
-        model=card["name"], revision=card["revision"], input=given["digest"], edits=list(made), replacement=becomes
-    )
-    return {"answer": request.plain()}
+    wanted = {"answer": list(made)} if made else {}
+    wanted |= {"whole": []} if opened and about.get("image") else {}
+    about_it = {"model": card["name"], "revision": card["revision"], "input": given["digest"], "replacement": becomes}
+    return {name: Edit(edits=edits, **about_it).plain() for name, edits in wanted.items()}
 
 
 def told(card: Card, given: PageInput, found: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -189,7 +208,7 @@ def told(card: Card, given: PageInput, found: Mapping[str, Any]) -> dict[str, An
     if not card["replacements"] or not answers:
         return None
     if given.get("image"):
-        return {"of": given["digest"], "image": f"/inputs/{given['digest']}"}
+        return {"of": given["digest"], "image": True}
     text = given.get("text", "")
     spans = found.get("spans")
     if not text or not spans:

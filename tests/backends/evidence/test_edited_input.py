@@ -58,6 +58,9 @@ def test_a_hidden_region_is_what_the_receipt_hides(tiny_vit: Path, picture: Any)
         if model.name_of(i) in told
     )
     assert np.isfinite(list(told.values())).all()
+    assert "image" not in found
+    whole = edited_input.answer(model, raw, Edits(), "mean", no_step)
+    assert whole["image"].startswith("data:image/png;base64,")  # what the model saw, to be touched
 
 
 def test_what_does_not_fit_is_refused(tiny_bert: Path, tiny_vit: Path, picture: Any) -> None:

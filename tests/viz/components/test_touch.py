@@ -42,7 +42,11 @@ def test_nothing_is_touched_where_nothing_can_be() -> None:
     assert touch.told(CARD, GIVEN, {**FOUND, "prediction": []}) is None  # type: ignore[arg-type]
     assert touch.told(CARD, GIVEN, {**FOUND, "spans": None}) is None  # type: ignore[arg-type]
     image = touch.told(CARD, {"digest": "c" * 64, "image": True}, FOUND)  # type: ignore[arg-type]
-    assert image == {"of": "c" * 64, "image": f"/inputs/{'c' * 64}"}
+    assert image == {"of": "c" * 64, "image": True}
+    film = {**CARD, "offers": ["answer", "pixels"]}
+    asked = touch.asked(film, {"digest": "c" * 64, "image": True}, [[0, 0, 9, 9]], "mask", image)
+    assert [request["edits"] for request in asked.values()] == [[[0, 0, 9, 9]], []]
+    assert touch.asked(film, {"digest": "c" * 64, "image": True}, [], "mask", image, opened=False) == {}
     long = touch.told(CARD, {**GIVEN, "text": "a " * 900}, {**FOUND, "spans": [[0, 1800]]})  # type: ignore[arg-type]
     assert long is not None
     assert (len(long["words"]), long["more"]) == (400, 500)
