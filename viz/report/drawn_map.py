@@ -14,6 +14,7 @@ from viz.components.attribution_summary import number
 from viz.components.token_heat_text import sides
 from viz.figures.image_heat import contour
 from viz.figures.scale import Scale, limits
+from viz.figures.token_heat import pool
 from viz.figures.token_strip import TokenColour, token_colours
 from viz.figures.word_maps import content
 from viz.figures.words import visible
@@ -29,6 +30,8 @@ TRUTH = "#00734f"
 SIZE, LINE = 17, 34
 """Pixels of a word, and from line to line."""
 TALLEST = 420
+FINEST = 400
+"""Values on a side of a map as it is drawn."""
 
 
 def accepts(result: Result) -> bool:
@@ -151,33 +154,39 @@ def image_map(case: Case, width: float) -> svg.Drawing:
     )  # fmt: skip
     w, h = columns * size, rows * size
     edge = _outline(case.truth, size) if case.truth is not None else ""
-    over = coloured(values, case)
+    over = svg.coded(*coloured(values, case), 0, 0, w, h)
     parts, x = [], 0.0
     if case.pixels is not None:
-        smooth = case.pixels.shape[1] > w
-        beneath = svg.image(case.pixels, 0, 0, w, h, smooth)
-        parts += [svg.words("Input", 0, 13, 13, MUTED), svg.moved(beneath + edge, 0, 20)]
+        first, again = svg.once(svg.image(case.pixels, 0, 0, w, h, case.pixels.shape[1] > w) + edge)
+        parts += [svg.words("Input", 0, 13, 13, MUTED), svg.moved(first, 0, 20)]
         x = w + gap
-        parts.append(svg.moved(beneath + svg.image(over, 0, 0, w, h) + edge, x, 20))
+        parts.append(svg.moved(again + over + edge, x, 20))
     else:
-        parts.append(svg.moved(svg.image(over, 0, 0, w, h) + edge, 0, 20))
+        parts.append(svg.moved(over + edge, 0, 20))
     parts.append(svg.words("Map", x, 13, 13, MUTED))
     parts += [svg.moved(svg.rect(0, 0, w, h, "none", EDGE), at, 20) for at in dict.fromkeys((0.0, x))]
     return svg.Drawing(width, h + 24, "".join(parts))
 
 
-def coloured(values: np.ndarray, case: Case) -> np.ndarray:
-    """The map's colours, (row, column, 4) uint8: over an image clear at zero, opaque at the ends."""
+def coloured(values: np.ndarray, case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """The map in 256 codes, (row, column) uint8, and their colours, (256, 4) uint8: over an image zero is clear.
+
+    Of a map with more than `FINEST` values on a side, each code is that of the strongest in its block.
+    """
     result, view = case.result, case.view
     low, high = view.scale or limits(values, result.signed)
-    share = _bent(np.clip((np.nan_to_num(values) - low) / ((high - low) or 1.0), 0, 1), result.signed, view.stretch)
-    table = theme.table(theme.colour_map(result.signed, view.colours))
-    colours = table[np.rint(share * 255).astype(int)]
-    strength = np.abs(2 * share - 1) if result.signed else share
-    alpha = strength * view.opacity if case.pixels is not None else np.ones_like(strength)
+    values, _ = pool(np.nan_to_num(values), FINEST)
+    share = _bent(np.clip((values - low) / ((high - low) or 1.0), 0, 1), result.signed, view.stretch)
+    places = np.linspace(0, 1, 256)
+    strength = np.abs(2 * places - 1) if result.signed else places
+    alpha = strength * view.opacity if case.pixels is not None else np.ones(256)
     if view.threshold > 0:
-        alpha = np.where(np.abs(values) < view.threshold * max(abs(low), abs(high)), 0, alpha)
-    return np.dstack([colours, np.rint(alpha * 255).astype(np.uint8)])
+        least = view.threshold * max(abs(low), abs(high))
+        ends = np.array([low, high])[:, None] if result.signed else np.array([[high]])
+        edge = _bent(np.clip((np.sign(ends) * least - low) / ((high - low) or 1.0), 0, 1), result.signed, view.stretch)
+        alpha = np.where((places > edge.min() if result.signed else True) & (places < edge.max()), 0, alpha)
+    table = theme.table(theme.colour_map(result.signed, view.colours))
+    return np.rint(share * 255).astype(np.uint8), np.column_stack([table, np.rint(alpha * 255).astype(np.uint8)])
 
 
 BENDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -245,12 +254,12 @@ def legend(result: Result, scale: Scale | None, width: float, more: str = "") ->
     )
     parts = [svg.words(ends[0], 0, 11, 12, INK), bar]
     parts.append(svg.words(f"{ends[1]} {result.unit or 'no unit'}", left + 156, 11, 12, INK))
-    told = "; ".join(t for t in (_sides(result), more) if t)
+    told = "; ".join(t for t in (meaning(result), more) if t)
     lines, y = svg.paragraph(told[:1].upper() + told[1:] + ".", 0, 32, 12, MUTED, width)
     return svg.Drawing(width, y - 8, "".join(parts) + lines)
 
 
-def _sides(result: Result) -> str:
+def meaning(result: Result) -> str:
     """What the colours say; over an image zero is clear and not white."""
     over = "image" in result.arrays and result.signed
     return sides(result).replace("white says nothing", "clear says nothing") if over else sides(result)

@@ -15,7 +15,6 @@ from backends.results import Result
 from viz import theme
 from viz.components import receipt
 from viz.components.attribution_summary import number
-from viz.components.token_heat_text import sides
 from viz.figures.scale import limits
 from viz.figures.token_strip import token_colours
 from viz.figures.words import percent, visible
@@ -80,7 +79,7 @@ def style() -> str:
 
 
 def _head(case: Case) -> str:
-    about = f"{case.method} · {case.model_title or case.model}"
+    about = sheet.about(case)
     return f'<header><h1>{markup.escape(case.question)}</h1><p class="by">{markup.escape(about)}</p></header>'
 
 
@@ -119,8 +118,8 @@ def _map(case: Case) -> str:
     if result.axes.get("attribution") == ("token",):
         return f"<figure><h2>Map</h2>{_text_map(case)}{_legend(case)}</figure>"
     if drawn_map.accepts(result):
-        drawing = drawn_map.draw(case, 812)
-        return f"<figure>{svg.document(drawing, sheet.alternative(case))}</figure>"
+        drawing = drawn_map.image_map(case, 812)
+        return f"<figure>{svg.document(drawing, sheet.alternative(case))}{_legend(case)}</figure>"
     if drawn_map.places_words(result):
         return f"<figure>{svg.document(drawn_map.word_maps(result, 812), sheet.alternative(case))}</figure>"
     drawn = plotted.of_result(result, dict(case.view.part))
@@ -156,7 +155,7 @@ def _legend(case: Case) -> str:
     table = theme.table(theme.colour_map(result.signed))
     stops = ",".join(theme.css(table[i]) for i in range(0, 256, 15))
     bar = f'<i style="width:150px;height:13px;background:linear-gradient(90deg,{stops});border:1px solid #7b8696"></i>'
-    told = "; ".join(t for t in (sides(result), drawn_map.outlined(case)) if t)
+    told = "; ".join(t for t in (drawn_map.meaning(result), drawn_map.outlined(case)) if t)
     return (
         f'<div class="scale"><span>{number(low, result.signed)}</span>{bar}<span>{number(high, result.signed)} '
         f'{markup.escape(result.unit or "no unit")}</span><p class="note">{markup.escape(told[:1].upper() + told[1:])}.'

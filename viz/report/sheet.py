@@ -51,8 +51,14 @@ def alternative(case: Case) -> str:
 
 def _head(case: Case) -> tuple[list[str], float]:
     title, y = svg.paragraph(case.question, MARGIN, 48, 24, C["ink"], ROOM, 2, bold=True)
-    about = svg.cut(f"{case.method} · {case.model_title or case.model}", 14, ROOM)
-    return [title, svg.words(about, MARGIN, y - 8, 14, C["muted"])], y + 6
+    told = svg.cut(about(case), 14, ROOM)
+    return [title, svg.words(told, MARGIN, y - 8, 14, C["muted"])], y + 6
+
+
+def about(case: Case) -> str:
+    """The line below the question: the method, where the question does not name it, and the model."""
+    method = [] if case.question.startswith(case.method) else [case.method]
+    return " · ".join([*method, case.model_title or case.model])
 
 
 def _badge(badge: Badge, y: float) -> tuple[str, float]:

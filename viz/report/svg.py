@@ -7,10 +7,11 @@ metrics of Helvetica, a little generously, and pieces that stand in boxes carry 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,10 @@ FONT = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', 'DejaVu S
 """Fonts of every system, the last of them generic; no name has a double quote, which would end the attribute."""
 GENEROUS = 1.16
 """How much wider than Helvetica the fonts of some systems are."""
+LARGE = 60_000
+"""Bytes of a PNG from which a photograph becomes a JPEG."""
+SIDE = 768
+"""Pixels along the longer side of a photograph, at most."""
 _WIDTHS = {
     "ijl'": 0.222, "|": 0.26, " !,./:;I[]\\ft": 0.278, "()-`r{}": 0.333, '"*': 0.37, "^": 0.469,
     "ckJsvxyz": 0.5, "0123456789abdeghnopquL#$?_": 0.556, "+<=>~": 0.584, "FTZ": 0.611,
@@ -143,15 +148,51 @@ def path(points: Iterable[Sequence[float]], stroke: str, line: float = 1.5, dash
 
 
 def image(pixels: np.ndarray, x: float, y: float, width: float, height: float, smooth: bool = False) -> str:
-    """Pixels (row, column, channel) uint8, of 3 or 4 channels, stretched over a box; crisp unless `smooth`."""
+    """Pixels (row, column, channel) uint8, of 3 or 4 channels, stretched over a box; crisp unless `smooth`.
+
+    A photograph whose PNG is large travels as JPEG, and one of more than `SIDE` pixels as a smaller copy.
+    """
     from PIL import Image
 
+    picture = Image.fromarray(pixels)
+    if smooth:
+        picture.thumbnail((SIDE, SIDE))
+    content, kind = _file(picture, "PNG"), "png"
+    if len(content) > LARGE and picture.mode == "RGB":
+        content, kind = _file(picture, "JPEG"), "jpeg"
+    return _placed(content, kind, x, y, width, height, smooth)
+
+
+def coded(
+    codes: np.ndarray, palette: np.ndarray, x: float, y: float, width: float, height: float
+) -> str:  # fmt: skip
+    """A map (row, column) uint8 in the 256 colours of `palette` (256, 4), stretched over a box with crisp cells."""
+    from PIL import Image
+
+    picture = Image.fromarray(codes, "P")
+    picture.putpalette(palette[:, :3].tobytes())
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PNG", optimize=True)
-    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    picture.save(file, "PNG", optimize=True, transparency=palette[:, 3].tobytes())
+    return _placed(file.getvalue(), "png", x, y, width, height, False)
+
+
+def _file(picture: Any, kind: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **({"optimize": True} if kind == "PNG" else {"quality": 88}))
+    return file.getvalue()
+
+
+def _placed(content: bytes, kind: str, x: float, y: float, width: float, height: float, smooth: bool) -> str:
+    source = f"data:image/{kind};base64," + base64.b64encode(content).decode()
     look = "" if smooth else ' style="image-rendering:pixelated"'
     place = f'x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}"'
     return f'<image {place} preserveAspectRatio="none"{look} href="{source}"/>'
+
+
+def once(part: str) -> tuple[str, str]:
+    """Markup that stands at two places: what draws it first, and again; its name is made of its content."""
+    name = "v" + hashlib.sha256(part.encode()).hexdigest()[:16]
+    return f'<g id="{name}">{part}</g>', f'<use href="#{name}"/>'
 
 
 def moved(part: str, x: float, y: float, scale: float = 1) -> str:

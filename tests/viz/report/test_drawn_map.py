@@ -56,10 +56,24 @@ def test_over_an_image_zero_is_clear_and_the_ends_are_not() -> None:
     result = samples.image_attribution(16)
     made = case.make(result, view=case.View(scale=(-1, 1), opacity=0.5))
     values = np.array([[0.0, 1.0], [-1.0, 5.0]], np.float32)
-    colours = drawn_map.coloured(values, made)
-    assert colours[..., 3].tolist() == [[0, 128], [128, 128]]
+    codes, palette = drawn_map.coloured(values, made)
+    assert np.abs(palette[codes][..., 3].astype(int) - [[0, 128], [128, 128]]).max() <= 1
     hidden = case.make(result, view=case.View(scale=(-1, 1), threshold=0.5))
-    assert drawn_map.coloured(np.array([[0.4, 0.6]], np.float32), hidden)[0, :, 3].tolist()[0] == 0
+    codes, palette = drawn_map.coloured(np.array([[0.4, 0.6, -0.4, -0.6]], np.float32), hidden)
+    assert (palette[codes][0, :, 3] > 0).tolist() == [False, True, False, True]
+    bent = case.make(result, view=case.View(scale=(-1, 1), stretch="log", opacity=1))
+    codes, palette = drawn_map.coloured(np.array([[0.01, -0.01]], np.float32), bent)
+    assert np.abs(palette[codes][0, :, 3] / 255 - np.log1p(0.99) / np.log1p(99)).max() < 0.01
+
+
+def test_a_large_noisy_map_over_a_photograph_stays_small() -> None:
+    chance = np.random.default_rng(0)
+    pixels = chance.integers(0, 255, (600, 900, 3), dtype=np.uint8)
+    large = samples.image_attribution(16)
+    arrays = {"attribution": chance.normal(size=(600, 900)).astype(np.float32), "image": pixels}
+    made = case.make(dataclasses.replace(large, arrays=arrays))
+    assert len(drawn_map.draw(made, 800).markup) < 500_000
+    assert drawn_map.draw(made, 800).markup.count("data:image/jpeg") == 1  # the picture stands there once
 
 
 def test_input_and_map_stand_side_by_side_with_the_truth_on_both() -> None:
