@@ -364,7 +364,7 @@
 
   document.addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "z" || !pageOf()) return;
-    if (event.target.closest && event.target.closest("input, textarea, select, [contenteditable]")) return;
+    if (around(event, "input, textarea, select, [contenteditable]")) return;
     if (!depth() && !top) return;
     event.preventDefault();
     if (event.shiftKey) redo();

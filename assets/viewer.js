@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   const vitrine = (window.vitrine = window.vitrine || {});
-  const { make, makeText } = vitrine.lib;
+  const { around, make, makeText } = vitrine.lib;
 
   // ---- linked cursors --------------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@
   document.addEventListener(
     "wheel",
     (event) => {
-      const canvas = event.target && event.target.closest ? event.target.closest(".heat-canvas") : null;
+      const canvas = around(event, ".heat-canvas");
       if (!canvas || event.ctrlKey || document.activeElement === canvas || document.fullscreenElement) return;
       const holder = canvas.closest(".heat");
       holder.classList.add("heat-asked"); // says that a click lets the wheel zoom
@@ -101,10 +101,8 @@
     if (!shown.open) shown.showModal();
   };
 
-  const writes = (element) => element && element.closest && element.closest("input, textarea, select, [contenteditable]");
-
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || writes(event.target)) return;
+    if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || around(event, "input, textarea, select, [contenteditable]")) return;
     event.preventDefault();
     vitrine.shortcuts();
   });
