@@ -69,7 +69,7 @@
   // ---------------------------------------------------------------- layer × head
 
   const MAPS = "thumbnails";
-  const grid = { data: null, table: null, statistic: MAPS, pick: null, cursor: [0, 0], sprite: null, cell: 40 };
+  const grid = { data: null, table: null, statistic: MAPS, pick: null, cursor: [0, 0], sprite: null, cell: 40, least: 0, sorted: false, order: null };
   const LEFT = 30, TOP = 20, GAP = 8;
 
   function drawGrid() {
@@ -92,13 +92,16 @@
     const every = cell >= 18 ? 1 : cell >= 14 ? 2 : 4;
     pen.font = "11px system-ui, sans-serif";
     pen.fillStyle = colour("muted");
-    data.heads.forEach((name, h) => h % every === 0 && pen.fillText(name, left(h) + cell / 2, TOP / 2));
+    tools(data, statistic);
+    grid.order = grid.sorted ? data.layers.map((_, l) => ordered(statistic, l)) : null;
+    const title = (name, h) => (grid.order ? (h === 0 ? "most" : h === heads - 1 ? "least" : "") : name);
+    data.heads.forEach((name, h) => h % every === 0 && pen.fillText(title(name, h), left(h) + cell / 2, TOP / 2));
     if (data.mean) pen.fillText("mean", left(heads) + cell / 2, TOP / 2, cell);
     data.layers.forEach((name, l) => l % every === 0 && pen.fillText(name, LEFT / 2, TOP + (l + 0.5) * cell));
     for (let l = 0; l < rows; l++) for (let h = 0; h < columns; h++) drawCell(pen, l, h, cell, statistic);
     const at = column(grid.pick);
-    if (at !== null) outline(pen, grid.pick.layer, at, cell, false);
-    if (document.activeElement === canvas) outline(pen, grid.cursor[0], grid.cursor[1], cell, true);
+    if (at !== null) outline(pen, grid.pick.layer, slot(grid.pick.layer, at), cell, false);
+    if (document.activeElement === canvas) outline(pen, grid.cursor[0], slot(...grid.cursor), cell, true);
     document.querySelectorAll(".rank-button").forEach((button) => button.classList.toggle("chosen",
       Boolean(grid.pick) && Number(button.dataset.layer) === grid.pick.layer && button.dataset.head === String(grid.pick.head)));
     const shown = data.statistics[statistic];
@@ -122,8 +125,75 @@
     return kept.length ? kept.reduce((a, b) => a + b, 0) / kept.length : null;
   }
 
-  function drawCell(pen, l, h, cell, statistic) {
-    const x = left(h), y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
+  // ---- which heads of the grid are looked for: those of most, and in which order
+
+  /* The heads of a layer by what the grid is coloured by, the highest first. */
+  function ordered(statistic, l) {
+    const all = grid.data.heads.map((_, h) => h);
+    return all.sort((a, b) => (valueAt(statistic, l, b) ?? -Infinity) - (valueAt(statistic, l, a) ?? -Infinity));
+  }
+
+  /* Where a head stands in its layer's row, and which head stands at a place. */
+  const slot = (l, h) => (grid.order && h < grid.data.heads.length ? grid.order[l].indexOf(h) : h);
+  const headAt = (l, place) => (grid.order && place < grid.data.heads.length ? grid.order[l][place] : place);
+
+  /* Whether a head is below what is looked for. */
+  function dimmed(statistic, l, h) {
+    const shown = grid.data.statistics[statistic];
+    if (!shown || !grid.least) return false;
+    const value = valueAt(statistic, l, h);
+    return value === null || value < shown.low + grid.least * (shown.high - shown.low);
+  }
+
+  /* The two fields above the grid; the maps themselves have no number to go by. */
+  function tools(data, statistic) {
+    const box = el("attention-grid-tools");
+    if (!box) return;
+    const shown = data.statistics[statistic];
+    box.hidden = !shown;
+    if (!shown) {
+      grid.least = 0;
+      grid.sorted = false;
+      return;
+    }
+    if (!box.children.length) {
+      const least = make("label", "heat-field", box);
+      makeText("span", "", "Only heads from", least);
+      const range = make("input", "form-range", least, { type: "range", min: 0, max: 1, step: 0.01, name: "least" });
+      make("output", "", least);
+      range.addEventListener("input", () => {
+        grid.least = Number(range.value);
+        drawGrid();
+      });
+      const sort = make("label", "heat-field", box);
+      const tick = make("input", "form-check-input", sort, { type: "checkbox", name: "sorted" });
+      makeText("span", "", "Sort each layer", sort);
+      tick.addEventListener("change", () => {
+        grid.sorted = tick.checked;
+        drawGrid();
+      });
+    }
+    box.querySelector("[name=least]").value = grid.least;
+    box.querySelector("[name=sorted]").checked = grid.sorted;
+    const cells = data.layers.flatMap((_, l) => data.heads.map((__, h) => [l, h]));
+    const kept = cells.filter(([l, h]) => !dimmed(statistic, l, h)).length;
+    box.querySelector("output").textContent = `${short(shown.low + grid.least * (shown.high - shown.low))}: ${kept} of ${cells.length}`;
+  }
+
+  function drawCell(pen, l, place, cell, statistic) {
+    const h = headAt(l, place);
+    pen.globalAlpha = dimmed(statistic, l, h) ? 0.12 : 1;
+    drawHead(pen, l, h, left(place), cell, statistic);
+    pen.globalAlpha = 1;
+    if (!grid.order || place >= grid.data.heads.length || cell < 18) return;
+    pen.fillStyle = colour("ink"); // which head stands here
+    pen.fillRect(left(place), TOP + l * cell, 15, 13);
+    pen.fillStyle = colour("surface");
+    pen.fillText(grid.data.heads[h], left(place) + 7, TOP + l * cell + 7);
+  }
+
+  function drawHead(pen, l, h, x, cell, statistic) {
+    const y = TOP + l * cell, inner = cell - (cell > 20 ? 2 : 1);
     if (statistic === MAPS) {
       if (!grid.sprite) return;
       const s = grid.sprite.side;
@@ -198,7 +268,7 @@
     if (grid.data.mean && x >= left(heads)) h = heads;
     else if (h >= heads) return null;
     const l = Math.floor((y - TOP) / grid.cell);
-    return h < 0 || l < 0 || l >= grid.data.layers.length || (h === heads && !grid.data.mean) ? null : [l, h];
+    return h < 0 || l < 0 || l >= grid.data.layers.length || (h === heads && !grid.data.mean) ? null : [l, headAt(l, h)];
   }
 
   function tellCell(l, h) {
@@ -239,18 +309,18 @@
     canvas.addEventListener("keydown", (event) => {
       if (!grid.data || event.ctrlKey || event.altKey || event.metaKey) return;
       const rows = grid.data.layers.length - 1, last = grid.data.heads.length - (grid.data.mean ? 0 : 1);
-      let [l, h] = grid.cursor;
+      let [l, h] = [grid.cursor[0], slot(...grid.cursor)];
       if (event.key === "ArrowUp") l = Math.max(0, l - 1);
       else if (event.key === "ArrowDown") l = Math.min(rows, l + 1);
       else if (event.key === "ArrowLeft") h = Math.max(0, h - 1);
       else if (event.key === "ArrowRight") h = Math.min(last, h + 1);
       else if (event.key === "Home") h = 0;
       else if (event.key === "End") h = last;
-      else if (event.key === "Enter" || event.key === " ") choose(l, h);
+      else if (event.key === "Enter" || event.key === " ") choose(l, headAt(l, h));
       else return;
       event.preventDefault();
-      grid.cursor = [l, h];
-      tellCell(l, h);
+      grid.cursor = [l, headAt(l, h)];
+      tellCell(...grid.cursor);
       drawGrid();
     });
     canvas.addEventListener("focus", drawGrid);
@@ -896,7 +966,7 @@
   }
 
   /* The view as a link. */
-  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus, looked, part) {
+  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus, looked, part, pins) {
     if (!card || !given) return window.dash_clientside.no_update;
     const params = { model: card.name };
     Object.assign(params, window.dash_clientside.shell.input(given));
@@ -916,6 +986,7 @@
     const there = looked && (!looked.key || !data || looked.key === data.key) ? looked : null;
     for (const name of ["rows", "keys"]) params[name] = there && there[name] ? there[name].join("-") : "";
     params.part = part || "";
+    params.pins = (pins || []).join(",");
     return { path: "/attention", params: params };
   }
 

@@ -24,7 +24,7 @@ from viz.components.tabs import tabs
 from viz.components.touch import Touch
 from viz.components.workbench import Workbench, fits, run_request
 from viz.pages.attention import attention_view as shown
-from viz.pages.attention import heads
+from viz.pages.attention import heads, pinned
 from viz.pages.attention.attention_link import (
     part_of,
     part_options,
@@ -89,7 +89,9 @@ def layout(**link: Any) -> html.Div:
             ALL.parts(),
             html.Div(id="attention-absent"),
             html.Div(id="attention-asked", role="status"),
-            html.Div([_grid_panel(link), _head_panel(link)], id="attention-there", className="d-none"),
+            html.Div(
+                [_grid_panel(link), pinned.parts(link), _head_panel(link)], id="attention-there", className="d-none"
+            ),
             OTHERS.parts(link),
             TOUCH.parts(link),
         ],
@@ -123,6 +125,7 @@ def _grid_panel(link: Mapping[str, Any]) -> html.Section:
                 className="choices",
             ),
             html.Div(id="attention-help", className="hint"),
+            html.Div(id="attention-grid-tools", className="attention-grid-tools", hidden=True),
             html.Div(
                 [
                     html.Div(
@@ -159,6 +162,7 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
                         "Mean over this layer's heads", id="attention-mean", type="button",
                         className="head-pick btn btn-sm btn-outline-primary",
                     ),
+                    pinned.button(),
                 ],
                 className="attention-title",
             ),
@@ -280,6 +284,7 @@ def register(app: Dash, engine: Engine) -> None:
     ONE.register(app, engine)
     OTHERS.register(app, engine)
     register_canvas(app, shown.LARGE)
+    pinned.register(app, engine)
     _register_part(app)
     _register_grid(app, engine)
     _register_window(app, engine)
@@ -465,6 +470,7 @@ def _register_browser(app: Dash) -> None:
         Input("attention-focus", "data"),
         Input(WINDOW, "data"),
         Input("attention-part", "value"),
+        Input(pinned.PINS, "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
