@@ -966,7 +966,7 @@
   }
 
   /* The view as a link. */
-  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus, looked, part, pins) {
+  function link(card, given, aim, pick, data, statistic, sink, special, tab, focus, looked, part, pins, own) {
     if (!card || !given) return window.dash_clientside.no_update;
     const params = { model: card.name };
     Object.assign(params, window.dash_clientside.shell.input(given));
@@ -986,6 +986,7 @@
     const there = looked && (!looked.key || !data || looked.key === data.key) ? looked : null;
     for (const name of ["rows", "keys"]) params[name] = there && there[name] ? there[name].join("-") : "";
     params.part = part || "";
+    params.own = own === true ? "1" : "";
     params.pins = (pins || []).join(",");
     return { path: "/attention", params: params };
   }

@@ -13,13 +13,15 @@
     const holder = document.getElementById(id);
     if (!holder) return null;
     const heat = holder._heat;
-    if (heat && heat.svg) return heat.svg();
+    if (heat && heat.svg) return heat.svg(true);
     if (heat && heat.drawing) return canvasSvg(heat.drawing());
     if (vitrine.textSvg && holder.classList.contains("coloured-text")) return vitrine.textSvg(id);
     const graph = holder.matches(".js-plotly-plot") ? holder : holder.querySelector(".js-plotly-plot");
     if (!graph || !window.Plotly) return null;
     const size = { width: graph.clientWidth || 900, height: graph.clientHeight || 560 };
-    const found = await window.Plotly.toImage(graph, { format: "svg", ...size });
+    const { templates } = await vitrine.data();
+    const light = { data: graph.data, layout: { ...graph.layout, template: templates.light } };
+    const found = await window.Plotly.toImage(light, { format: "svg", ...size });
     return decodeURIComponent(found.slice(found.indexOf(",") + 1));
   }
 

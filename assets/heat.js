@@ -342,7 +342,7 @@
 
     look() {
       const style = getComputedStyle(this.element);
-      const of = (name, fallback) => style.getPropertyValue(name).trim() || fallback;
+      const of = (name, fallback) => (!this.onPaper && style.getPropertyValue(name).trim()) || fallback;
       return {
         ink: of("--v-ink", "#1b2330"),
         muted: of("--v-muted", "#556070"),
@@ -1116,8 +1116,11 @@
       this.place = kept;
     }
 
-    svg() {
+    /* The picture as SVG; on a page that leaves it is light, whatever the theme. */
+    svg(onPaper) {
+      this.onPaper = Boolean(onPaper);
       const look = this.look();
+      this.onPaper = false;
       const place = this.layout(Math.max(this.width, 480), look, true);
       const paint = svgPainter(place.width, place.height + 22, look.font);
       this.frame(paint, place, look);

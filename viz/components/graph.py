@@ -16,15 +16,19 @@ MOST_CELLS = 700
 """Cells of the table beneath a figure; a larger one is left to the download."""
 
 
-def picture(id: str, figure: Figure, words: str, name: str = "vitrine") -> html.Figure:
-    """`figure` as a graph called `words`, to be saved as `name`; buttons and table stand beneath it."""
+def picture(id: str, figure: Figure, words: str, name: str = "vitrine", key: str = "") -> html.Figure:
+    """`figure` as a graph called `words`, to be saved as `name`; buttons and table stand beneath it.
+
+    What is saved is the page of the result of `key` (viz/report) around the graph; without a key the graph alone.
+    """
     rows = table(figure)
+    of = {"data-key": key} if key else {}
     saved = [
         html.Button(
             kind.upper(),
             type="button",
             className="export",
-            **{"data-save": kind, "data-picture": id, "aria-label": f"Save {words} as {kind.upper()}"},
+            **{"data-save": kind, "data-picture": id, "aria-label": f"Save {words} as {kind.upper()}", **of},
         )
         for kind in ("png", "svg")
     ]

@@ -233,7 +233,7 @@ def pictures(page: str, key: str, result: Result, dark: bool) -> list[Any]:
     """Every picture of a result, or why there is none; what it is of, and its files."""
     title = registry.method(result.method).title if result.method in registry.entries("methods") else result.method
     drawn = [
-        picture(f"{page}-other-{name}", figures.draw(result, name, dark=dark), title, f"vitrine-{result.method}")
+        picture(f"{page}-other-{name}", figures.draw(result, name, dark=dark), title, f"vitrine-{result.method}", key)
         for name in figures.available(result)
     ]
     none = [html.P("No figure knows a result of this shape: its numbers are in the files below.", className="hint")]

@@ -102,15 +102,23 @@ class Touch:
         self._register_input(app, engine, bench)
         self._register_answer(app, engine)
 
-        def wanted(card: Card | None, given: PageInput | None, made: Any, becomes: Any, about: Any, opened: Any) -> Any:
-            return asked(card, given, made, becomes, about, bool(opened))
+        @app.callback(
+            Output(self.panel.requests, "data"),
+            Input(self.edits, "data"),
+            Input(self.id("becomes"), "value"),
+            Input(self.id("about"), "data"),
+            Input(self.id("opened"), "data"),
+            State(bench.card, "data"),
+            State(bench.input, "data"),
+            State(self.panel.requests, "data"),
+            prevent_initial_call=True,
+        )
+        def ask(
+            made: Any, becomes: Any, about: Any, opened: Any, card: Card | None, given: PageInput | None, before: Any
+        ) -> Any:
+            wanted = asked(card, given, made, becomes, about, bool(opened))
+            return if_new(wanted, before) if wanted or before else no_update  # a page that is opened asks nothing
 
-        self.panel.ask(
-            app,
-            [Input(bench.card, "data"), Input(bench.input, "data"), Input(self.edits, "data"),
-             Input(self.id("becomes"), "value"), Input(self.id("about"), "data"), Input(self.id("opened"), "data")],
-            wanted,
-        )  # fmt: skip
         app.clientside_callback(
             ClientsideFunction("touch", "draw"),
             Input(self.id("about"), "data"),

@@ -29,6 +29,9 @@ def test_a_figure_is_named_saved_under_its_id_and_sent_nowhere() -> None:
     assert {getattr(button, "data-picture") for button in saves} == {"causal-race"}
     assert getattr(saves[0], "aria-label") == "Save Ranks by layer as PNG"
     assert rows_of(below)[1] == ["0", "0.25"]
+    assert not hasattr(saves[0], "data-key")
+    kept = graph.picture("causal-race", figure, "Ranks by layer", "ranks", "k" * 64).children[1].children[0].children
+    assert {getattr(button, "data-key") for button in kept} == {"k" * 64}  # saved as the page of its result
 
 
 def test_a_heat_map_is_a_table_with_plain_names_and_gaps() -> None:

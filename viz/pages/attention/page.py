@@ -177,7 +177,7 @@ def _head_panel(link: Mapping[str, Any]) -> html.Section:
             html.P(id="attention-remark", className="hint"),
             ONE.parts(),
             _row_panel(),
-            tabs(PAGE, "Views of this head", VIEWS, {name: _panel(name) for name in VIEWS}, view),
+            tabs(PAGE, "Views of this head", VIEWS, {name: _panel(name, link) for name in VIEWS}, view),
             html.Details(
                 [
                     html.Summary("The strongest pairs as a table"),
@@ -219,7 +219,7 @@ def _switch(part: str, label: str, value: bool) -> dbc.Switch:
     return dbc.Switch(id=f"attention-{part}", label=label, value=value)
 
 
-def _panel(name: str) -> list[Any]:
+def _panel(name: str, link: Mapping[str, Any]) -> list[Any]:
     parts: dict[str, list[Any]] = {
         "map": [
             html.Div(id="attention-map", className="attention-map"),
@@ -231,13 +231,13 @@ def _panel(name: str) -> list[Any]:
         ],
         "image": [
             html.Div(id="attention-why-image", className="why"),
-            html.Div(_image_parts(), id="attention-patches"),
+            html.Div(_image_parts(link.get("own") == "1"), id="attention-patches"),
         ],
     }
     return [html.P(READING[name], className="reading"), *parts[name]]
 
 
-def _image_parts() -> list[Any]:
+def _image_parts(own: bool) -> list[Any]:
     def one(part: str, caption: str, words: str) -> html.Figure:
         canvas = html.Canvas(
             id=f"attention-patch-{part}", tabIndex=0, role="application", className="attention-patch",
@@ -250,7 +250,7 @@ def _image_parts() -> list[Any]:
             [
                 html.Div(id="attention-patch-specials", className="attention-specials"),
                 html.Div(id="attention-opacity", className="attention-opacity"),
-                _switch("own", "own colour scale for each patch", False),
+                _switch("own", "own colour scale for each patch", own),
             ],
             className="attention-switches",
         ),
@@ -471,6 +471,7 @@ def _register_browser(app: Dash) -> None:
         Input(WINDOW, "data"),
         Input("attention-part", "value"),
         Input(pinned.PINS, "data"),
+        Input("attention-own", "value"),
         prevent_initial_call=True,
     )
     app.clientside_callback(

@@ -191,7 +191,8 @@ def correlated(one: Result, other: Result) -> str:
 def drawn(result: Result, id: str, dark: bool, builder: str | None = None, **view: Any) -> list[Any]:
     """A result as a figure that can be saved."""
     figure = figures.draw(result, builder, dark=dark, **view)
-    return [picture(id, figure, result.method.replace("_", " "), f"vitrine-{result.method}")]
+    key = key_of(result.request)
+    return [picture(id, figure, result.method.replace("_", " "), f"vitrine-{result.method}", key)]
 
 
 def rest(engine: Engine, answers: Any, tab: str, position: Any, dark: bool, tabs: Sequence[str]) -> tuple[Any, ...]:

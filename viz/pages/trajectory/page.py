@@ -11,6 +11,7 @@ from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, 
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
+from backends.requests import key_of
 from viz.components import inputs, links, offers, shell
 from viz.components.alerts import alert
 from viz.components.exports import exports
@@ -411,7 +412,8 @@ def _register_words(app: Dash, engine: Engine) -> None:
         if not clicks or not shown or result is None:
             return []
         figure = figures.lens(result, colour, shown["columns"][0]["position"], bool(dark))
-        return [picture("trajectory-graph-lens", figure, "The logit lens", "vitrine-lens")]
+        key = key_of(result.request)
+        return [picture("trajectory-graph-lens", figure, "The logit lens", "vitrine-lens", key)]
 
     app.clientside_callback(
         ClientsideFunction("lens_table", "draw"),
@@ -609,7 +611,7 @@ def curve_pictures(result: Result, others: Sequence[Result], at: int, dark: bool
     """Probability and rank of the target and the followed tokens; entropy and KL at the same position."""
     drawn = {m: figures.curves(result, others, m, at, dark) for m in figures.measures(result)}
     return [
-        picture(f"trajectory-curve-{m}", figure, f"{m} through the layers", f"vitrine-{m}")
+        picture(f"trajectory-curve-{m}", figure, f"{m} through the layers", f"vitrine-{m}", key_of(result.request))
         for m, figure in drawn.items()
     ]
 
@@ -619,7 +621,8 @@ def state_picture(result: Result, tab: str, at: int, kind: str, spread: str, cau
     figure = figures.states(result, tab, at, kind, spread == "one", causal, dark)
     if isinstance(figure, str):
         return [alert(figure, "light")]
-    return [picture(f"trajectory-graph-{tab}", figure, f"{TABS[tab]} of the states, layer by layer", f"vitrine-{tab}")]
+    words = f"{TABS[tab]} of the states, layer by layer"
+    return [picture(f"trajectory-graph-{tab}", figure, words, f"vitrine-{tab}", key_of(result.request))]
 
 
 USUAL = {

@@ -107,3 +107,11 @@ def test_ids_of_the_page_are_its_own() -> None:
     """The workbench shares the page's prefix."""
     names = [i for part in page.layout()._traverse_ids() if isinstance(i := part.id, str)]
     assert len(names) == len(set(names))
+
+
+def test_the_link_restores_the_scale_of_each_patch() -> None:
+    def own(**link: str) -> bool:
+        return next(p.value for p in page.layout(**link)._traverse() if getattr(p, "id", None) == "attention-own")
+
+    assert own(own="1") is True
+    assert own() is False
