@@ -23,7 +23,7 @@ from backends.requests import Edit
 from viz.components import inputs, links
 from viz.components.alerts import alert
 from viz.components.inputs import PageInput
-from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, in_words, reasons
+from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, if_new, in_words, reasons
 from viz.components.receipt import stand_ins, standing
 from viz.components.workbench import Workbench
 from viz.figures.words import percent, visible
