@@ -5,7 +5,8 @@
   const vitrine = (window.vitrine = window.vitrine || {});
   const { around, clamp, make, makeText } = vitrine.lib;
   const SQUARES = 8; // along each side of a picture, for a click
-  const pages = new Map(); // by page: what can be touched, and what was
+  const pages = new Map(); // by page: what can be touched, what was, and what the model saw
+  const letters = new WeakMap(); // of the texts
   let input = null; // of which input the link's edits are
   let top = 0; // how far redo goes
 
@@ -33,6 +34,8 @@
 
   function apply(page, edits) {
     window.dash_clientside.set_props(`${page}-touch-edits`, { data: edits });
+    const known = pages.get(page);
+    if (known) draw(known.about, edits, known.seen, `${page}-touch-panel`); // at once: Dash asks the server first
   }
 
   /* The edits are now `edits`: one step further in the history. */
@@ -93,8 +96,14 @@
   function swap(page, span, words) {
     const { about, edits } = pages.get(page);
     const rest = edits.filter((edit) => !meets(edit, span));
-    const same = words === about.text.slice(...span);
+    const same = words === part(about, ...span);
     push(page, same ? rest : [...rest, [...span, words]]);
+  }
+
+  /* Letters of the text from one place to another: places count letters as Python does, a face as one. */
+  function part(about, from, to) {
+    if (!letters.has(about)) letters.set(about, Array.from(about.text));
+    return letters.get(about).slice(from, to).join("");
   }
 
   /* Hides a region, in thousandths of the picture, or restores those that hold its middle where it is one square. */
@@ -120,17 +129,17 @@
     const frame = make("div", "touch-text", null, { dir: "auto" });
     let last = 0;
     for (const [a, b] of about.words) {
-      frame.append(about.text.slice(last, a));
+      frame.append(part(about, last, a));
       const edit = edits.find((e) => meets(e, [a, b]));
       const swapped = edit && edit.length === 3;
       const kind = swapped ? " swapped" : edit ? " gone" : "";
-      const button = makeText("button", `touch-word${kind}`, swapped && edit[0] === a ? edit[2] || "∅" : about.text.slice(a, b), frame);
-      Object.assign(button, { type: "button", title: swapped ? `was “${about.text.slice(edit[0], edit[1])}”` : "" });
+      const button = makeText("button", `touch-word${kind}`, swapped && edit[0] === a ? edit[2] || "∅" : part(about, a, b), frame);
+      Object.assign(button, { type: "button", title: swapped ? `was “${part(about, edit[0], edit[1])}”` : "" });
       button.dataset.span = `${a},${b}`;
       button.setAttribute("aria-pressed", String(Boolean(edit)));
       last = b;
     }
-    frame.append(about.text.slice(last));
+    frame.append(part(about, last));
     if (about.more) makeText("span", "hint", ` … and ${about.more} more words`, frame);
     box.replaceChildren(frame);
     const again = at && box.querySelector(`[data-span="${at}"]`);
@@ -288,7 +297,7 @@
     const page = id.replace(/-touch-panel$/, "");
     const kept = about && Array.isArray(edits) ? edits : [];
     const before = pages.get(page);
-    pages.set(page, { about, edits: kept });
+    pages.set(page, { about, edits: kept, seen });
     const button = el(page, "open");
     if (!button) return;
     button.disabled = !about;
@@ -310,6 +319,7 @@
     el(page, "clear").disabled = !kept.length;
     if (kept.length && !before) unfold(page, true);
     if (before && JSON.stringify(before.edits) !== JSON.stringify(kept) && kept.length) panel().classList.add("touch-wait");
+    if (!kept.length) panel().classList.remove("touch-wait");
     marks(kept);
   }
 
@@ -319,12 +329,11 @@
       token.classList.toggle("touched", edits.some((edit) => meets(edit, spanOf(token))));
   }
 
-  new MutationObserver((changes) => {
-    if (changes.some((c) => c.target.closest && c.target.closest(".touch-bars, .touch-said"))) {
-      const found = panel();
-      if (found) found.classList.remove("touch-wait");
-    }
-  }).observe(document.documentElement, { subtree: true, childList: true });
+  /* The answer to what was touched is there, or why there is none. */
+  function settled(answers) {
+    const there = answers && ((answers.keys || {}).answer || (answers.sentences || {}).answer);
+    if (there && panel()) panel().classList.remove("touch-wait");
+  }
 
   document.addEventListener("click", (event) => {
     const page = pageOf();
@@ -372,5 +381,5 @@
   });
 
   vitrine.touch = { kept };
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { touch: { draw } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { touch: { draw, settled } });
 })();

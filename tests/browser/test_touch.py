@@ -37,6 +37,13 @@ def test_a_word_is_hidden_and_back_restores_it(window: Any) -> None:
     expect(page.locator(".touch-word")).to_have_count(2)
     expect(page.locator(".touch-word.swapped")).to_have_count(0)
     expect(page).not_to_have_url(re.compile("touch="))
+    page.locator("#attribution-text").fill("😀 כאב, severe chest pain")  # letters of two units, and from right to left
+    page.locator("#attribution-apply").click()
+    expect(page.locator(".touch-word")).to_have_text(["😀", "כאב", ",", "severe", "chest", "pain"])
+    page.locator("#attribution-touch-hide").click()
+    page.locator(".touch-word", has_text="chest").click()
+    expect(said).to_contain_text("With “chest” hidden")
+    expect(page.locator(".touch-wait")).to_have_count(0)
 
 
 def test_a_region_of_a_film_is_hidden_by_pointer_and_by_keys(window: Any) -> None:

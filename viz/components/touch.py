@@ -126,6 +126,7 @@ class Touch:
             Input(self.id("seen"), "data"),
             State(self.id("panel"), "id"),
         )
+        app.clientside_callback(ClientsideFunction("touch", "settled"), Input(self.panel.answers, "data"))
 
     def _register_input(self, app: Dash, engine: Engine, bench: Workbench) -> None:
         @app.callback(
