@@ -329,6 +329,20 @@
       token.classList.toggle("touched", edits.some((edit) => meets(edit, spanOf(token))));
   }
 
+  /* A coloured text may come after what was touched in it, as from a link. */
+  let marking = 0;
+  new MutationObserver((changes) => {
+    const page = pageOf();
+    const known = page && pages.get(page);
+    if (!known || !known.edits.length || marking) return;
+    const came = (node) => node.nodeType === 1 && (node.matches(".coloured-text, .tok") || node.querySelector(".coloured-text"));
+    if (!changes.some((change) => Array.from(change.addedNodes).some(came))) return;
+    marking = window.requestAnimationFrame(() => {
+      marking = 0;
+      marks(pages.get(page).edits);
+    });
+  }).observe(document.documentElement, { subtree: true, childList: true });
+
   /* The answer to what was touched is there, or why there is none. */
   function settled(answers) {
     const there = answers && ((answers.keys || {}).answer || (answers.sentences || {}).answer);

@@ -32,6 +32,7 @@ def test_a_word_is_hidden_and_back_restores_it(window: Any) -> None:
     assert "touch=" not in page.url
     page.goto(link)
     expect(said).to_contain_text("“chest” swapped for “mild”")
+    expect(page.locator(".coloured-text .tok.touched")).to_have_text(["chest"])
     page.locator("#attribution-text").fill("itchy skin")  # another text, and nothing of it was touched
     page.locator("#attribution-apply").click()
     expect(page.locator(".touch-word")).to_have_count(2)
