@@ -25,11 +25,12 @@ def exports(
     """The row for the result of `key`; `picture` is the id of the element that holds its graph, canvas or text.
 
     A picture that leaves is the designed page of viz/report: drawn by the server where `view` says how the map is shown
-    (see `map_view`), else around what the element shows (assets/export.js).
+    (see `map_view`), else around what the element shows (assets/export.js). With a `view` there need be no element.
     """
     of = {"key": key, "view": json.dumps(dict(view)) if view is not None else None}
     pictures = [
-        _button(words, f"Save {what} as {words}", save=kind, picture=picture, **of) for kind, words in PICTURES.items()
+        _button(words, f"Save {what} as {words}", save=kind, picture=picture or f"result-{key[:8]}", **of)
+        for kind, words in PICTURES.items()
     ]
     query = f"?{urlencode(view)}" if view else ""
     files = [
@@ -41,7 +42,8 @@ def exports(
     ]  # fmt: skip
     copy = [copy_link()] if link else []
     return html.Div(
-        [html.Span("Save as", className="hint"), *(pictures if picture else []), *files, *copy], className="exports"
+        [html.Span("Save as", className="hint"), *(pictures if picture or view is not None else []), *files, *copy],
+        className="exports",
     )
 
 

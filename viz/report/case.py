@@ -289,12 +289,16 @@ def link_of(result: Result, root: str, raw: Mapping[str, Any]) -> str:
         changed = option_form.changed(result.method, request.get("options") or {})
     except Refused:
         return ""
-    texts = {name: raw[name] for name in inputs.TEXTS if isinstance(raw.get(name), str)}
-    given: Any = {"digest": request["input"], **texts, **{n: raw[n] for n in ("image", *inputs.IDS) if n in raw}}
+    clean = raw.get("clean", raw)
+    if "clean" in raw and not clean.get("text"):
+        return ""  # two pictures: which digests they have is not known here
+    texts = {name: clean[name] for name in inputs.TEXTS if isinstance(clean.get(name), str)}
+    given: Any = {"digest": request["input"], **texts, **{n: clean[n] for n in ("image", *inputs.IDS) if n in clean}}
     target = request.get("target")
     aim = target.get("sequence") if isinstance(target, dict) else None
     own: dict[str, Any] = {"methods": result.method} if method.question == "attribution" else {}
     own |= {"options": {result.method: changed}} if own and changed else {}
+    own |= {"other": raw["corrupted"].get("text")} if "clean" in raw else {}
     address = links.link(
         f"/{method.question}", model=request.get("model"), **inputs.link_of(given), sequence=aim,
         target="|".join(target) if isinstance(target, list) else target if isinstance(target, str) else None, **own,

@@ -35,3 +35,8 @@ def test_a_picture_carries_its_result_and_how_it_is_shown() -> None:
     assert getattr(bare, "data-key") == KEY
     assert not hasattr(bare, "data-view")  # the browser's picture is put into the page
     assert map_view() == {}
+
+
+def test_a_result_without_a_picture_on_the_page_is_drawn_by_the_server() -> None:
+    save = next(c for c in exports(KEY, what="this grid", view={}).children if hasattr(c, "data-save"))
+    assert (getattr(save, "data-view"), getattr(save, "data-picture")) == ("{}", f"result-{KEY[:8]}")

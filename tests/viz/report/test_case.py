@@ -112,6 +112,10 @@ def test_the_input_comes_from_the_store_where_it_is_kept() -> None:
     grid = samples.attention()
     kept = dataclasses.replace(grid, request={"model": "bundled/names", "input": "a" * 64})
     assert case.make(kept, Store()).text == "first\n(corrupted) second"
+    pair = dataclasses.replace(kept, method="activation_patching")
+    assert case.make(pair, Store(), "http://here").link == (
+        "http://here/causal?model=bundled%2Fnames&text=first&other=second"
+    )
     gone = dataclasses.replace(grid, request={"model": "bundled/names", "input": "b" * 64})
     assert case.make(gone, Store()).text == ""
 

@@ -111,9 +111,9 @@ def places(engine: Engine, answers: Any, requests: Mapping[str, Any], beside: An
         grid = effect_grid.of_result(result, key, image)
         if grid is None:
             empty = effect_grid.empty("This grid is too large to draw cell by cell: take the figure or the numbers.")
-            return empty, preview, words, exports(key, what="this grid"), "mt-2"
+            return empty, preview, words, exports(key, what="this grid", view={}), "mt-2"
         grid["said"] = [*badge(result), effect_grid.strongest(grid), said(result).replace("-", "−"), *whole(result)]
-        return grid, preview, words, exports(key, what="this grid"), "mt-2"
+        return grid, preview, words, exports(key, what="this grid", view={}), "mt-2"
     if "exact" not in requests:
         return effect_grid.empty(nothing(beside)), None, "", "", "d-none"
     why = reasons(answers).get("exact")

@@ -527,7 +527,8 @@ def _register_link(app: Dash) -> None:
     )
     def downloads(lens: Answers | None, states: Answers | None, tab: str) -> Any:
         key = answer_keys(lens).get(formed.WORDS) if tab in LENS_TABS else answer_keys(states).get(formed.STATES)
-        return exports(key, what="the lens" if tab in LENS_TABS else "the states") if key else ""
+        table = {"view": {}} if tab == "lens" else {}  # of the table there is no picture on the page
+        return exports(key, what="the lens" if tab in LENS_TABS else "the states", **table) if key else ""
 
 
 STATE_PICTURES = ("path", "similarity", "norms", "dimension")
