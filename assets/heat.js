@@ -227,7 +227,7 @@
       this.onTheme = () => this.draw();
       window.addEventListener("vitrine-theme", this.onTheme);
       this.watcher = new ResizeObserver(() => {
-        if (this.element.clientWidth !== this.width) this.draw();
+        if (this.room !== this.width) this.draw();
       });
       this.watcher.observe(this.element);
     }
@@ -310,6 +310,12 @@
     /* Whether the picture stands alone and its map beside it, at the same size. */
     get beside() {
       return Boolean(this.image && this.map && this.settings.mode === "beside");
+    }
+
+    /* The pixels that there are across. */
+    get room() {
+      const { paddingLeft, paddingRight } = getComputedStyle(this.element);
+      return Math.max(0, this.element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight));
     }
 
     /* Whether the map fills the screen. */
@@ -400,7 +406,7 @@
 
     draw() {
       if (!this.spec || (!this.map && !this.image)) return;
-      this.width = this.element.clientWidth;
+      this.width = this.room;
       if (!this.width) return;
       const began = performance.now();
       const look = this.look();
@@ -1070,6 +1076,9 @@
         const button = make("button", "btn btn-sm btn-outline-secondary heat-full", this.bar, { type: "button", title: "Full screen (f)" });
         button.textContent = this.large ? "Leave full screen" : "Full screen";
         button.addEventListener("click", () => this.fill());
+        const help = make("button", "btn btn-sm btn-outline-secondary heat-help", this.bar, { type: "button", "aria-label": "Shortcuts", title: "Shortcuts (?)" });
+        help.textContent = "?";
+        help.addEventListener("click", () => vitrine.shortcuts && vitrine.shortcuts());
       }
       if (wanted.length > 4) box = this.unfolding();
       if (wanted.includes("threshold") && this.map) slider("threshold", "Hide below");
