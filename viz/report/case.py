@@ -6,7 +6,7 @@ Everything comes from the result itself and, where there is one, from the store:
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -124,7 +124,7 @@ def target_of(result: Result) -> str:
     """What is explained, in words: the target, else the model's own answer; "" where a map is the same for all."""
     if result.target:
         return visible(result.target, 120)
-    known = result.facts.get("prediction") or ()
+    known: Sequence[Mapping[str, Any]] = result.facts.get("prediction") or ()
     own = known and "attribution" in result.arrays and not result.facts.get("class_agnostic")
     return visible(known[0]["label"], 120) if own else ""
 

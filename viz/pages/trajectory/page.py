@@ -527,8 +527,9 @@ def _register_link(app: Dash) -> None:
     )
     def downloads(lens: Answers | None, states: Answers | None, tab: str) -> Any:
         key = answer_keys(lens).get(formed.WORDS) if tab in LENS_TABS else answer_keys(states).get(formed.STATES)
-        table = {"view": {}} if tab == "lens" else {}  # of the table there is no picture on the page
-        return exports(key, what="the lens" if tab in LENS_TABS else "the states", **table) if key else ""
+        what = "the lens" if tab in LENS_TABS else "the states"
+        view: dict[str, Any] | None = {} if tab == "lens" else None  # of the table there is no picture on the page
+        return exports(key, what=what, view=view) if key else ""
 
 
 STATE_PICTURES = ("path", "similarity", "norms", "dimension")
