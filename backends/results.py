@@ -6,11 +6,12 @@ It holds numpy arrays with named axes and can be saved and opened with no model 
 from __future__ import annotations
 
 import base64
+import bisect
 import importlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from backends import words
 from backends.errors import Refused
 
 VERSION = 4
@@ -138,11 +140,11 @@ def regroup(result: Result, by: str) -> Result:
     if by == "token" or "span" not in result.arrays:
         return result
     text, spans = result.facts["text"], result.arrays["span"]
-    edges = _edges(text, by)
+    cells = _cells(text, spans.tolist(), by)
     groups: list[list[int]] = []
     last: int | None = None
     for index, (start, end) in enumerate(spans):
-        cell = None if start == end else int(np.searchsorted(edges, start, side="right"))
+        cell = None if start == end else cells[index]
         if groups and cell is not None and cell == last:
             groups[-1].append(index)
         else:
@@ -166,13 +168,12 @@ def regroup(result: Result, by: str) -> Result:
     )
 
 
-def _edges(text: str, by: str) -> np.ndarray:
-    """Character positions where a new word, sentence or paragraph begins."""
-    breaks = {
-        "word": r"(?<=\s)(?=\S)|(?<=\w)(?=[^\w\s])|(?<=[^\w\s])(?=\w)",
-        "sentence": r"(?<=[.!?…])\s+(?=\S)|\n+",
-        "paragraph": r"\n\s*\n",
-    }
+def _cells(text: str, spans: Sequence[Sequence[int]], by: str) -> list[int]:
+    """The number of the word, sentence or paragraph that each token (start, end) begins in."""
+    breaks = {"sentence": r"(?<=[.!?…])\s+(?=\S)|\n+", "paragraph": r"\n\s*\n"}
+    if by == "word":
+        return words.number(text, spans)
     if by not in breaks:
         raise Refused(f"cannot group by {by!r}; there are: {', '.join(GROUPINGS)}")
-    return np.array([0, *(m.end() for m in re.finditer(breaks[by], text))])
+    edges = [0, *(m.end() for m in re.finditer(breaks[by], text))]
+    return [bisect.bisect_right(edges, start) for start, _ in spans]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from backends import words
 from backends.errors import Refused
 from backends.evidence import minimal_sets, trial
 from backends.evidence.cells import Cells
@@ -55,10 +56,9 @@ def _split_words(cells: Cells) -> tuple[np.ndarray, tuple[str, ...]]:
     spans = [span for span, cell in zip(batch.spans, cells.number, strict=True) if cell >= 0]
     group: list[int] = []
     last = None
-    for start, end in spans:
-        joined = last == start and batch.text[start:end].isalnum() and batch.text[start - 1 : start].isalnum()
-        group.append(group[-1] if joined and group else (group[-1] + 1 if group else 0))
-        last = end
+    for (start, end), word in zip(spans, words.number(batch.text, spans), strict=True):
+        group.append(group[-1] if group and last == (start, word) else (group[-1] + 1 if group else 0))
+        last = (end, word)
     number = np.array(group)
     number //= max(-(-int(number.max(initial=-1) + 1) // MOST), 1)
     edges = [[spans[i] for i in np.flatnonzero(number == g)] for g in range(number.max(initial=-1) + 1)]

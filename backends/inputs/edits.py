@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -68,16 +66,3 @@ def swap(text: str, edits: Edits) -> tuple[str, tuple[tuple[int, int], ...]]:
             made += text[start:end]
         at = end
     return made + text[at:], tuple(hidden)
-
-
-def words_of(text: str, tokens: Iterable[Sequence[int]]) -> list[tuple[int, int]]:
-    """Where the words of a text begin and end; of scripts without spaces, its `tokens` (start, end) instead."""
-    spans = [(int(a), int(b)) for a, b in tokens]
-    found: list[tuple[int, int]] = []
-    for match in re.finditer(r"\w+(?:['’-]\w+)*|[^\w\s]", text):
-        start, end = match.span()
-        if any(unicodedata.east_asian_width(c) == "W" for c in match.group()):
-            found += [(a, b) for a, b in spans if start <= a < b <= end]
-        elif any(a < end and start < b for a, b in spans):
-            found.append((start, end))
-    return found

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from backends import words
 from backends.errors import Refused
-
-WORD = re.compile(r"\w+(?:['’-]\w+)*|[^\w\s]")
-"""A word, with the hyphens and apostrophes inside it, or one punctuation mark."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ def words_of(text: str, encoders: Sequence[tuple[Any, int]]) -> Words:
 
     Raises `Refused` where a tokenizer does not say which characters its tokens are.
     """
-    spans = [match.span() for match in WORD.finditer(text)]
+    spans = words.split(text, hyphens=True)
     columns: list[list[int]] = [[] for _ in spans]
     whole = [False] * len(spans)
     tokens: list[tuple[str, tuple[int, int]]] = []

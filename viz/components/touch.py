@@ -20,6 +20,7 @@ from backends.inputs import edits
 from backends.jobs.engine import Engine
 from backends.models.card import Card
 from backends.requests import Edit
+from backends.words import touched
 from viz.components import inputs, links
 from viz.components.alerts import alert
 from viz.components.inputs import PageInput
@@ -222,7 +223,7 @@ def told(card: Card, given: PageInput, found: Mapping[str, Any]) -> dict[str, An
     spans = found.get("spans")
     if not text or not spans:
         return None
-    words = [list(span) for span in edits.words_of(text, spans)]
+    words = [list(span) for span in touched(text, spans)]
     return {"of": given["digest"], "text": text, "words": words[:MOST_WORDS], "more": max(0, len(words) - MOST_WORDS)}
 
 

@@ -46,14 +46,6 @@ def test_a_swap_moves_what_is_hidden_behind_it() -> None:
         edits.swap(NOTE, Edits(((0, 99),)))
 
 
-def test_words_are_found_and_scripts_without_spaces_go_by_token() -> None:
-    spans = [(0, 2), (3, 6), (6, 8), (8, 9)]
-    assert edits.words_of("no fever.", spans) == [(0, 2), (3, 8), (8, 9)]
-    assert edits.words_of("don't stop", [(0, 5), (6, 10)]) == [(0, 5), (6, 10)]
-    assert edits.words_of("胸が痛い", [(0, 1), (1, 2), (2, 4)]) == [(0, 1), (1, 2), (2, 4)]
-    assert edits.words_of("read only this far", [(0, 4)]) == [(0, 4)]  # the rest was cut off
-
-
 def test_torch_is_not_loaded() -> None:
     said = "import sys, backends.inputs.edits; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", said]).returncode == 0

@@ -37,6 +37,9 @@ def test_what_is_touched_is_asked_for_of_its_own_input() -> None:
     assert touch.asked(CARD, GIVEN, [[0, 2]], "", about) == {}
 
 
+EACH = [[2 * i, 2 * i + 1] for i in range(900)]
+
+
 def test_nothing_is_touched_where_nothing_can_be() -> None:
     assert touch.told({**CARD, "replacements": []}, GIVEN, FOUND) is None  # type: ignore[arg-type]
     assert touch.told(CARD, GIVEN, {**FOUND, "prediction": []}) is None  # type: ignore[arg-type]
@@ -47,7 +50,7 @@ def test_nothing_is_touched_where_nothing_can_be() -> None:
     asked = touch.asked(film, {"digest": "c" * 64, "image": True}, [[0, 0, 9, 9]], "mask", image)
     assert [request["edits"] for request in asked.values()] == [[[0, 0, 9, 9]], []]
     assert touch.asked(film, {"digest": "c" * 64, "image": True}, [], "mask", image, opened=False) == {}
-    long = touch.told(CARD, {**GIVEN, "text": "a " * 900}, {**FOUND, "spans": [[0, 1800]]})  # type: ignore[arg-type]
+    long = touch.told(CARD, {**GIVEN, "text": "a " * 900}, {**FOUND, "spans": EACH})  # type: ignore[arg-type]
     assert long is not None
     assert (len(long["words"]), long["more"]) == (400, 500)
 
