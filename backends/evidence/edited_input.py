@@ -74,9 +74,7 @@ def _mask(batch: Batch, hidden: Sequence[tuple[int, int]], regions: Sequence[tup
         high, wide = batch.image.shape[:2]
         found = torch.zeros(1, 1, high, wide, dtype=torch.bool)
         for top, left, bottom, right in regions:
-            rows = slice(round(top * high / 1000), max(round(bottom * high / 1000), round(top * high / 1000) + 1))
-            columns = slice(round(left * wide / 1000), max(round(right * wide / 1000), round(left * wide / 1000) + 1))
-            found[0, 0, rows, columns] = True
+            found[0, 0, _pixels(top, bottom, high), _pixels(left, right, wide)] = True
         return found
     if regions:
         raise Refused("this input has no image: hide words of its text")
@@ -85,8 +83,19 @@ def _mask(batch: Batch, hidden: Sequence[tuple[int, int]], regions: Sequence[tup
     spans, free = np.asarray(batch.spans), ~np.asarray(batch.special)
     chosen = np.zeros(len(spans), bool)
     for start, end in hidden:
-        chosen |= free & (spans[:, 0] < end) & (spans[:, 1] > start)
+        touched = free & (spans[:, 0] < end) & (spans[:, 1] > start)
+        if not touched.any():
+            raise Refused(
+                f"no token of this model stands at letters {start} to {end} of the text: there is nothing to hide"
+            )
+        chosen |= touched
     return torch.from_numpy(chosen)[None, :, None]
+
+
+def _pixels(start: int, end: int, many: int) -> slice:
+    """The pixels of `many` from `start` to `end` in thousandths: one at least."""
+    first = min(round(start * many / 1000), many - 1)
+    return slice(first, max(round(end * many / 1000), first + 1))
 
 
 def _choices(model: Model, before: Batch, after: Batch, features: Tensor) -> dict[str, Any]:

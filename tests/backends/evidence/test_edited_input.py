@@ -69,5 +69,15 @@ def test_what_does_not_fit_is_refused(tiny_bert: Path, tiny_vit: Path, picture: 
         edited_input.answer(reader, {"text": "no fever"}, Edits(regions=((0, 0, 10, 10),)), "mask", no_step)
     with pytest.raises(Refused, match="this input has no text: hide a region"):
         edited_input.answer(viewer, {"image": Image.fromarray(picture)}, Edits(((0, 2),)), "mean", no_step)
+    with pytest.raises(Refused, match="no token of this model stands at letters 2 to 3"):
+        edited_input.answer(reader, {"text": "no fever"}, Edits(((2, 3),)), "mask", no_step)
     with pytest.raises(Refused, match="cannot hide parts by 'magic'; it can by"):
         edited_input.answer(reader, {"text": "no fever"}, Edits(((0, 2),)), "magic", no_step)
+
+
+def test_a_region_of_a_thousandth_at_the_edge_hides_a_pixel(tiny_vit: Path, picture: Any) -> None:
+    model = backends.open_model(str(tiny_vit))
+    batch = model.encode({"image": Image.fromarray(picture)})
+    hidden = edited_input._mask(batch, (), ((999, 999, 1000, 1000),))
+    assert int(hidden.sum()) == 1
+    assert bool(hidden[0, 0, -1, -1])
