@@ -40,6 +40,9 @@ SILENT = logging.CRITICAL + 1
 CONNECTING = 10.0
 """Seconds given to an external scheduler to answer."""
 
+JOINING = 2.0
+"""Seconds between two tries of a worker to join a scheduler that went away."""
+
 NOTICED = 1.0
 """Seconds until a death is logged: a program that is ended with its workers says nothing."""
 REPLACED = 8.0
@@ -564,7 +567,8 @@ def schedule(host: str, port: int) -> None:
 def work_for(address: str) -> None:
     """Join the cluster at `address` as one worker process with one thread, until stopped.
 
-    Raises `Refused` when no scheduler answers there, or the address is not guarded.
+    Where the scheduler goes away, it is joined again once it is back.
+    Raises `Refused` when no scheduler answers there at first, or the address is not guarded.
     """
     import dask.config
 
@@ -574,12 +578,23 @@ def work_for(address: str) -> None:
     def died(_: str | None, code: int) -> None:
         print(f"the worker process died: {Death(code).cause}; another is started", file=sys.stderr, flush=True)
 
-    async def serve() -> None:
-        options: dict[str, Any] = {"memory_limit": 0, "dashboard": False, "preload": PRELOAD}
+    async def join() -> Nanny:
+        options: dict[str, Any] = {"memory_limit": 0, "dashboard": False, "preload": PRELOAD, "host": _facing(address)}
         nanny = _nanny(died)(address, nthreads=1, security=security, protocol=_protocol(security), **options)
         async with asyncio.timeout(CONNECTING):
             await nanny.start()
-        await nanny.finished()
+        return nanny
+
+    async def serve() -> None:
+        nanny = await join()
+        while True:
+            await nanny.finished()  # its scheduler is gone
+            print(f"{address} is gone; this worker joins it again once it answers", file=sys.stderr, flush=True)
+            while nanny.status.name != "running":
+                await asyncio.sleep(JOINING)
+                with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+                    nanny = await join()
+            print(f"working for {address} again", flush=True)
 
     with dask.config.set({**SETTINGS, "distributed.comm.timeouts.connect": "5s"}):
         try:
@@ -588,6 +603,21 @@ def work_for(address: str) -> None:
             raise Unsettled(
                 f"no scheduler answers at {address}; start `python app.py scheduler` there first, with the same keys"
             ) from None
+
+
+def _facing(address: str) -> str:
+    """The address of this machine on the way to the scheduler at `address`, where that asks for answers.
+
+    Raises `OSError` where there is no way to it.
+    Left alone, dask's worker asks for the way to 8.8.8.8: without one to there, nobody could fetch what it computed.
+    """
+    from distributed.comm import get_address_host
+    from distributed.comm.addressing import unparse_host_port
+
+    family, kind, _, _, place = socket.getaddrinfo(get_address_host(address), PORT, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, kind) as way:
+        way.connect(place)  # sends nothing
+        return str(unparse_host_port(way.getsockname()[0]))
 
 
 def _protocol(security: Security | None) -> str:

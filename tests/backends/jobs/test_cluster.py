@@ -120,11 +120,25 @@ def test_addresses_and_their_sentences(tmp_path: Path, monkeypatch: pytest.Monke
         cluster.guarded("tls://192.0.2.7:8786")
 
 
+def test_a_worker_listens_where_its_scheduler_is() -> None:
+    assert cluster._facing("tls://127.0.0.1:8786") == "127.0.0.1"
+    assert cluster._facing("tcp://[::1]:8786") == "[::1]"
+
+
 def started(words: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "app.py", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env={**os.environ, **environment}, cwd=ROOT, start_new_session=True,
     )  # fmt: skip
+
+
+def until_answered(far: Engine) -> None:
+    """Ask until a worker answers, a minute at most."""
+    for n in range(60):
+        if far.wait(far.submit({"do": "answer", "n": n}, "tab"), 20).status == "done":
+            return
+        time.sleep(1)
+    pytest.fail("no worker joined the new scheduler")
 
 
 def test_keys_a_scheduler_and_a_worker_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +157,12 @@ def test_keys_a_scheduler_and_a_worker_from_the_command_line(tmp_path: Path, mon
         far = Engine(Store(tmp_path / "store"), address=address, perform=PERFORM)
         assert far.wait(far.submit({"do": "answer"}, "tab"), 60).status == "done"
         assert refused(address.replace("tls", "tcp"))
+        scheduler.kill()  # and another in its place, which the worker joins by itself
+        scheduler.wait(10)
+        processes.append(started(["scheduler", "--port", address.rpartition(":")[2]], guarded))
+        assert processes[-1].stdout is not None
+        assert address in processes[-1].stdout.readline()
+        until_answered(far)
         monkeypatch.setenv("VITRINE_TLS", str(cluster.make_keys(tmp_path / "others")))
         monkeypatch.setattr(cluster, "CONNECTING", 1)
         with pytest.raises(Refused, match="no scheduler answers"):
