@@ -47,7 +47,7 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     batch = input_pair.encode(model, _choose_inputs(model, entry))
     target: Any = model.target(None, batch) if entry.needs_target else None
     step(0.1)
-    result = method(model, batch, target)
+    result = method(model, batch, target, lambda fraction: step(0.1 + 0.4 * fraction))
     _check_sound(entry, model, result, batch)
     if entry.question != "attribution":
         return
@@ -56,7 +56,7 @@ def _check(model: Model, entry: type[Method], figures: dict[str, float], step: S
     if getattr(entry, "guided", False):
         _check_guidance(entry, model, batch, target, figures)
     try:
-        shuffled = method(shuffle_weights(model), batch, target)
+        shuffled = method(shuffle_weights(model), batch, target, lambda fraction: step(0.5 + 0.5 * fraction))
     except Refused:  # it hangs on the weights so much that other weights give no map at all
         return
     _check_weights(entry, model, result, shuffled, figures)

@@ -102,3 +102,19 @@ def test_a_check_can_be_cancelled(opened):
 
     with pytest.raises(Cancelled):
         method_check.check(opened("tiny_vit"), "saliency", step)
+
+
+@pytest.mark.parametrize("after", [0.1, 0.6])
+def test_a_check_is_cancelled_in_the_middle_of_either_map(opened, after: float) -> None:
+    """Each page asks for checks as it opens; one that does not heed its cancel costs the worker."""
+    heard: list[float] = []
+
+    def step(fraction: float) -> None:
+        heard.append(fraction)
+        if fraction > after:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        method_check.check(opened("tiny_vit"), "lime", step)
+    assert heard == sorted(heard)
+    assert after < heard[-1] < after + 0.4, "between two forwards, not at the end"
