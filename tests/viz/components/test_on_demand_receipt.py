@@ -7,7 +7,7 @@ from typing import Any
 from backends.requests import Receipt, Run
 from tests.viz.components.test_receipt import made
 from tests.viz.fakes import FakeEngine
-from tests.viz.pages.test_gallery import text_of
+from tests.viz.reading import text_of
 from viz.components.on_demand_receipt import MOST, OnDemandReceipt
 
 TEST = OnDemandReceipt("page", "should you believe this map?", "Test it", "Drawing", "Is it true of")

@@ -11,7 +11,7 @@ from backends.errors import Refused
 from backends.requests import MOST_ROWS
 from backends.results import Result
 from tests.viz.fakes import TRIAGE, FakeEngine
-from tests.viz.pages.test_gallery import text_of
+from tests.viz.reading import text_of
 from tests.viz.tables import grid, words
 from viz.pages.data import method_over_rows, table_view
 from viz.pages.data.table_view import ANY

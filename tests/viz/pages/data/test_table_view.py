@@ -6,7 +6,7 @@ from typing import Any
 
 from backends.jobs.table_statistics import summary
 from tests.viz.fakes import FILM, TRIAGE, FakeEngine
-from tests.viz.pages.test_gallery import links_of, text_of
+from tests.viz.reading import links_of, text_of
 from tests.viz.tables import grid
 from viz.pages.data import page as data
 from viz.pages.data import table_view

@@ -11,8 +11,8 @@ from backends.requests import key_of
 from backends.results import Result
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.diffusion.cases import FORM, SETTLED
-from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import CARD, drawing
+from tests.viz.reading import text_of
 from viz.pages.diffusion import page as diffusion
 from viz.pages.diffusion import prompt_form
 

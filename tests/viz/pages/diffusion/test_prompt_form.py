@@ -10,8 +10,8 @@ from backends.errors import Refused
 from backends.requests import key_of
 from tests.viz.fakes import FakeEngine
 from tests.viz.pages.diffusion.cases import FORM
-from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import CARD, WORDS, drawing
+from tests.viz.reading import text_of
 from viz.components.model_picker import OTHER
 from viz.pages.diffusion import page as diffusion
 from viz.pages.diffusion import prompt_form

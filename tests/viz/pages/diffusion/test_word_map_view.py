@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.viz.pages.diffusion.cases import SETTLED
-from tests.viz.pages.test_gallery import text_of
 from tests.viz.paintings import WORDS, drawing
+from tests.viz.reading import text_of
 from viz.pages.diffusion import word_map_view
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.viz.fakes import FILM, TRIAGE
-from tests.viz.pages.test_gallery import text_of
+from tests.viz.reading import text_of
 from viz.pages.evidence import receipt_options
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backends.requests import key_of
-from tests.viz.pages.test_gallery import text_of
+from tests.viz.reading import text_of
 from viz.pages.model import forecast
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backends.errors import Refused
-from tests.viz.pages.test_gallery import links_of, text_of
+from tests.viz.reading import links_of, text_of
 from viz.components.model_picker import OTHER
 from viz.pages.model import page as model
 
