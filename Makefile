@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: run test test-slow check format tables docs bench gates clean chromium
+.PHONY: run test test-slow check format tables covers docs bench gates clean chromium
 
 run: .venv/ready
 	@exec $(BIN)/python app.py serve
@@ -31,6 +31,9 @@ format: .venv/ready-dev
 
 tables: .venv/ready
 	$(BIN)/python docs/tables.py
+
+covers: .venv/ready
+	$(BIN)/python docs/covers.py
 
 docs: .venv/ready-dev
 	$(BIN)/python docs/tables.py --check

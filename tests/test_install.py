@@ -50,7 +50,8 @@ def test_the_wheel_holds_every_file_that_is_served(wheel: Path) -> None:
         files = (p for p in (ROOT / folder).rglob("*") if p.is_file())
         kept = (p for p in files if "__pycache__" not in p.parts and ".training" not in p.parts)
         assert {p.relative_to(ROOT).as_posix() for p in kept} <= held
-    assert {f"viz/assets/{p.name}" for p in (ROOT / "assets").iterdir()} <= held
+    assets = (p for p in (ROOT / "assets").rglob("*") if p.is_file())
+    assert {f"viz/assets/{p.relative_to(ROOT / 'assets').as_posix()}" for p in assets} <= held
     assert "app.py" in held
     tops = {name.split("/")[0] for name in held if ".dist-info" not in name}
     assert tops == {"app.py", "backends", "viz"}, "nothing else is laid into site-packages"

@@ -14,7 +14,7 @@ CARD = ".gallery-card:has-text('bundled/names')"
 
 def test_from_the_gallery_to_three_kinds_of_picture(window: Any) -> None:
     page = window.open("/")
-    expect(page.locator("h1")).to_have_text("Which network do you want to look into?")
+    expect(page.locator("h1")).to_have_text("What did the network look at?")
     assert page.locator(".gallery-card").count() == 7
     page.locator(CARD).get_by_role("link", name="Attention").click()
     expect(page.locator("#attention-map .main-svg").first).to_be_visible(timeout=FIRST)
@@ -33,7 +33,7 @@ def test_from_the_gallery_to_three_kinds_of_picture(window: Any) -> None:
 def test_the_same_by_keyboard_alone(window: Any) -> None:
     page = window.open("/")
     expect(page.locator(CARD)).to_be_visible()
-    window.tab_to("a.btn[href^='/attention'][href*='names']").press("Enter")
+    window.tab_to("a.door[href^='/attention'][href*='names']").press("Enter")
     expect(page.locator("#attention-map .main-svg").first).to_be_visible(timeout=FIRST)
     before = page.locator("#attention-name").inner_text()
     head = window.tab_to("#attention-grid")

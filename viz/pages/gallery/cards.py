@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dash import dcc, html
 
 from backends import catalog
-from viz.components.inputs import example_image
+from viz import theme
 from viz.components.links import link
 from viz.pages import pages_for
 
@@ -30,17 +33,23 @@ def model_card(card: Mapping[str, Any]) -> html.Article:
     """The card of one bundled model."""
     return html.Article(
         [
-            html.Div(_picture(card), className="gallery-picture"),
+            _picture(card),
             html.H2(card["title"]),
             html.Div(f"{TASKS.get(card['task'], card['task'])} · {card['name']}", className="gallery-kind"),
             html.P(card["summary"]),
-            html.Ul(
-                [html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"][:2]],
-                className="gallery-figures",
+            html.Div(
+                [
+                    *links_to_pages({**card, "offers": catalog.expected_offers(card)}),
+                    dcc.Link("Model", href=link("/model", model=card["name"]), className="door"),
+                ],
+                className="doors",
             ),
-            html.Div(links_to_pages({**card, "offers": catalog.expected_offers(card)}), className="doors"),
             html.Details(
-                [html.Summary("Data and limits"), *[html.P(told) for told in (card["data"], *card["limits"])]]
+                [
+                    html.Summary("Data, limits and figures"),
+                    *[html.P(told) for told in (card["data"], *card["limits"])],
+                    html.Ul([html.Li(f"{f['name']}: {_figure(f)}", title=f["what"]) for f in card["figures"]]),
+                ]
             ),
         ],
         className="panel gallery-card",
@@ -54,22 +63,28 @@ def _figure(figure: Mapping[str, Any]) -> str:
 def links_to_pages(card: Mapping[str, Any]) -> list[Any]:
     """A link to each page that has something to show of the model."""
     return [
-        dcc.Link(page.TITLE, href=link(page.PATH, model=card["name"]), className="btn btn-sm btn-primary")
-        for page in pages_for(card)
+        dcc.Link(page.TITLE, href=link(page.PATH, model=card["name"]), className="door") for page in pages_for(card)
     ]
 
 
-def _picture(card: Mapping[str, Any]) -> Any:
-    """The cover example: an image, or a sentence with the words that matter marked."""
-    index = card.get("cover", 0)
-    example = card["examples"][index]
-    if card["task"].startswith("image"):
-        return html.Img(src=example_image(card, index), alt=f"Example: {example['name']}")
-    spans = sorted(example.get("truth", {}).get("spans", []))
-    parts: list[Any] = []
-    at = 0
-    for start, end in spans:
-        parts += [example["input"][at:start], html.Mark(example["input"][start:end])]
-        at = end
-    said = example["target"][0] if card["task"] == "causal-lm" and isinstance(example["target"], list) else ""
-    return html.P([*parts, example["input"][at:], html.Mark(f" {said}") if said else ""], className="gallery-text")
+@cache
+def covers() -> Mapping[str, Mapping[str, Any]]:
+    """What `docs/covers.py` made of each shipped model, by its name."""
+    there = Path(__file__).with_name("covers.json")
+    return dict(json.loads(there.read_text(encoding="utf-8")))
+
+
+def _picture(card: Mapping[str, Any]) -> html.Figure:
+    """A map of the card's example: over the image, of a drawing's words, or as the colours of a text."""
+    cover = covers().get(card["name"])
+    if cover is None:
+        return html.Figure(html.P(card["title"], className="gallery-text"), className="gallery-picture")
+    if "picture" in cover:
+        shown: Any = html.Img(src=f"/assets/{cover['picture']}", alt=cover["says"])
+    else:
+        pieces = [
+            html.Span(text, style={"backgroundColor": colour, "color": theme.ink(colour)}) if colour else text
+            for text, colour in cover["pieces"]
+        ]
+        shown = html.P([*pieces, " ", html.B(cover["answer"])], className="gallery-text", title=cover["says"])
+    return html.Figure([shown, html.Figcaption(cover["says"].partition(":")[0])], className="gallery-picture")

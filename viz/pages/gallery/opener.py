@@ -22,21 +22,30 @@ OPENING = JobPanel("gallery", "open", "Opening the model")
 def opener(name: str) -> list[Any]:
     """The box with `name` in it."""
     return [
-        html.H2("Open another model"),
-        html.Label("A hub id, or the path of a folder with config.json and *.safetensors", htmlFor="gallery-name"),
-        dbc.InputGroup(
+        html.Div(
             [
-                dbc.Input(id="gallery-name", value=name, placeholder="gpt2 · org/name · /models/mine"),
-                dbc.Button("Open", id="gallery-go", color="primary"),
+                html.H2(html.Label("Open another model", htmlFor="gallery-name")),
+                dbc.InputGroup(
+                    [
+                        dbc.Input(id="gallery-name", value=name, placeholder="gpt2 · org/name · /models/mine"),
+                        dbc.Button("Open", id="gallery-go", color="primary"),
+                    ]
+                ),
+                html.Details(
+                    [
+                        html.Summary("What opens?"),
+                        html.P(
+                            "A hub id, or the path of a folder with config.json and *.safetensors: language models, "
+                            "encoder–decoders, text and image classifiers, sentence encoders, networks that compare "
+                            "pictures with captions, plain encoders, and diffusers pipelines that draw. Weights are "
+                            "read from safetensors only, no code of a model's author is run, and nothing you type or "
+                            "upload leaves this machine; a hub id is the one thing that asks the hub for files."
+                        ),
+                    ],
+                    className="small",
+                ),
             ],
-            className="mt-1",
-        ),
-        html.P(
-            "Language models, encoder–decoders, text and image classifiers, sentence encoders, networks that compare "
-            "pictures with captions, plain encoders, and diffusers pipelines that draw open. Weights are read from "
-            "safetensors only, no code of a model's author is run, and nothing you type or upload leaves this machine; "
-            "a hub id is the one thing that asks the hub for files.",
-            className="small text-body-secondary mt-2 mb-0",
+            className="opener-row",
         ),
         html.Div(id="gallery-problem", role="alert"),
         OPENING.parts(),
@@ -73,7 +82,7 @@ def opened_model(card: Card) -> html.Div:
     found = f"{card['name']}: {TASKS.get(card['task'], card['task'])}, {card['parameters'] / 1e6:.3g} M parameters"
     if card["layers"]:
         found += f", {card['layers']} layers"
-    inside = dcc.Link("What is inside it", href=link("/model", model=card["name"]), className="btn btn-sm btn-primary")
+    inside = dcc.Link("What is inside it", href=link("/model", model=card["name"]), className="door")
     why = [html.Li(sentence) for sentence in card["withdrawn"].values()]
     return html.Div(
         [

@@ -1,4 +1,4 @@
-"""Gallery: the bundled models as cards, a box to open any other, and what was computed lately."""
+"""Gallery: networks to play with on arrival, three doors, the bundled models, any other, and recent results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dash import Dash, Input, Output, dcc, html
 from backends import catalog
 from backends.jobs.engine import Engine
 from viz.components.links import text
-from viz.pages.gallery import opener
+from viz.pages.gallery import doors, drawing, film, opener, sentence
 from viz.pages.gallery.cards import model_card
 from viz.pages.gallery.recent import recent_results
 
 PATH = "/"
 TITLE = "Gallery"
-QUESTION = "Which network do you want to look into?"
+QUESTION = "What did the network look at?"
 ORDER = 0
 
 
@@ -24,26 +24,18 @@ def layout(**query: Any) -> html.Div:
     return html.Div(
         [
             html.Div(
-                [
-                    html.H1(QUESTION),
-                    html.P(
-                        "Pick a trained model, give it an input, and see what it attends to, what drives its answer, "
-                        "and how the answer forms through its layers."
-                    ),
-                ],
+                [html.H1(QUESTION), html.P("Three small networks, ready to be tried. Change what they see.")],
                 className="page-head",
             ),
-            html.Div(
-                [
-                    *[model_card(card) for card in catalog.bundled()],
-                    html.Section(
-                        opener.opener(text(query, "model", most=300)),
-                        className="panel gallery-opener",
-                        **{"aria-label": "Open another model"},
-                    ),
-                ],
-                className="gallery-cards",
+            html.Div(exhibits(), className="exhibits"),
+            doors.parts(),
+            html.Section(
+                opener.opener(text(query, "model", most=300)),
+                className="panel gallery-opener",
+                **{"aria-label": "Open another model"},
             ),
+            html.H2("Models that ship with Vitrine", className="gallery-heading"),
+            html.Div([model_card(card) for card in catalog.bundled()], className="gallery-cards"),
             html.Section(
                 [html.H2("Recent results"), html.Div(id="gallery-recent")],
                 className="panel",
@@ -55,8 +47,19 @@ def layout(**query: Any) -> html.Div:
     )
 
 
+def exhibits() -> list[html.Section]:
+    """What can be played with, of the models that this Vitrine ships."""
+    shown, said = film.exhibit(), sentence.exhibit()
+    there = [film.parts(shown)] if shown else []
+    there += [sentence.parts(said)] if said else []
+    return there + ([drawing.parts()] if drawing.prompt() else [])
+
+
 def register(app: Dash, engine: Engine) -> None:
-    """Connect the opener and the list of recent results."""
+    """Connect what can be played with, the opener and the list of recent results."""
+    film.register(app, engine)
+    sentence.register(app, engine)
+    drawing.register(app, engine)
     opener.register(app, engine)
 
     @app.callback(Output("gallery-recent", "children"), Input("gallery-tick", "n_intervals"))
