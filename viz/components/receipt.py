@@ -18,6 +18,7 @@ from backends.jobs.engine import Engine
 from backends.requests import Receipt
 from viz.components import links
 from viz.components.job_panel import Answers, JobPanel, Requests, answer_keys, documents, if_new, in_words
+from viz.figures.words import percent, visible
 
 WORDS = {
     "surroundings": "what is around it", "resample": "what other inputs have there", "blur": "a blur",
@@ -43,6 +44,12 @@ TITLES = {
 """What each line is called, what its number is, and what the control's range is of."""
 WORTH = ("Hide random words", "its bright words are worth", "four in five reshuffled copies")
 """The same of the line that decides of a text: what its bright words are worth beside the most important one."""
+EFFECTS = {
+    "hiding": "the score {falls} by {value}; as much elsewhere: {low} to {high}",
+    "without it": "without the word, its part changes by {value} grey levels; parts as large: {low} to {high}",
+    "another corruption": "with another corruption the grid comes out alike by {value}; copies of it: {low} to {high}",
+}
+"""What the first test of a receipt did, in plain words, with the range of its control."""
 DONE = {
     "removed": "Drawn twice more from the same noise (seed {seed}): without the word, and without another;",
     "another corruption": "The sweep was repeated with {samples} other corruptions of the same places;",
@@ -247,18 +254,55 @@ def face(found: Mapping[str, Any]) -> Any:
 
 
 def body(found: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Any]:
-    """The verdict with its rule, the lines, what was done, and the receipt's own link."""
-    return told(found, "Should you believe this map?", [" ", _own_link(found, asked), " · ", _evidence_link(asked)])
+    """The badge of the receipt, and its own link."""
+    return told(found, "Should you believe this map?", [_own_link(found, asked), " · ", _evidence_link(asked)])
 
 
 def told(found: Mapping[str, Any], question: str, more: Sequence[Any] = ()) -> list[Any]:
-    """The verdict below its question, with its rule, the lines, and what was done."""
+    """The badge: the verdict below its question, the effect in plain words, and all lines once somebody asks why."""
     return [
-        html.H3([f"{question} ", mark(found["verdict"])]),
-        html.P(ruling(found), className="receipt-rule"),
-        html.Ol([_line(line) for line in found["lines"]], className="receipt-lines"),
-        html.P([*done(found["facts"]), *more], className="hint"),
+        html.H3([f"{question} ", mark(found["verdict"])], className="receipt-badge"),
+        html.P(effect(found), className="receipt-effect"),
+        html.Details(
+            [
+                html.Summary("Why?"),
+                html.P(ruling(found), className="receipt-rule"),
+                html.Ol([_line(line) for line in found["lines"]], className="receipt-lines"),
+                html.P(done(found["facts"]), className="hint"),
+            ],
+            className="receipt-why",
+        ),
+        *([html.P(more, className="hint")] if more else []),
     ]
+
+
+def effect(found: Mapping[str, Any]) -> str:
+    """What was done to the input and what became of the answer, with the range of the control; else the rule.
+
+    It is that of the first test that gave a number: what is bright is hidden, a word is left out, an input is corrupted
+    otherwise.
+    """
+    line = next((li for li in found["lines"] if li["value"] is not None and li["control"] is not None), None)
+    if line is None:
+        return ruling(found)
+    value, (low, high) = line["value"], line["control"]
+    about = line.get("about") or {}
+    words = EFFECTS.get(line["name"])
+    title, what, of = titled(line)
+    if words is None:
+        return f"{title}: {what} {number(value)} ({of}: {number(low)} to {number(high)})."
+    turns = value < 0 and line["name"] == "hiding"
+    said = words.format(
+        falls="rises" if turns else "falls",
+        value=number(-value if turns else value),
+        low=number(low),
+        high=number(high),
+    )
+    target = visible(found["facts"].get("target") or "the answer", 40)
+    if about.get("unit") == "probability":
+        said = f"“{target}” goes from {percent(about['whole'])} to {percent(about['left'])}: {said}"
+    said = f"Without its brightest part, {said}" if line["name"] == "hiding" else said[:1].upper() + said[1:]
+    return f"{said}."
 
 
 def ruling(found: Mapping[str, Any]) -> str:

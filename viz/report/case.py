@@ -47,7 +47,10 @@ class View(NamedTuple):
 
 
 class Badge(NamedTuple):
-    """The verdict of a receipt: its `slug` for the colour, the `mark`, the `word`, and what decided, in a sentence."""
+    """The badge of a receipt, as on the pages.
+
+    `slug` gives the colour, `mark` and `word` are the verdict, `sentence` the effect with its range and what decided.
+    """
 
     slug: str
     mark: str
@@ -257,7 +260,8 @@ def badges(result: Result) -> tuple[Badge, ...]:
 def _badge(found: Mapping[str, Any], named: bool) -> Badge:
     mark, word = receipt.MARKS.get(found["verdict"], receipt.MARKS["cannot tell"])
     about = f"“{found['facts']['target']}”: " if named else ""
-    return Badge(receipt.slug(found["verdict"]), mark, f"{about}{word}", receipt.ruling(found))
+    sentence = " ".join(dict.fromkeys([receipt.effect(found), receipt.ruling(found)]))
+    return Badge(receipt.slug(found["verdict"]), mark, f"{about}{word}", sentence)
 
 
 def _origin(result: Result) -> str:

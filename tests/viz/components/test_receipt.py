@@ -90,6 +90,34 @@ def test_each_line_has_number_control_word_icon_and_sentence() -> None:
         assert words in said, words
 
 
+def test_the_badge_says_verdict_and_effect_and_the_lines_come_when_asked_why() -> None:
+    head, effect, why, more = receipt.told(made(), "Should you believe this map?", ["more"])
+    assert "seal-holds" in str(head)
+    assert effect.children == ("Without its brightest part, the score falls by 3.12; as much elsewhere: −0.10 to 0.44.")
+    assert why.children[0].children == "Why?"
+    assert "Because of" in str(why)
+    assert more.children == ["more"]
+    assert len(receipt.told(made(), "?")) == 3
+
+
+def test_the_effect_is_told_in_plain_words() -> None:
+    found = made(target="urgent")
+    found["lines"][0]["about"] = {"unit": "probability", "whole": 0.9962, "left": 0.0007}
+    assert receipt.effect(found) == (
+        "Without its brightest part, “urgent” goes from 99.6 % to < 0.1 %: the score falls by 3.12; "
+        "as much elsewhere: −0.10 to 0.44."
+    )
+    found["lines"][0].update(value=-1.69, about={})
+    assert "the score rises by 1.69;" in receipt.effect(found)
+    found["lines"][0].update(name="without it", value=14.1)
+    assert receipt.effect(found).startswith("Without the word, its part changes by 14.10 grey levels;")
+    found["lines"][0].update(name="another corruption", value=0.9)
+    assert receipt.effect(found).startswith("With another corruption the grid comes out alike by 0.90;")
+    found["lines"][0].update(name="somebody's own")
+    assert receipt.effect(found) == "somebody's own: value 0.90 (control: −0.10 to 0.44)."
+    assert receipt.effect({**found, "lines": found["lines"][1:]}).startswith("Because of")  # no test gave a number
+
+
 def test_a_map_that_fails_says_so_on_its_face() -> None:
     requests = receipt.asked(ANSWERS, {"saliency": RUN}, {}, THERE)
     face, box, body, _ = receipt.parts_of("saliency", requests, made("fails", effort=2), "")

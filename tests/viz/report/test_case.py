@@ -14,6 +14,7 @@ from backends.errors import Refused
 from backends.inputs.images import open_image
 from backends.results import Result
 from tests.viz import samples
+from viz.components import receipt as tested
 from viz.report import case
 
 FACTS = {"replacement": "mask", "samples": 76, "seed": 0}
@@ -54,7 +55,9 @@ def test_the_truth_of_a_bundled_note_is_found_by_its_text() -> None:
 
 def test_a_badge_says_verdict_and_reason() -> None:
     (badge,) = case.make(with_receipt(samples.text_attribution(), receipt())).badges
-    assert badge == case.Badge("fails", "✗", "Fails", "Fails because of “Hide the brightest part”.")
+    assert badge[:3] == ("fails", "✗", "Fails")
+    assert badge.sentence == f"{tested.effect(receipt())} Fails because of “Hide the brightest part”."
+    assert "elsewhere" in badge.sentence
     assert case.make(samples.text_attribution()).badges == ()
 
 

@@ -242,10 +242,10 @@ def shown(
 
 
 def shortened(found: Mapping[str, Any], decides: str) -> list[Any]:
-    """A receipt with the sentence that decided; its other lines unfold."""
-    head, rule, *lines = receipt.told(found, "Should you believe this map?")
+    """A receipt's badge, with the sentence that decided in sight."""
+    head, effect, *more = receipt.told(found, "Should you believe this map?")
     sentence = next(line["sentence"] for line in found["lines"] if line["name"] == decides)
-    return [head, rule, html.P(sentence), html.Details([html.Summary("All numbers of this receipt"), *lines])]
+    return [head, effect, html.P(sentence), *more]
 
 
 def link_of(card: Card, method: Any, same: Any) -> dict[str, str]:
