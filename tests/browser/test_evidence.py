@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import FIRST
 from tests.browser.test_access import findings
 
-ROWS = ".audit-table tbody tr"
+ROWS = ".audit-wall .audit-tile"
 RANKS = {"✓ Holds": 0, "? Cannot tell": 1, "✗ Fails": 2}
 
 
@@ -21,9 +21,43 @@ def all_there(page: Any, count: int) -> None:
     expect(page.locator("#evidence-agreement-shown .main-svg").first).to_be_visible(timeout=FIRST)
 
 
+SEEN = """() => {
+  const drawn = (id) => document.querySelector(`#evidence-${id} .js-plotly-plot`);
+  const [curves, alike] = [drawn("curves"), drawn("agreement-shown")];
+  const bold = curves.data.filter((t) => t.visible && (t.opacity ?? 1) === 1 && t.legendgroup !== "random");
+  return [[...new Set(bold.map((t) => t.legendgroup))], (alike.layout.shapes || []).map((s) => [s.y0, s.y1])];
+}"""
+"""The methods whose curves stand out, and the rows and columns that are framed."""
+
+
+def the_tile_pointed_at_is_told_and_drawn(window: Any) -> None:
+    """By keyboard: the last tile, whose curve was not chosen; by pointer: the first. Escape gives all back."""
+    page, pane = window.page, window.page.locator("#evidence-pane")
+    expect(page.locator("#evidence-curves .legend .traces").nth(4)).to_be_visible()
+    chosen, framed = page.evaluate(SEEN)
+    assert (len(chosen), framed) == (4, [])
+    for tile, reach in ((page.locator(ROWS).last, "focus"), (page.locator(ROWS).first, "hover")):
+        title = tile.locator(".row-link").inner_text()
+        getattr(tile.locator(".row-link") if reach == "focus" else tile, reach)()
+        expect(pane).to_contain_text(title)
+        expect(pane).to_contain_text("Without its brightest part, ")
+        expect(pane).to_contain_text("Most like ")
+        place = int(tile.get_attribute("data-place"))
+        for _ in range(40):  # the figures follow a little later
+            if page.evaluate(SEEN)[0] == [title]:
+                break
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(100)
+        assert page.evaluate(SEEN) == [[title], [[place - 0.5, place + 0.5], [-0.5, 12.5]]]
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(600)
+    assert page.evaluate(SEEN) == [chosen, []]
+
+
 def test_all_methods_on_a_note(window: Any) -> None:
     page = window.open("/evidence", model="bundled/triage")
     all_there(page, 13)
+    the_tile_pointed_at_is_told_and_drawn(window)
     verdicts = page.locator(f"{ROWS} .seal").all_inner_texts()
     assert [RANKS[v] for v in verdicts] == sorted(RANKS[v] for v in verdicts)
     expect(page.locator("#evidence-said")).to_contain_text(re.compile(r"\d+ of 13 maps hold"))
@@ -47,7 +81,7 @@ def test_all_methods_on_a_note(window: Any) -> None:
     assert findings(page, "color-contrast") == []
     page.locator("#shell-theme-button").click()
     title = page.locator(f"{ROWS} .row-link").first.inner_text()
-    page.locator(ROWS).first.click(position={"x": 300, "y": 12})  # anywhere on the row
+    page.locator(ROWS).first.click(position={"x": 20, "y": 12})  # anywhere on the tile
     expect(page.locator("#attribution-title-0")).to_have_text(title)
     expect(page.locator("#attribution-receipt-body-0")).to_contain_text("Should you believe this map?")
     page.get_by_role("link", name="All methods on this input").first.click()

@@ -24,9 +24,11 @@ PANELS = (
 
 def both(
     curves: Mapping[str, Curve], orders: Sequence[Curve], shown: Sequence[str], target: str = "", unit: str = "",
-    dark: bool = False,
+    dark: bool = False, hidden: bool = False,
 ) -> Figure:  # fmt: skip
     """Deletion on the left and insertion on the right; a method keeps its colour whichever others are `shown`.
+
+    With `hidden` the others are in the figure too, unseen, so that the browser can show them.
 
     `curves` are those of `backends.evidence.measures.curves` by method, `orders` those of smooth random orders: their
     range is the band.
@@ -39,8 +41,8 @@ def both(
         if orders:
             _band(figure, orders, name, column, dark)
         for i, (title, curve) in enumerate(curves.items()):
-            if title in shown:
-                _line(figure, i, title, curve, name, column, dark)
+            if title in shown or hidden:
+                _line(figure, i, title, curve, name, column, dark, title in shown)
         figure.update_xaxes(title_text=axis, range=[-2, 102], col=column)
     words = f"score of {plain(target, 30)}" if target else "score"
     figure.update_yaxes(title_text=quantity(words, unit), col=1)
@@ -68,7 +70,7 @@ def _band(figure: Any, orders: Sequence[Curve], name: str, column: int, dark: bo
     )  # fmt: skip
 
 
-def _line(figure: Any, i: int, title: str, curve: Curve, name: str, column: int, dark: bool) -> None:
+def _line(figure: Any, i: int, title: str, curve: Curve, name: str, column: int, dark: bool, visible: bool) -> None:
     palette = theme.palette(dark)
     line = {
         "color": palette[i % len(palette)],
@@ -79,6 +81,6 @@ def _line(figure: Any, i: int, title: str, curve: Curve, name: str, column: int,
     figure.add_scatter(
         x=_across(curve, name), y=np.asarray(curve[name], np.float32), name=plain(title, 30), mode="lines+markers",
         line=line, marker={"symbol": symbol, "size": 7}, legendgroup=title,
-        showlegend=column == 1, hovertemplate="%{x:.0f} %: %{y:.3g}<extra>" + plain(title, 30) + "</extra>", row=1,
-        col=column,
+        showlegend=column == 1 and visible, visible=visible, meta={"chosen": visible}, row=1, col=column,
+        hovertemplate="%{x:.0f} %: %{y:.3g}<extra>" + plain(title, 30) + "</extra>",
     )  # fmt: skip

@@ -28,6 +28,15 @@ def test_deletion_reads_hidden_and_insertion_reads_shown() -> None:
     assert figure.layout.xaxis2.title.text == "shown (% of the input)"
 
 
+def test_methods_that_were_not_chosen_can_be_in_the_figure_unseen() -> None:
+    figure = deletion_curves.both({"A": CURVE, "B": CURVE}, ORDERS, ["B"], hidden=True)
+    assert {(t.name, t.visible, t.meta["chosen"]) for t in figure.data if t.meta} == {
+        ("A", False, False),
+        ("B", True, True),
+    }
+    assert [t.name for t in figure.data if t.showlegend] == ["random orders", "B"]
+
+
 def test_a_method_keeps_its_colour_whichever_others_are_shown() -> None:
     many = {f"M{i}": CURVE for i in range(8)}
     alone = deletion_curves.both(many, [], ["M7"]).data[0].line

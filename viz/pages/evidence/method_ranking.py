@@ -1,4 +1,4 @@
-"""Every method on one input, ranked by its receipt; their curves, their agreement, and where they lie."""
+"""Every method on one input as a wall of maps, ranked by receipt; their curves, agreement, and where they lie."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ LOCATED = {"mass inside": "mass inside", "intersection over union": "overlap", "
 """What the numbers of a map against a region are called."""
 READING = (
     "Every method that this model can have is asked the same question about the same input, and every map takes the "
-    "same test: does what it shows matter to the answer more than what it does not? The best stand first. A click on a "
-    "row opens its whole receipt."
+    "same test: does what it shows matter to the answer more than what it does not? The best stand first. Point at a "
+    "map for its details, its curve and its agreement with the others; a click opens its whole receipt."
 )
 SCALES = (
     "Red speaks for the answer and blue against it; where a method says only how much, yellow is most and violet is "
@@ -61,7 +61,7 @@ SCALES = (
 
 
 def parts(link: Mapping[str, Any]) -> list[Any]:
-    """The places of the table, the region, the curves and the agreement, as the link left them."""
+    """The places of the wall, the region, the curves and the agreement, as the link left them."""
     wanted = links.values(link, "curves", 20)
     return [
         html.P(READING, className="reading"),
@@ -69,7 +69,13 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
         TOGETHER.parts(),
         html.Div(id=part("said"), role="status"),
         *region.parts(link),
-        html.Div(id=part("table"), className="table-scroll"),
+        html.Div(
+            [
+                html.Div(id=part("table")),
+                html.Div(id=part("pane"), className="audit-pane", role="status"),
+            ],
+            className="audit-place",
+        ),
         html.Div(id=part("table-end")),
         html.Details(
             [html.Summary(id=part("withheld-count")), html.Div(id=part("withheld"))],
@@ -210,7 +216,7 @@ def _register_table(app: Dash, engine: Engine, bench: workbench.Workbench) -> No
         comparison, key, lost = document(engine, together, "together")
         told = set(reasons(beside).values())
         said = summary(engine, found, why, asked, card, told)
-        body = table(engine, found, (comparison or {}).get("located", {}), asked, card, given, aim)
+        body = wall(engine, found, comparison or {}, asked, card, given, aim)
         return said, body, ending(found, comparison, key, lost), *withheld(card, found, why)
 
 
@@ -267,27 +273,25 @@ def withheld(card: Card, found: Mapping[str, Any], why: Mapping[str, str]) -> tu
     return html.Ul(rows), f"{len(rows)} not available for this model and input", "withheld" if rows else "d-none"
 
 
-# The table
+# The wall
 
 
-def table(
-    engine: Engine, found: Mapping[str, Any], located: Mapping[str, Any], asked: Mapping[str, Any],
+def wall(
+    engine: Engine, found: Mapping[str, Any], comparison: Mapping[str, Any], asked: Mapping[str, Any],
     card: Card, given: PageInput, aim: Any,
 ) -> Any:  # fmt: skip
-    """A row a method, the best first."""
+    """A tile a method, the best first: its map, name and verdict. `assets/evidence.js` shows the rest once it is
+    pointed at."""
     if not found:
         return []
-    heads = ("", "map", "method", "what decided", "new runs")
-    rows = [
-        _row(rank, method, found[method], located.get(method), thumb(engine, method, found[method], card, given),
-             address(card, given, aim, asked[method]))
+    located, alike = comparison.get("located") or {}, comparison.get("agreement") or {}
+    tiles = [
+        _tile(rank, method, found[method], located.get(method), alike,
+              thumb(engine, method, found[method], card, given), address(card, given, aim, asked[method]))
         for rank, method in enumerate(rank_methods(found), 1)
     ]  # fmt: skip
-    head = html.Thead(
-        html.Tr([html.Th(h or html.Span("rank", className="visually-hidden"), scope="col") for h in heads])
-    )
-    caption = html.Caption("All methods, ranked by their receipt", className="visually-hidden")
-    return html.Table([caption, head, html.Tbody(rows)], className="audit-table")
+    kind = "audit-wall of-pictures" if "pixels" in card["offers"] else "audit-wall of-words"
+    return html.Ol(tiles, className=kind, **{"aria-label": "All methods, ranked by their receipt"})
 
 
 def address(card: Card, given: PageInput, aim: Any, request: Mapping[str, Any]) -> str:
@@ -298,25 +302,44 @@ def address(card: Card, given: PageInput, aim: Any, request: Mapping[str, Any]) 
     return links.link("/attribution", **params, methods=method, receipt={method: kept})
 
 
-def _row(rank: int, method: str, audit: Mapping[str, Any], located: Any, picture: Any, href: str) -> html.Tr:
+def _tile(
+    rank: int, method: str, audit: Mapping[str, Any], located: Any, alike: Mapping[str, Any], picture: Any, href: str
+) -> html.Li:
     found, line, title = audit["receipt"], find_deciding_line(audit), registry.method(method).title
-    return html.Tr(
+    more = [
+        html.P(receipt.effect(found), className="receipt-effect"),
+        "" if line is found["lines"][0] else number(line, audit),  # the effect is that of the first
+        html.P(line["sentence"]),
+        _open(found),
+        *([places(located)] if located else []),
+        *nearest(method, alike),
+        html.P(f"{found['facts']['forwards']} new runs of the model.", className="hint"),
+    ]
+    names = list(alike.get("names", ()))
+    place = {"data-place": str(names.index(method))} if method in names else {}
+    return html.Li(
         [
-            html.Td(str(rank), className="audit-rank"),
-            html.Td(picture, className="audit-picture"),
-            html.Th(
-                [dcc.Link(title, href=href, className="row-link"), html.Div(receipt.mark(found["verdict"]))],
-                scope="row",
-                className="audit-method",
-            ),
-            html.Td(
-                [number(line, audit), html.P(line["sentence"]), _open(found), *([places(located)] if located else [])],
-                className="audit-why",
-            ),
-            html.Td(str(found["facts"]["forwards"]), className="audit-runs"),
+            html.Div(picture, className="audit-picture"),
+            html.Div([html.Span(f"{rank} ", className="audit-rank"), dcc.Link(title, href=href, className="row-link")],
+                     className="audit-name"),
+            receipt.mark(found["verdict"]),
+            html.Div(more, className="audit-more"),
         ],
-        className=f"audit-{found['verdict'].replace(' ', '-')}",
-    )
+        className=f"audit-tile audit-{found['verdict'].replace(' ', '-')}",
+        **{"data-title": title, **place},
+    )  # fmt: skip
+
+
+def nearest(method: str, alike: Mapping[str, Any]) -> list[Any]:
+    """Which other map is most like the method's, and which least; nothing while they were not compared."""
+    names = list(alike.get("names", ()))
+    if method not in names or len(names) < 3:
+        return []
+    row = alike["similarity"][names.index(method)]
+    others = sorted((value, name) for value, name in zip(row, names, strict=True) if name != method)
+    (low, far), (high, near) = others[0], others[-1]
+    said = f"Most like {registry.method(near).title} ({receipt.number(high)}), least like "
+    return [html.P(f"{said}{registry.method(far).title} ({receipt.number(low)}).", className="hint")]
 
 
 def _open(found: Mapping[str, Any]) -> Any:
@@ -456,12 +479,15 @@ def _register_figures(app: Dash, engine: Engine) -> None:
 
 
 def curves(found: Mapping[str, Any], asked: Mapping[str, Any], chosen: Sequence[str], dark: bool) -> Any:
-    """The figure of the curves; a method keeps its colour, which follows from its place among those asked."""
+    """The figure of the curves; a method keeps its colour, which follows from its place among those asked.
+
+    Those that are not chosen are in it too, unseen: pointing at a tile shows them.
+    """
     names = [m for m in asked if m in found]
     first = found[names[0]]
     drawn = {registry.method(m).title: found[m]["curves"] for m in names}
     shown = [registry.method(m).title for m in chosen if m in found]
-    return deletion_curves.both(drawn, first["orders"], shown, first["target"], first["unit"], dark)
+    return deletion_curves.both(drawn, first["orders"], shown, first["target"], first["unit"], dark, hidden=True)
 
 
 def areas(found: Mapping[str, Any]) -> html.Table:

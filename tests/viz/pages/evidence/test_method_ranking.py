@@ -56,12 +56,16 @@ def test_maps_are_compared_once_all_that_can_be_are_there() -> None:
     )
 
 
-def test_the_best_stand_first_and_a_row_leads_to_its_receipt(engine: FakeEngine, shipped: Path) -> None:
+def test_the_best_stand_first_and_a_tile_leads_to_its_receipt(engine: FakeEngine, shipped: Path) -> None:
     requests = method_ranking.requests(FILM, FILM_GIVEN, ["lesion", "clear"], {**OPTIONS, "replacement": "blur"})
     found = {"saliency": audit("fails", 5.0), "occlusion": audit("holds", 1.0), "lime": audit("cannot tell", None)}
-    table = method_ranking.table(
-        engine, found, {"occlusion": located()}, requests, FILM, FILM_GIVEN, ["lesion", "clear"]
-    )  # type: ignore[arg-type]
+    alike = {"names": ["lime", "occlusion", "saliency"], "similarity": [[1, 0.8, 0.1], [0.8, 1, -0.2], [0.1, -0.2, 1]]}
+    comparison = {"located": {"occlusion": located()}, "agreement": alike}
+    table = method_ranking.wall(engine, found, comparison, requests, FILM, FILM_GIVEN, ["lesion", "clear"])  # type: ignore[arg-type]
+    assert [tile.className for tile in table.children] == [
+        "audit-tile audit-holds", "audit-tile audit-cannot-tell", "audit-tile audit-fails",
+    ]  # fmt: skip
+    assert [getattr(tile, "data-place") for tile in table.children] == ["1", "0", "2"]
     links = [c for c in table._traverse() if hasattr(c, "href")]
     assert [link.children for link in links] == ["Occlusion", "LIME", "Saliency"]
     href = links[0].href
@@ -71,7 +75,9 @@ def test_the_best_stand_first_and_a_row_leads_to_its_receipt(engine: FakeEngine,
     assert "%22replacement%22%3A+%22blur%22" in href
     said = words_of(table)
     for words in ("✓ Holds", "✗ Fails", "? Cannot tell", "score falls by 1.00", "as much elsewhere: 0.001 to 0.50",
-                  "110",
+                  "110 new runs",
+                  "Most like LIME (0.80), least like Saliency (−0.20).",
+                  "Without its brightest part",
                   "points at it", "mass inside 0.60 (0.00–0.20)"):  # fmt: skip
         assert words in said, words
     assert "Hiding the brightest 8% drops" in said
@@ -87,6 +93,11 @@ def test_a_texts_number_is_called_what_it_is() -> None:
     of_picture = audit("holds", 0.9)
     other = {**of_picture["receipt"]["lines"][0], "name": "random parts", "value": None, "control": None}
     assert words_of(method_ranking.number(other, of_picture)) == receipt.TITLES["random parts"][0]
+
+
+def test_nothing_is_said_of_likeness_before_maps_were_compared() -> None:
+    assert method_ranking.nearest("lime", {}) == []
+    assert method_ranking.nearest("lime", {"names": ["lime", "saliency"], "similarity": [[1, 0], [0, 1]]}) == []
 
 
 def test_what_copies_reach_too_is_faded() -> None:
@@ -162,6 +173,8 @@ def test_curves_are_of_the_methods_chosen(chosen: list[str]) -> None:
     found = {"occlusion": audit(), "saliency": audit()}
     figure = method_ranking.curves(found, {"saliency": {}, "occlusion": {}}, chosen, False)
     assert [t.name for t in figure.data if t.showlegend] == ["random orders", *(["Saliency"] if chosen else [])]
+    unseen = {t.name for t in figure.data if t.visible is False}
+    assert unseen == {"Occlusion", "Saliency"} - ({"Saliency"} if chosen else set())
     assert "score of lesion (logit)" in str(figure.layout.yaxis.title.text)
     assert "3.25" in words_of(method_ranking.areas(found))
 
