@@ -82,34 +82,7 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
             id=part("withheld-box"),
             className="d-none",
         ),
-        html.Div(
-            [
-                html.H2("Does the answer follow the map?"),
-                html.P(
-                    "If a map is right, hiding its brightest places first makes the answer fall fast (left), and "
-                    "showing only them brings it back fast (right). A curve within the band does no better than a "
-                    "random order. No verdict rests on these curves: far along them so much is hidden at once that "
-                    "little of the input is left.",
-                    className="reading",
-                ),
-                html.Fieldset(
-                    [
-                        html.Legend("Curves of", className="form-label"),
-                        dbc.Checklist(
-                            id=part("curve-methods"), options=[{"label": m, "value": m} for m in wanted], value=wanted,
-                            inline=True, class_name="method-list",
-                        ),
-                    ]
-                ),
-                html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"), responsive=True,
-                                      style={"height": f"{deletion_curves.HEIGHT}px"}),
-                            className="figure-box",
-                            **{"aria-label": "Deletion and insertion curves; their areas are in the table below"}),
-                html.Details([html.Summary("The areas as a table"), html.Div(id=part("areas"))]),
-            ],
-            id=part("curves-area"),
-            className="d-none",
-        ),
+        _curves(wanted),
         html.Div(
             [
                 html.H2("Do the methods agree?"),
@@ -124,6 +97,38 @@ def parts(link: Mapping[str, Any]) -> list[Any]:
             className="d-none",
         ),
     ]  # fmt: skip
+
+
+def _curves(wanted: Sequence[str]) -> html.Div:
+    """The place of the curves, with those of the methods `wanted` ticked."""
+    return html.Div(
+        [
+            html.H2("Does the answer follow the map?"),
+            html.P(
+                "If a map is right, hiding its brightest places first makes the answer fall fast (left), and "
+                "showing only them brings it back fast (right). A curve within the band does no better than a "
+                "random order. No verdict rests on these curves: far along them so much is hidden at once that "
+                "little of the input is left.",
+                className="reading",
+            ),
+            html.Fieldset(
+                [
+                    html.Legend("Curves of", className="form-label"),
+                    dbc.Checklist(
+                        id=part("curve-methods"), options=[{"label": m, "value": m} for m in wanted], value=wanted,
+                        inline=True, class_name="method-list",
+                    ),
+                ]
+            ),
+            html.Figure(dcc.Graph(id=part("curves"), config=theme.config("curves"), responsive=True,
+                                  style={"height": f"{deletion_curves.HEIGHT}px"}),
+                        className="figure-box",
+                        **{"aria-label": "Deletion and insertion curves; their areas are in the table below"}),
+            html.Details([html.Summary("The areas as a table"), html.Div(id=part("areas"))]),
+        ],
+        id=part("curves-area"),
+        className="d-none",
+    )  # fmt: skip
 
 
 def ask(app: Dash, engine: Engine, bench: workbench.Workbench) -> None:
