@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 FIRST = "lib.js"
 """The script that all others use."""
+BEFORE = "first_view.js"
+"""The script that stands before Dash's own."""
 
 
 def assets_folder() -> Path:
@@ -40,23 +42,24 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
     `access` says under which names it answers, and to whom (None: under any, and to everybody).
     """
     import dash
-    from dash import Dash
 
     from backends.jobs.engine import Engine
     from backends.store import Store
     from viz.components import shell
+    from viz.components.looking import only_looking
     from viz.server.access import Access
+    from viz.server.page_app import Page, PageApp
     from viz.server.security import protect
 
     engine = engine or Engine(Store())
-    app = Dash(
+    app = PageApp(
         __name__,
         title="Vitrine",
         update_title=None,
         use_pages=True,
         pages_folder="",
         assets_folder=str(assets_folder()),
-        assets_ignore=f"^{re.escape(FIRST)}$",  # it stands in front of the others, which Dash loads by their names
+        assets_ignore="^({})$".format("|".join(map(re.escape, (FIRST, BEFORE)))),  # they stand before the others
         serve_locally=True,
         compress=True,
         suppress_callback_exceptions=True,
@@ -70,22 +73,37 @@ def create_app(engine: Engine | None = None, access: Access | None = None) -> Da
     app.config.external_scripts.append(f"{app.get_asset_url(FIRST)}?m={written}")
     app.server.config["ENGINE"] = engine
     dash.register_page("not_found_404", layout=shell.lost, title="No such page · Vitrine")
-    frames = [{"name": page.TITLE, "path": page.PATH} for page in _add_pages(app, engine)]
+    pages = _add_pages(app, only_looking(engine))
+    frames = [{"name": page.TITLE, "path": page.PATH} for page in pages]
+    own = len(app._callback_list)
     shell.register(app, frames)
     app.layout = lambda: shell.shell(frames)
+    app.frame = lambda content: shell.shell(frames, content)
+    everywhere = app._callback_list[own:]
+    whole = {
+        page.PATH: Page(f"{page.TITLE} · Vitrine", shell.guarded(page.layout), [*specs, *everywhere])
+        for page, specs in pages.items()
+    }
+    lost = Page("No such page · Vitrine", shell.lost, everywhere)
+    app.prepare(whole, lost, engine.store)
     protect(app, engine, access or Access())
+    app.bundle((assets_folder() / BEFORE).read_text(encoding="utf-8"))
     return app
 
 
-def _add_pages(app: Dash, engine: Engine) -> list[ModuleType]:
-    """Give the app every page, and return those that it has; somebody's own that cannot be set up is left out."""
+def _add_pages(app: Dash, engine: Engine) -> dict[ModuleType, list[dict[str, Any]]]:
+    """Give the app every page, and return those that it has, each with its callbacks.
+
+    Somebody's own that cannot be set up is left out.
+    """
     import dash
 
     from backends import plugins
     from viz.components import shell
 
-    there = []
+    there = {}
     for page in page_modules():
+        before = len(app._callback_list)
         try:
             page.register(app, engine)
         except Exception as error:
@@ -103,7 +121,7 @@ def _add_pages(app: Dash, engine: Engine) -> list[ModuleType]:
             description=page.QUESTION,
             layout=shell.guarded(page.layout),
         )
-        there.append(page)
+        there[page] = app._callback_list[before:]
     return there
 
 

@@ -2,7 +2,7 @@
    Everything that a pointer or a key does here is drawn from bytes that are already here, without a round trip. */
 (function () {
   "use strict";
-  const { around, bytes, dequantise, fetched, isDark, make, makeText, unpack } = window.vitrine.lib;
+  const { around, bytes, dequantise, fetched, make, makeText, tellTheme, unpack } = window.vitrine.lib;
 
   const held = new Map(); // address -> promise of its bytes, the latest few
 
@@ -1064,7 +1064,7 @@
 
   function dark() {
     if (!el("attention-grid")) return;
-    window.dash_clientside.set_props("attention-dark", { data: isDark() });
+    tellTheme("attention-dark");
   }
 
   function again() {

@@ -1,7 +1,7 @@
 /* The causal page in the browser: grids of effects that fill, heads that are picked, tokens that are chosen. */
 (function () {
   "use strict";
-  const { around, isDark, makeText: make } = window.vitrine.lib;
+  const { around, makeText: make, tellTheme } = window.vitrine.lib;
   const DARK = "causal-dark";
   const shown = {};   // what each grid was drawn from
   const at = {};      // the cell of each grid that is in the tab order
@@ -232,7 +232,7 @@
 
   function tell() {
     if (!document.querySelector(".page.causal")) return;
-    dash_clientside.set_props(DARK, { data: isDark() });
+    tellTheme(DARK);
   }
   window.addEventListener("vitrine-theme", tell);
 

@@ -63,7 +63,7 @@
 
   function tell() {
     if (!document.querySelector(".page.data")) return;
-    window.dash_clientside.set_props("data-dark", { data: window.vitrine.lib.isDark() });
+    window.vitrine.lib.tellTheme("data-dark");
   }
   window.addEventListener("vitrine-theme", tell);
 

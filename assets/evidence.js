@@ -2,13 +2,13 @@
    is shown of the tile that is pointed at. */
 (function () {
   "use strict";
-  const { around, isDark, makeText } = window.vitrine.lib;
+  const { around, makeText, tellTheme } = window.vitrine.lib;
 
   const EDGES = ["left", "top", "width", "height"];
 
   function tell() {
     if (!document.querySelector(".page.evidence")) return;
-    window.dash_clientside.set_props("evidence-dark", { data: isDark() });
+    tellTheme("evidence-dark");
   }
   window.addEventListener("vitrine-theme", tell);
 

@@ -75,6 +75,15 @@
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   const isDark = () => document.documentElement.getAttribute("data-bs-theme") === "dark";
 
+  /* Tell the store `id`, for which theme the server draws pictures, unless it knows: it drew the first for `drawnFor`. */
+  const told = {};
+  function tellTheme(id) {
+    const dark = isDark();
+    if ((told[id] ?? (vitrine.drawnFor && vitrine.drawnFor === "dark")) === dark) return;
+    told[id] = dark;
+    window.dash_clientside.set_props(id, { data: dark });
+  }
+
   /* Saves `blob` as a file called `name`. */
   function download(blob, name) {
     const link = make("a", "", null, { download: name });
@@ -83,5 +92,5 @@
     window.setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  vitrine.lib = { around, base64, bytes, clamp, dequantise, download, fetched, isDark, make, makeText, unpack };
+  vitrine.lib = { around, base64, bytes, clamp, dequantise, download, fetched, isDark, make, makeText, tellTheme, unpack };
 })();

@@ -1,7 +1,7 @@
 /* The frame's part in the browser: the link, the keyboard, exports, and the first look at an upload. */
 (function () {
   "use strict";
-  const { around } = window.vitrine.lib;
+  const { around, tellTheme } = window.vitrine.lib;
 
   const MOST_BYTES = 32 * 1024 * 1024;
   const READS = /\.(png|jpe?g|webp|bmp|gif|tiff?)$/i;
@@ -167,20 +167,11 @@
   });
 
   /* Figures among the other methods of a page are drawn for the theme: see viz/components/method_panel.py. */
-  function dark() {
-    return document.documentElement.getAttribute("data-bs-theme") === "dark";
-  }
   window.addEventListener("vitrine-theme", () => {
-    for (const panel of document.querySelectorAll(".other-methods")) {
-      window.dash_clientside.set_props(`${panel.id}-dark`, { data: { dark: dark() } });
-    }
+    for (const panel of document.querySelectorAll(".other-methods")) tellTheme(`${panel.id}-dark`);
   });
 
-  function drawn(answers) {
-    return { dark: dark(), keys: (answers || {}).keys };
-  }
-
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    shell: { link, query, input, examples, answers, drawn },
+    shell: { link, query, input, examples, answers },
   });
 })();

@@ -6,6 +6,11 @@
   const root = document.documentElement;
   const other = (theme) => (theme === "dark" ? "light" : "dark");
 
+  /* The server draws the first pictures of a page for the theme that this cookie names (viz/server/page_app.py). */
+  function remembered(theme) {
+    document.cookie = `vitrine-theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+  }
+
   function named(theme) {
     const words = other(theme);
     if (!document.getElementById("shell-theme-button")) return;
@@ -20,6 +25,7 @@
     /* Shows the page in `theme`; `keep` remembers it and tells the pictures. */
     set(theme, keep = true) {
       root.setAttribute("data-bs-theme", theme);
+      remembered(theme);
       named(theme);
       if (!keep) return;
       try {
@@ -33,6 +39,17 @@
       window.dispatchEvent(new CustomEvent("vitrine-theme", { detail: theme }));
     },
   };
+
+  /* The first page in a new browser is drawn for the light theme. */
+  remembered(vitrine.theme.current());
+  if (vitrine.drawnFor && vitrine.drawnFor !== vitrine.theme.current()) {
+    const drawn = new MutationObserver(() => {
+      if (!document.getElementById("shell-content")) return;
+      drawn.disconnect();
+      window.dispatchEvent(new CustomEvent("vitrine-theme", { detail: vitrine.theme.current() }));
+    });
+    drawn.observe(document.documentElement, { childList: true, subtree: true });
+  }
 
   document.addEventListener("click", (event) => {
     if (vitrine.lib.around(event, "#shell-theme-button")) vitrine.theme.set(other(vitrine.theme.current()));

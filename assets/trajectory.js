@@ -6,7 +6,7 @@
 
   function tell() {
     if (!document.querySelector(".page.trajectory")) return;
-    dash_clientside.set_props(DARK, { data: window.vitrine.lib.isDark() });
+    window.vitrine.lib.tellTheme(DARK);
   }
   window.addEventListener("vitrine-theme", tell);
 

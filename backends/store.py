@@ -138,23 +138,25 @@ class Store:
         """
         if isinstance(raw, Mapping) and set(raw) == set(SIDES):
             return self._put_pair({side: self.put_input(raw[side]) for side in SIDES})
-        if not isinstance(raw, Mapping) or not raw or set(raw) - {*TEXTS, *IDS, "image"}:
-            found = sorted(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
-            raise Refused(f"an input has a text, an image or both, not {str(found)[:80]}")
-        plain: dict[str, Any] = {name: _ids(name, raw[name]) for name in IDS if name in raw}
-        size = 0
-        for name in TEXTS:
-            if name in raw:
-                plain[name] = _text(raw[name])
-        if "image" in raw:
-            data = _image(raw["image"])
-            plain["image"] = digests.digest_of(data)
-            size += self._put_file(self._image(plain["image"]), data)
+        plain, data = _plain_input(_checked_parts(raw))
+        size = self._put_file(self._image(plain["image"]), data) if data is not None else 0
         content = _json(plain).encode()
         digest = digests.digest_of(content)
         size += self._put_file(self._input(digest), content)
         self._grew(size, self._input(digest), *([self._image(plain["image"])] if "image" in plain else []))
         return digest
+
+    def kept_input(self, raw: Mapping[str, Any]) -> str | None:
+        """The digest that `put_input` gives, None where this input is not kept; nothing is written.
+
+        Raises `Refused` as `put_input` does. A pair of inputs counts as not kept.
+        """
+        if not isinstance(raw, Mapping) or set(raw) == set(SIDES):
+            return None
+        plain, data = _plain_input(_checked_parts(raw))
+        digest = digests.digest_of(_json(plain).encode())
+        there = self._input(digest).exists() and (data is None or self._image(plain["image"]).exists())
+        return digest if there else None
 
     def _put_pair(self, sides: dict[str, str]) -> str:
         content = _json(sides).encode()
@@ -491,6 +493,24 @@ def _remove(path: Path) -> None:
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _checked_parts(raw: Any) -> Mapping[str, Any]:
+    """`raw`, if an input may have such parts. Raises `Refused`."""
+    if not isinstance(raw, Mapping) or not raw or set(raw) - {*TEXTS, *IDS, "image"}:
+        found = sorted(map(str, raw)) if isinstance(raw, Mapping) else type(raw).__name__
+        raise Refused(f"an input has a text, an image or both, not {str(found)[:80]}")
+    return raw
+
+
+def _plain_input(raw: Mapping[str, Any]) -> tuple[dict[str, Any], bytes | None]:
+    """An input as it is written, its image by its digest, and the bytes of the image."""
+    plain: dict[str, Any] = {name: _ids(name, raw[name]) for name in IDS if name in raw}
+    plain |= {name: _text(raw[name]) for name in TEXTS if name in raw}
+    if "image" not in raw:
+        return plain, None
+    data = _image(raw["image"])
+    return plain | {"image": digests.digest_of(data)}, data
 
 
 def _text(text: Any) -> str:

@@ -49,15 +49,6 @@ def test_the_pages_open_without_loading_torch(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_script_that_all_use_is_loaded_before_them(tmp_path: Path) -> None:
-    from tests.viz.fakes import FakeEngine
-
-    page = app.create_app(FakeEngine(tmp_path)).server.test_client().get("/").text
-    scripts = re.findall(r'src="/assets/([a-z_]+\.js)', page)
-    assert scripts[0] == "lib.js"
-    assert sorted(scripts) == sorted(path.name for path in (ROOT / "assets").glob("*.js"))
-
-
 def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -16,6 +16,7 @@ from backends.errors import Refused, Unsettled
 from backends.jobs.engine import Engine
 from backends.requests import key_of
 from viz.components.alerts import alert
+from viz.components.looking import Later
 
 TAB = "shell-tab"
 """The id of the store that names this browser tab: whose interest keeps a job alive."""
@@ -281,6 +282,9 @@ def progress(
                 engine.cancel(key, tab)
             elif what == "ask" or key not in known:
                 engine.submit(request, tab, (LAST if quiet else FIRST).get(request.get("job"), -10 if quiet else 0))
+        except Later:  # the page is not in a browser yet; the browser's first poll asks
+            del asked[name]
+            continue
         except (Refused, TypeError) as refused:
             why[name] = str(refused)
             again += [name] if isinstance(refused, Unsettled) else []
@@ -304,6 +308,8 @@ def progress(
         for old in known - set(asked.values()):
             engine.cancel(old, tab)
     waiting = len(keys) + len(why) < len(requests)
+    if requests and not asked:
+        raise Later("jobs of which none is done")
     return (
         {"asked": asked, "keys": keys, "sentences": why, "again": again},
         waiting,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dash_bootstrap_components as dbc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from backends import registry
 from backends.errors import Refused
@@ -171,23 +171,15 @@ class MethodPanel:
             return {"path": f"/{self.page}", "params": params(asked)}
 
     def _register_figure(self, app: Dash, engine: Engine) -> None:
-        app.clientside_callback(
-            ClientsideFunction("shell", "drawn"),
-            Output(self.id("dark"), "data"),
-            Input(self.slot.answers, "data"),
-            prevent_initial_call=True,
-        )
-
         @app.callback(
             Output(self.id("shown"), "children"),
+            Input(self.slot.answers, "data"),
             Input(self.id("dark"), "data"),
-            State(self.slot.answers, "data"),
             prevent_initial_call=True,
         )
-        def draw(view: Any, answers: Any) -> Any:
+        def draw(answers: Any, dark: bool | None) -> Any:
             found = take_result(engine, answers, JOB)
-            dark = bool((view or {}).get("dark"))
-            return pictures(self.page, answer_keys(answers)[JOB], found, dark) if found else []
+            return pictures(self.page, answer_keys(answers)[JOB], found, bool(dark)) if found else []
 
     def requests(self, asked: Any, card: Any, given: Any, target: Any, *more: Any) -> dict[str, Any]:
         """The job of what was run last, on this input; empty while something is missing. Raises `Refused`."""

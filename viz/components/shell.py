@@ -37,6 +37,9 @@ BESIDE = "shell-beside"
 
 FAILED = "Vitrine failed on this, and what you gave it is still here; the server's log says more."
 
+TAB_MARK = "@@tab@@"
+"""Stands for the tab's name in a page that many browsers are sent; assets/first_view.js has it, too."""
+
 log = logging.getLogger("vitrine")
 
 
@@ -73,8 +76,11 @@ def colours() -> str:
     )
 
 
-def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
-    """Layout of the app around the page that the address names; made anew for each browser tab."""
+def shell(pages: Sequence[dict[str, Any]], content: Any = None) -> html.Div:
+    """Layout of the app around `content`, a page's own, or around what Dash's router puts there.
+
+    With `content` the tab's own name is a mark, in whose place each browser tab puts one.
+    """
     links = [
         dbc.NavLink(page["name"], href=page["path"], id=nav_id(page["path"]), active=False, class_name="shell-link")
         for page in pages
@@ -83,7 +89,7 @@ def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
         [
             html.A("Skip to content", href="#shell-content", className="skip-link"),
             dcc.Location(id="shell-place", refresh=False),
-            dcc.Store(id=TAB, data=uuid.uuid4().hex),
+            dcc.Store(id=TAB, data=uuid.uuid4().hex if content is None else TAB_MARK),
             dcc.Store(id=LINK),
             dcc.Store(id=VIEW),
             dcc.Store(id=BESIDE),
@@ -102,7 +108,12 @@ def shell(pages: Sequence[dict[str, Any]]) -> html.Div:
                 className="shell-header",
             ),
             html.Div(id=ALERT, role="alert", className="shell-alert"),
-            html.Main(dash.page_container, id="shell-content", tabIndex=-1, className="shell-main"),
+            html.Main(
+                dash.page_container if content is None else content,
+                id="shell-content",
+                tabIndex=-1,
+                className="shell-main",
+            ),
             html.Footer(
                 "The bundled models are synthetic and not for clinical use. A picture shows what a network did with "
                 "this input, not what is true of a patient or the world.",

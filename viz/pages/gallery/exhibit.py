@@ -103,7 +103,7 @@ class Exhibit:
         """A job for every combination of changes; none where the model is not shipped."""
         if not self.card:
             return {}
-        about = {"model": self.model, "revision": catalog.resolve(self.model).revision}
+        about: dict[str, Any] = {"model": self.model, "revision": catalog.resolve(self.model).revision}
         about |= {"input": self.keep_input(engine), "replacement": self.replacement}
         return {
             ",".join(c.name for c in some): Edit(edits=[list(c.edit) for c in some], **about).plain()
@@ -140,7 +140,8 @@ class Exhibit:
             found, why = documents(engine, answers)
             label = self.last(found, made)
             said = self.tell(found, made) or ("It cannot be asked." if why else self.waiting)
-            digest = next(iter((requests or {}).values()), {}).get("input", "")
+            first: Mapping[str, Any] = next(iter((requests or {}).values()), {})
+            digest = first.get("input", "")
             on = [str(c.name in made).lower() for c in self.changes]
             return (
                 bars(found, made) or empty_bars(), said, draw(made, label), self.path(digest, made), *on,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import dash_bootstrap_components as dbc
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
+from backends import catalog
 from backends.errors import Refused
 from backends.jobs.engine import Engine
 from backends.models.card import Card
@@ -90,9 +91,15 @@ KINDS = {"cka": "CKA", "cosine": "cosine"}
 SPREADS = {"one": "the chosen position", "all": "all positions"}
 
 
+def _first_tab(link: Mapping[str, Any]) -> str:
+    """The tab to begin with: the lens, but for a bundled model that has no words by layer."""
+    task = catalog.card(BENCH.picker.wanted(link)).get("task", "causal-lm")
+    return "lens" if task == "causal-lm" else "path"
+
+
 def layout(**link: Any) -> html.Div:
     """The page as the link left it."""
-    tab = links.choice(link, "tab", tuple(TABS), "lens")
+    tab = links.choice(link, "tab", tuple(TABS), _first_tab(link))
     position = links.text(link, "position", AUTO, most=12)
     return shell.page(
         "trajectory",

@@ -91,7 +91,9 @@ def test_link_restores_the_view_and_leaves_out_what_is_usual() -> None:
 @pytest.mark.parametrize("nonsense", ["{", "7", '{"a": 1}', '[null, true, -1, "", [1]]', "x" * 5000])
 def test_nonsense_in_the_link_is_left_out(nonsense: str) -> None:
     found = {
-        c.id: c for c in page.layout(tab=nonsense, position=nonsense, colour=nonsense)._traverse() if hasattr(c, "id")
+        c.id: c
+        for c in page.layout(model="bundled/names", tab=nonsense, position=nonsense, colour=nonsense)._traverse()
+        if hasattr(c, "id")
     }
     assert found["trajectory-tab"].data == "lens"
     assert page.place(found["trajectory-position"].value, lens([1, 1]), LM) == 1
