@@ -45,7 +45,7 @@ TITLES = {
 WORTH = ("Hide random words", "its bright words are worth", "four in five reshuffled copies")
 """The same of the line that decides of a text: what its bright words are worth beside the most important one."""
 EFFECTS = {
-    "hiding": "the score {falls} by {value}; as much elsewhere: {low} to {high}",
+    "hiding": "the score {falls} by {value}; as much hidden elsewhere: {low} to {high}",
     "without it": "without the word, its part changes by {value} grey levels; parts as large: {low} to {high}",
     "another corruption": "with another corruption the grid comes out alike by {value}; copies of it: {low} to {high}",
 }
@@ -300,7 +300,8 @@ def effect(found: Mapping[str, Any]) -> str:
     )
     target = visible(found["facts"].get("target") or "the answer", 40)
     if about.get("unit") == "probability":
-        said = f"“{target}” goes from {percent(about['whole'])} to {percent(about['left'])}: {said}"
+        whole, left = (percent(about[name]).replace(" ", "\u00a0") for name in ("whole", "left"))
+        said = f"“{target}” goes from {whole} to {left}: {said}"
     said = f"Without its brightest part, {said}" if line["name"] == "hiding" else said[:1].upper() + said[1:]
     return f"{said}."
 

@@ -93,7 +93,9 @@ def test_each_line_has_number_control_word_icon_and_sentence() -> None:
 def test_the_badge_says_verdict_and_effect_and_the_lines_come_when_asked_why() -> None:
     head, effect, why, more = receipt.told(made(), "Should you believe this map?", ["more"])
     assert "seal-holds" in str(head)
-    assert effect.children == ("Without its brightest part, the score falls by 3.12; as much elsewhere: −0.10 to 0.44.")
+    assert effect.children == (
+        "Without its brightest part, the score falls by 3.12; as much hidden elsewhere: −0.10 to 0.44."
+    )
     assert why.children[0].children == "Why?"
     assert "Because of" in str(why)
     assert more.children == ["more"]
@@ -104,8 +106,8 @@ def test_the_effect_is_told_in_plain_words() -> None:
     found = made(target="urgent")
     found["lines"][0]["about"] = {"unit": "probability", "whole": 0.9962, "left": 0.0007}
     assert receipt.effect(found) == (
-        "Without its brightest part, “urgent” goes from 99.6 % to < 0.1 %: the score falls by 3.12; "
-        "as much elsewhere: −0.10 to 0.44."
+        "Without its brightest part, “urgent” goes from 99.6\u00a0% to <\u00a00.1\u00a0%: the score falls by 3.12; "
+        "as much hidden elsewhere: −0.10 to 0.44."
     )
     found["lines"][0].update(value=-1.69, about={})
     assert "the score rises by 1.69;" in receipt.effect(found)

@@ -12,13 +12,14 @@ from itertools import combinations
 from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html
+from flask import current_app, has_app_context
 
 from backends import catalog
 from backends.jobs.engine import Engine
-from backends.requests import Edit
+from backends.requests import Edit, key_of
 from viz.components import links
 from viz.components.inputs import raw_of
-from viz.components.job_panel import Answers, JobPanel, documents
+from viz.components.job_panel import Answers, JobPanel, documents, in_words
 from viz.figures.words import percent, visible
 
 Found = Mapping[str, Mapping[str, Any]]
@@ -62,7 +63,7 @@ class Exhibit:
     @property
     def panel(self) -> JobPanel:
         """The jobs that ask the model."""
-        return JobPanel("gallery", self.name, "Asking the network")
+        return JobPanel("gallery", self.name, "Asking the network", tell=False)
 
     @property
     def card(self) -> Mapping[str, Any]:
@@ -79,11 +80,20 @@ class Exhibit:
 
     def said(self) -> html.P:
         """The place of the sentence."""
-        return html.P(self.waiting, id=self.id("said"), className="exhibit-said", role="status")
+        said = self.tell(self.known(), []) or self.waiting
+        return html.P(said, id=self.id("said"), className="exhibit-said", role="status")
 
     def bars(self) -> html.Div:
-        """The place of the answer's bars, of the height that they will have."""
-        return html.Div(empty_bars(), id=self.id("bars"), className="exhibit-bars")
+        """The answer's bars, where it is known already; else their place, of the height that they will have."""
+        return html.Div(bars(self.known(), []) or empty_bars(), id=self.id("bars"), className="exhibit-bars")
+
+    def known(self) -> Found:
+        """The answers that are kept already, while a page is served: they stand on it from the first."""
+        engine = current_app.config.get("ENGINE") if has_app_context() else None
+        if engine is None:
+            return {}
+        keys = {name: key_of(request) for name, request in self.requests(engine).items()}
+        return documents(engine, {"keys": {n: k for n, k in keys.items() if engine.store.has(k)}})[0]
 
     def further(self) -> dcc.Link:
         """The way on to the page of the same input."""
@@ -139,7 +149,7 @@ class Exhibit:
             made = self.made(pressed)
             found, why = documents(engine, answers)
             label = self.last(found, made)
-            said = self.tell(found, made) or ("It cannot be asked." if why else self.waiting)
+            said = self.tell(found, made) or in_words(next(iter(why.values()), self.waiting))
             first: Mapping[str, Any] = next(iter((requests or {}).values()), {})
             digest = first.get("input", "")
             on = [str(c.name in made).lower() for c in self.changes]

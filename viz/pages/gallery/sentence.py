@@ -81,7 +81,7 @@ def words(shown: Exhibit) -> list[Any]:
             html.Span(id=shown.id(f"{change.name}-spot"), hidden=True),
         ]  # fmt: skip
         at = end
-    return [*made, f"{text[at:]} ", html.Span(draw(""), id=shown.id("input"))]
+    return [*made, f"{text[at:]} ", html.Span(draw(shown.last(shown.known(), [])), id=shown.id("input"))]
 
 
 def draw(last: str) -> html.Mark:

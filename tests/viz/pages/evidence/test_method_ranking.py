@@ -74,7 +74,8 @@ def test_the_best_stand_first_and_a_tile_leads_to_its_receipt(engine: FakeEngine
     assert "methods=occlusion" in href
     assert "%22replacement%22%3A+%22blur%22" in href
     said = words_of(table)
-    for words in ("✓ Holds", "✗ Fails", "? Cannot tell", "score falls by 1.00", "as much elsewhere: 0.001 to 0.50",
+    for words in ("✓ Holds", "✗ Fails", "? Cannot tell", "score falls by 1.00",
+                  "as much hidden elsewhere: 0.001 to 0.50",
                   "110 new runs",
                   "Most like LIME (0.80), least like Saliency (−0.20).",
                   "Without its brightest part",

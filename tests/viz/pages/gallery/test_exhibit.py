@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from backends import catalog
 from backends.requests import key_of
@@ -109,4 +110,16 @@ def test_clicks_show_what_is_known_and_a_second_click_restores(shown: exhibit.Ex
     _, said, *_ = made["show"]({"keys": keys}, 1, None, 1, None, requests)  # of both nothing is known yet
     assert said == shown.waiting
     _, said, *_ = made["show"]({"sentences": {"tag": "the worker is gone"}}, 1, None, None, None, requests)
-    assert said == "It cannot be asked."
+    assert said == "the worker is gone"
+
+
+def test_what_is_kept_stands_on_the_page_from_the_first(shown: exhibit.Exhibit, tmp_path: Path) -> None:
+    engine: Any = FakeEngine(tmp_path)
+    assert shown.known() == {}  # outside of a server
+    server = Flask(__name__)
+    server.config["ENGINE"] = engine
+    with server.app_context():
+        assert shown.said().children == shown.waiting
+        engine.store.put_document(key_of(shown.requests(engine)["lesion"]), STAYED)
+        assert str(shown.said().children).startswith("The network says lesion (99.9 %).")
+        assert "99.9 %" in text_of(shown.bars())
