@@ -11,10 +11,12 @@ import numpy as np
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from backends import catalog
+from backends.errors import Refused
 from backends.jobs.engine import Engine
+from backends.requests import key_of
 from backends.results import Result
 from viz.components import links, offers
-from viz.components.job_panel import Answers, JobPanel, results
+from viz.components.job_panel import Answers, JobPanel, in_words, reasons
 from viz.components.workbench import run_request
 from viz.figures import word_maps
 from viz.figures.words import visible
@@ -104,10 +106,10 @@ def register(app: Dash, engine: Engine) -> None:
         prevent_initial_call=True,
     )
     def show(answers: Answers | None, chosen: int | None) -> tuple[Any, Any]:
-        found, why = results(engine, answers)
-        result = found.get("drawing")
+        result = kept(engine)
         if result is None:
-            return no_update, why.get("drawing") or (WAITING if chosen is not None else INVITATION)
+            why = reasons(answers).get("drawing")
+            return no_update, in_words(why) if why else WAITING if chosen is not None else INVITATION
         picture = html.Img(src=address(result, chosen), alt=f"A drawing: {prompt()}", width=64, height=64)
         return picture, tell(result, chosen) if chosen is not None else INVITATION
 
@@ -122,6 +124,16 @@ def requests(engine: Engine) -> dict[str, Any]:
     seed = shipped["examples"][EXAMPLE].get("seed", 0)
     method = offers.first(card, "diffusion", "word_maps")
     return {"drawing": run_request(card, given, method, {"seed": seed, "by_step": False, "by_layer": False}, None)}
+
+
+def kept(engine: Engine) -> Result | None:
+    """The drawing, where the store has it, whoever asked."""
+    request = requests(engine).get("drawing")
+    key = key_of(request) if request else ""
+    try:
+        return engine.store.get_result(key) if key and engine.store.has(key) else None
+    except Refused:
+        return None
 
 
 def address(result: Result, chosen: int | None = None) -> str:

@@ -19,7 +19,7 @@ from backends.jobs.engine import Engine
 from backends.requests import Edit, key_of
 from viz.components import links
 from viz.components.inputs import raw_of
-from viz.components.job_panel import Answers, JobPanel, documents, in_words
+from viz.components.job_panel import Answers, JobPanel, documents, in_words, reasons
 from viz.figures.words import percent, visible
 
 Found = Mapping[str, Mapping[str, Any]]
@@ -90,10 +90,12 @@ class Exhibit:
     def known(self) -> Found:
         """The answers that are kept already, while a page is served: they stand on it from the first."""
         engine = current_app.config.get("ENGINE") if has_app_context() else None
-        if engine is None:
-            return {}
+        return self.kept(engine) if engine is not None else {}
+
+    def kept(self, engine: Engine) -> Found:
+        """The answers that the store has, whoever asked."""
         keys = {name: key_of(request) for name, request in self.requests(engine).items()}
-        return documents(engine, {"keys": {n: k for n, k in keys.items() if engine.store.has(k)}})[0]
+        return documents(engine, {"keys": {name: key for name, key in keys.items() if engine.store.has(key)}})[0]
 
     def further(self) -> dcc.Link:
         """The way on to the page of the same input."""
@@ -147,7 +149,7 @@ class Exhibit:
         def show(answers: Answers | None, *values: Any) -> tuple[Any, ...]:
             *pressed, requests = values
             made = self.made(pressed)
-            found, why = documents(engine, answers)
+            found, why = self.kept(engine), reasons(answers)
             label = self.last(found, made)
             said = self.tell(found, made) or in_words(next(iter(why.values()), self.waiting))
             first: Mapping[str, Any] = next(iter((requests or {}).values()), {})

@@ -109,7 +109,7 @@ def test_clicks_show_what_is_known_and_a_second_click_restores(shown: exhibit.Ex
     assert pressed == ["false", "false"]
     _, said, *_ = made["show"]({"keys": keys}, 1, None, 1, None, requests)  # of both nothing is known yet
     assert said == shown.waiting
-    _, said, *_ = made["show"]({"sentences": {"tag": "the worker is gone"}}, 1, None, None, None, requests)
+    _, said, *_ = made["show"]({"sentences": {"tag,lesion": "the worker is gone"}}, 1, None, 1, None, requests)
     assert said == "the worker is gone"
 
 
