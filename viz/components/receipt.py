@@ -282,7 +282,8 @@ def effect(found: Mapping[str, Any]) -> str:
     It is that of the first test that gave a number: what is bright is hidden, a word is left out, an input is corrupted
     otherwise.
     """
-    line = next((li for li in found["lines"] if li["value"] is not None and li["control"] is not None), None)
+    told = (li for li in found["lines"] if li["value"] is not None and li["control"] is not None)
+    line = next((li for li in told if math.isfinite(li["value"])), None)
     if line is None:
         return ruling(found)
     value, (low, high) = line["value"], line["control"]

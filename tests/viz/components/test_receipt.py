@@ -117,6 +117,8 @@ def test_the_effect_is_told_in_plain_words() -> None:
     assert receipt.effect(found).startswith("With another corruption the grid comes out alike by 0.90;")
     found["lines"][0].update(name="somebody's own")
     assert receipt.effect(found) == "somebody's own: value 0.90 (control: −0.10 to 0.44)."
+    found["lines"][0]["value"] = float("nan")
+    assert receipt.effect(found).startswith("Because of")  # of no number nothing is said
     assert receipt.effect({**found, "lines": found["lines"][1:]}).startswith("Because of")  # no test gave a number
 
 

@@ -16,7 +16,7 @@ from backends.jobs.engine import Engine
 from backends.requests import key_of
 from backends.results import Result
 from viz.components import links, offers
-from viz.components.job_panel import Answers, JobPanel, in_words, reasons
+from viz.components.job_panel import Answers, JobPanel, if_new, in_words, reasons
 from viz.components.workbench import run_request
 from viz.figures import word_maps
 from viz.figures.words import visible
@@ -26,7 +26,7 @@ MODEL = "bundled/scenes"
 EXAMPLE = 0
 SIZE = 256
 """Pixels of the picture that is sent, at least: its own are enlarged by a whole number."""
-PANEL = JobPanel("gallery", "drawing", "Drawing", quiet=True)
+PANEL = JobPanel("gallery", "drawing", "Drawing", tell=False)
 WORD = "gallery-drawing-word"
 CHOSEN = "gallery-drawing-chosen"
 INVITATION = "Point at a word: where did it go?"
@@ -62,7 +62,6 @@ def parts() -> html.Section:
                     ),
                 ]
             ),
-            dcc.Store(id="gallery-drawing-here", data=True),
             dcc.Store(id=CHOSEN),
             PANEL.parts(),
         ],
@@ -80,9 +79,14 @@ def register(app: Dash, engine: Engine) -> None:
     """Connect the words to the maps of the drawing."""
     PANEL.register(app, engine)
 
-    @app.callback(Output(PANEL.requests, "data"), Input("gallery-drawing-here", "data"))
-    def arrive(_here: Any) -> dict[str, Any]:
-        return requests(engine)
+    @app.callback(
+        Output(PANEL.requests, "data"),
+        Input(CHOSEN, "data"),
+        State(PANEL.requests, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(chosen: int | None, before: Any) -> Any:
+        return no_update if chosen is None else if_new(requests(engine), before)  # who only passes by asks nothing
 
     @app.callback(
         Output(CHOSEN, "data"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dash import no_update
 
 from backends.requests import key_of
 from backends.results import Result
@@ -51,7 +52,9 @@ def test_the_map_lies_over_the_drawing(drawn: Result) -> None:
 def test_what_is_asked_for_is_shown_once_it_is_there(drawn: Result, tmp_path: Path) -> None:
     engine: Any = FakeEngine(tmp_path)
     made = functions(lambda app: drawing.register(app, engine))
-    request = made["arrive"](True)["drawing"]
+    assert made["ask"](None, None) is no_update  # who only passes by asks nothing
+    request = made["ask"](2, None)["drawing"]
+    assert made["ask"](3, {"drawing": request}) is no_update
     assert request["method"] == "daam"
     assert request["options"]["steps"] == 20
     assert made["show"]({}, 2)[1] == drawing.WAITING
