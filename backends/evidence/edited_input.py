@@ -106,8 +106,8 @@ def _choices(model: Model, before: Batch, after: Batch, features: Tensor) -> dic
         raise Refused(f"{model.name} names no answer here, so none can be compared")
     names = {choice.index: choice.label for choice in first}
     with torch.no_grad():
-        left = model.outputs(model.features(before), before)[0].float().softmax(-1).cpu().numpy()
-        right = model.outputs(features, after)[0].float().softmax(-1).cpu().numpy()
+        left = model.probability(model.outputs(model.features(before), before)[0].float()).cpu().numpy()
+        right = model.probability(model.outputs(features, after)[0].float()).cpu().numpy()
     likeliest = sorted(range(len(left)), key=lambda i: -max(left[i], right[i]))[:SHOWN]
     order = sorted(likeliest, key=lambda i: -left[i])
     return {
@@ -116,7 +116,9 @@ def _choices(model: Model, before: Batch, after: Batch, features: Tensor) -> dic
             for i in order
         ],
         "output": None,
-        "flips": bool(left.argmax() != right.argmax()),
+        "flips": bool(
+            ((left >= 0.5) != (right >= 0.5)).any() if model.multi_label else left.argmax() != right.argmax()
+        ),
     }
 
 

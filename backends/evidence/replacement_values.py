@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LEAST = 16
 """Inputs that go through at once at least: the size tried on a busy machine may come out as one."""
 SPREAD = "classes", "next_token"
-"""What a model offers whose outputs are the logits of exclusive answers, so that a softmax of them means something."""
+"""What a model offers whose outputs are the logits of answers, so that a probability of them means something."""
 
 
 def list_replacements(model: Model, batch: Batch) -> tuple[str, ...]:
@@ -136,6 +136,8 @@ class MaskedInput:
         if target.kind == "pair":
             lead = chosen[:, 0] - chosen[:, 1]
             return torch.stack([lead, lead.sigmoid(), lead], 1).cpu()
+        if self.model.multi_label:  # each class is a yes from 0 on, whatever the others are
+            return torch.stack([chosen[:, 0], chosen[:, 0].sigmoid(), chosen[:, 0]], 1).cpu()
         others = logits.clone()
         others[:, target.ids[0]] = -torch.inf
         lead = chosen[:, 0] - others.max(-1).values

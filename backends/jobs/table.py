@@ -117,7 +117,7 @@ def _predict(model: Model, batches: list[Batch]) -> list[Any]:
 
         def run(features: Tensor) -> Tensor:
             with torch.no_grad():
-                return model.outputs(features, batches[0]).float().softmax(-1).cpu()
+                return model.probability(model.outputs(features, batches[0]).float()).cpu()
 
         with model.lock:
             features = torch.cat([model.features(b) for b in batches])

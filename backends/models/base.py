@@ -288,9 +288,19 @@ class Model:
 
         with self.lock, torch.no_grad():
             logits = self.outputs(self.features(batch), batch)[0].float()
-        probability = logits.softmax(-1)
+        probability = self.probability(logits)
         best = probability.topk(min(most, len(probability))).indices.tolist()
         return [Choice(i, self.name_of(i), float(probability[i]), float(logits[i])) for i in best]
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each class is a yes or no of its own, as the config's `problem_type` says."""
+        config = getattr(self.module, "config", None)
+        return getattr(config, "problem_type", None) == "multi_label_classification"
+
+    def probability(self, logits: Tensor) -> Tensor:
+        """The probability of each class, like `logits`: shares of one, or a yes or no each where several may hold."""
+        return logits.sigmoid() if self.multi_label else logits.softmax(-1)
 
     def name_of(self, index: int) -> str:
         """The word for output `index`."""

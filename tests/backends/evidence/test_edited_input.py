@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +83,21 @@ def test_a_region_of_a_thousandth_at_the_edge_hides_a_pixel(tiny_vit: Path, pict
     hidden = edited_input._mask(batch, (), ((999, 999, 1000, 1000),))
     assert int(hidden.sum()) == 1
     assert bool(hidden[0, 0, -1, -1])
+
+
+def test_an_answer_of_several_classes_flips_when_one_of_them_crosses_a_half(tiny_bert: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(tiny_bert, tmp_path / "several")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "problem_type": "multi_label_classification"}))
+    model = backends.open_model(str(other))
+    batches = [model.encode({"text": text}) for text in ("no fever", "no pain")]
+    with torch.no_grad():
+        logits = torch.stack([model.outputs(model.features(b), b)[0].float() for b in batches])
+        head = [m for m in model.module.modules() if isinstance(m, torch.nn.Linear)][-1]
+        lift = torch.full_like(logits[0], 20.0)  # the first class holds in both texts and leads
+        lift[1:] = -logits.mean(0)[1:]  # the others are just above a half in one text, just below in the other
+        head.bias.add_(lift)
+    swapped = edited_input.answer(model, {"text": "no fever"}, Edits((), ((3, 8, "pain"),)), "mask", no_step)
+    assert max(swapped["choices"], key=lambda c: c["before"]) == max(swapped["choices"], key=lambda c: c["after"])
+    assert swapped["flips"]
+    assert not edited_input.answer(model, {"text": "no fever"}, Edits(), "mask", no_step)["flips"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import backends
 from backends.errors import Refused
 from backends.models.base import Model
 from backends.models.families.image_classifier import ImageClassifier
@@ -72,3 +76,23 @@ def test_a_stack_is_named_where_there_are_several(opened: Callable[[str], Any]) 
 def test_a_family_opens_the_architectures_of_its_tables() -> None:
     assert ImageClassifier.auto_class(["ViTForImageClassification"]) == "AutoModelForImageClassification"
     assert ImageClassifier.auto_class(["Wav2Vec2ForCTC"]) is None
+
+
+def test_classes_that_may_hold_together_have_a_probability_each(tiny_bert: Path, tmp_path: Path) -> None:
+    model = _several(tiny_bert, tmp_path)
+    batch = model.encode({"text": "no fever"})
+    with torch.no_grad():
+        logits = model.outputs(model.features(batch), batch)[0].float()
+    found = {c.index: c.probability for c in model.predict(batch)}
+    assert found == pytest.approx(dict(enumerate(logits.sigmoid().tolist())))
+    assert found != pytest.approx(dict(enumerate(logits.softmax(-1).tolist())))
+    (tmp_path / "rows.csv").write_text("text,label\nno fever,\nno pain,\n")
+    rows = backends.table(model, str(tmp_path / "rows.csv"))["rows"]
+    assert rows[0]["probability"] == pytest.approx(max(found.values()), abs=1e-5)
+
+
+def _several(folder: Path, tmp_path: Path) -> Any:
+    other = shutil.copytree(folder, tmp_path / "several")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "problem_type": "multi_label_classification"}))
+    return backends.open_model(str(other))
