@@ -376,7 +376,8 @@
       let w, h;
       if (over) {
         const ratio = this.image.naturalHeight / this.image.naturalWidth;
-        w = Math.min(this.beside ? (room - BETWEEN) / 2 : room, most / ratio);
+        const tall = this.large ? most : Math.min(most, Math.max(280, 0.42 * window.innerHeight)); // what is said of it is in sight
+        w = Math.min(this.beside ? (room - BETWEEN) / 2 : room, tall / ratio);
         h = w * ratio;
       } else {
         const cap = this.sprite ? 110 : 40;

@@ -156,12 +156,12 @@
     window.setTimeout(() => (button.textContent = before), 1600);
   }
 
-  /* The skip link moves the focus without touching the address, which holds the view. */
+  /* A skip link moves the focus without touching the address, which holds the view. */
   document.addEventListener("click", function (event) {
     const skip = around(event, ".skip-link");
     if (skip) {
       event.preventDefault();
-      const content = document.getElementById("shell-content");
+      const content = document.getElementById(skip.getAttribute("href").slice(1));
       if (content) content.focus();
     }
   });

@@ -50,8 +50,9 @@ def page(
     head = html.Div([html.H1(question), html.P(sentence)], className="page-head")
     return html.Div(
         [
+            html.A("Skip to the picture", href=f"#{name}-main", className="skip-link"),
             html.Aside(side, className="page-side", **{"aria-label": about}),
-            html.Div([head, *main], className="page-main"),
+            html.Div([head, *main], id=f"{name}-main", tabIndex=-1, className="page-main"),
         ],
         className=f"page {name}",
     )

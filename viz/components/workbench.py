@@ -65,7 +65,6 @@ class Workbench:
                     className="panel",
                     **_named("Model"),
                 ),
-                html.Section([html.H2("Input"), *self._input_parts()], className="panel", **_named("Input")),
                 html.Section(
                     [
                         html.H2("What the model answers"),
@@ -76,6 +75,7 @@ class Workbench:
                     className="panel",
                     **_named("Answer"),
                 ),
+                html.Section([html.H2("Input"), *self._input_parts()], className="panel", **_named("Input")),
             ],
             className="workbench",
         )

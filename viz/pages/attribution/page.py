@@ -75,8 +75,7 @@ def layout(**link: Any) -> html.Div:
     return shell.page(
         "attribution",
         QUESTION,
-        "Each method below asks in its own way which parts of the input drove the answer. "
-        "Where they agree you can be surer; each of them can be wrong.",
+        "Each method asks in its own way. Where they agree you can be surer; each can be wrong.",
         BENCH.layout(link),
         [
             dcc.Store(id=part("wanted"), data=methods or None),
@@ -89,10 +88,10 @@ def layout(**link: Any) -> html.Div:
             html.Div(id=part("instead"), role="status"),
             html.Div(id=part("no-mask"), role="status"),
             html.Div(id=part("nothing")),
-            html.Section(_pickers(link), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
-            html.Div(_views(link), id=part("views"), className="panel view-row"),
             html.Div(id=part("headline"), className="headline", role="status"),
             html.Div([_card(i) for i in range(MOST)], className="results"),
+            html.Section(_pickers(link), id=part("pickers"), className="panel", **{"aria-label": "Methods"}),
+            html.Div(_views(link), id=part("views"), className="panel view-row"),
             TOUCH.parts(link),
         ],
     )

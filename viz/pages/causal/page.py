@@ -101,11 +101,11 @@ def layout(**link: Any) -> html.Div:
             html.Div(id="causal-absent"),
             html.Div(
                 [
-                    OTHER.parts(link),
                     html.Div(
                         [_watched(link), REST.parts(), tabs(PAGE, "Interventions", TABS, _panels(link), tab)],
                         className="panel",
                     ),
+                    OTHER.parts(link),
                 ],
                 id="causal-there",
                 className="d-none",
