@@ -41,6 +41,7 @@
       if (address !== window.location.pathname + window.location.search) {
         window.history.replaceState(window.history.state, "", address);
       }
+      if (window.vitrine.recent) window.vitrine.recent.note(view);
       if (!view.alone) carried = first(view.params); // a page whose model fits no other keeps it to itself
     } else if (given.model) {
       carried = first(given);

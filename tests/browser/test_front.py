@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import FIRST
+from tests.browser.conftest import FIRST, Visit
 
 SAID = "#gallery-film-said"
 WINNER = ".exhibit-film .exhibit-answer.won"
@@ -79,3 +79,23 @@ def test_every_link_of_the_front_page_opens_a_page(window: Any) -> None:
         expect(page.locator("main h1")).to_be_visible()
         expect(page.locator("#shell-alert")).to_be_empty()
         expect(page.locator(".page-lost")).to_have_count(0)
+
+
+def test_what_was_looked_at_is_listed_in_this_browser_alone(browser: Any, site: str) -> None:
+    own, other = (Visit(browser.new_context(), site) for _ in range(2))
+    page = own.open("/attribution", model="bundled/triage", text="severe chest pain <b>")
+    page.wait_for_selector("#attribution-answers .answer", timeout=FIRST)
+    page.wait_for_function("(localStorage.getItem('vitrine-recent') || '').includes('severe')")
+    page = own.open("/")
+    page.wait_for_selector("#gallery-recent a")
+    assert page.inner_text("#gallery-recent a") == "Attribution: severe chest pain <b>"
+    page.click("#gallery-recent a")
+    page.wait_for_selector("#attribution-answers .answer")
+    assert page.input_value("#attribution-text") == "severe chest pain <b>"
+    assert "Nothing yet" in other.open("/").inner_text("#gallery-recent:has(p)")
+    page = own.open("/")
+    page.click("text=Forget these")
+    assert "Nothing yet" in page.inner_text("#gallery-recent")
+    for visit in (own, other):
+        visit.context.close()
+        assert (visit.left, visit.trouble) == ([], [])

@@ -88,11 +88,6 @@ class _Store:
             raise Later("an input that is not kept yet")
         return digest
 
-    def recent(self, *args: Any, **named: Any) -> Any:
-        if _SEEN.get() is not None:
-            raise Later("what was computed lately changes from one moment to the next")
-        return self._store.recent(*args, **named)
-
 
 class _Engine:
     """An engine, for pages."""

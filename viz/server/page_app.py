@@ -7,6 +7,7 @@ A page used to be 75 to 97 requests, most of them a wave of callbacks that each 
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from dash import Dash
+from dash._utils import to_json
 from flask import abort, request
 
 from viz.server import bundle, first_view
@@ -23,6 +25,8 @@ from viz.server.first_view import Callbacks, Settled
 
 if TYPE_CHECKING:
     from backends.store import Store
+
+log = logging.getLogger("vitrine")
 
 THEME = "vitrine-theme"
 """The cookie in which a browser says which theme it shows, so that pictures are drawn for it."""
@@ -107,7 +111,11 @@ class PageApp(Dash):
         path = request.path if request.path in self._pages else NOWHERE
         page = self._pages[path]
         layout = self.frame(page.layout(**parameters(request.query_string.decode("utf-8", "replace"))))
-        return first_view.settle(self._callbacks[path], layout, dark), path
+        try:
+            return first_view.settle(self._callbacks[path], layout, dark), path
+        except Exception:
+            log.exception("a page could not be settled, and the browser does it")
+            return Settled(layout=to_json(layout), whole=False), path
 
     def _html(self, settled: Settled, path: str, dark: bool) -> str:
         page = self._pages[path]

@@ -19,7 +19,6 @@ def test_outside_it_is_the_engine_itself(engine: FakeEngine) -> None:
     assert page.submit(REQUEST, "tab", 3) == key_of(REQUEST)
     assert engine.asked == [REQUEST]
     assert page.store.get_input(page.store.put_input({"text": "hello"})) == {"text": "hello"}
-    assert page.store.recent(3) == []
 
 
 def test_while_looking_nothing_is_started_or_kept(engine: FakeEngine) -> None:
@@ -29,8 +28,6 @@ def test_while_looking_nothing_is_started_or_kept(engine: FakeEngine) -> None:
             page.submit(REQUEST, "tab")
         with pytest.raises(Later):
             page.store.put_input({"text": "somebody's own words"})
-        with pytest.raises(Later):
-            page.store.recent()
     assert seen.missed
     assert engine.asked == []
     assert not engine.store.root.exists() or not list(engine.store.root.rglob("*.json"))

@@ -162,3 +162,18 @@ def test_few_bytes_are_kept(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch)
     assert small.runs == before
     small.client.get("/?n=0")
     assert small.runs == before + 1
+
+
+def test_a_page_that_cannot_be_settled_is_left_to_the_browser(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = Small(engine, "bundled/triage")
+
+    def broken(*_given: Any) -> Any:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(page_app.first_view, "settle", broken)
+    html = small.client.get("/").text
+    assert held(html, "first-view") | {"theme": ""} == {"page": "/", "theme": "", "left": {}, "ran": []}
+    assert "asked" in str(held(html, "first-layout"))
+    assert "could not be settled" in caplog.text

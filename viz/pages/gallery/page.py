@@ -1,17 +1,16 @@
-"""Gallery: networks to play with on arrival, three doors, the bundled models, any other, and recent results."""
+"""Gallery: networks to play with on arrival, three doors, the bundled models, any other, and what was looked at."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, html
 
 from backends import catalog
 from backends.jobs.engine import Engine
 from viz.components.links import text
 from viz.pages.gallery import doors, drawing, film, opener, sentence
 from viz.pages.gallery.cards import model_card
-from viz.pages.gallery.recent import recent_results
 
 PATH = "/"
 TITLE = "Gallery"
@@ -37,11 +36,10 @@ def layout(**query: Any) -> html.Div:
             html.H2("Models that ship with Vitrine", className="gallery-heading"),
             html.Div([model_card(card) for card in catalog.bundled()], className="gallery-cards"),
             html.Section(
-                [html.H2("Recent results"), html.Div(id="gallery-recent")],
+                [html.H2("What you looked at lately"), html.Div(id="gallery-recent", tabIndex=-1)],
                 className="panel",
-                **{"aria-label": "Recent results"},
+                **{"aria-label": "What you looked at lately"},
             ),
-            dcc.Interval(id="gallery-tick", interval=15_000),
         ],
         className="gallery",
     )
@@ -61,7 +59,8 @@ def register(app: Dash, engine: Engine) -> None:
     sentence.register(app, engine)
     drawing.register(app, engine)
     opener.register(app, engine)
-
-    @app.callback(Output("gallery-recent", "children"), Input("gallery-tick", "n_intervals"))
-    def recent(_ticks: int | None) -> Any:
-        return recent_results(engine.store.recent(8))
+    app.clientside_callback(
+        ClientsideFunction("recent", "show"),  # what this browser keeps; no other sees it
+        Output("gallery-recent", "data-shown"),
+        Input("gallery-recent", "id"),
+    )
