@@ -67,7 +67,7 @@ def test_a_picture_and_captions(window: Any, folder: Any) -> None:
     page = window.open("/trajectory", model=folder("CLIP"))
     expect(page.locator("#trajectory-answers")).to_contain_text("Choose a picture and write", timeout=FIRST)
     page.locator("#trajectory-examples .example").first.click()
-    expect(page.locator("#trajectory-answers .answer")).to_have_count(3)
+    expect(page.locator("#trajectory-answers .answer")).to_have_count(3, timeout=FIRST)
     page.locator("#trajectory-text").fill("chest pain\nno fever")
     page.locator("#trajectory-apply").click()
     expect(page.locator("#trajectory-answers .answer")).to_have_count(2)

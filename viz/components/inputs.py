@@ -40,6 +40,8 @@ STARTERS: dict[str, tuple[dict[str, str], ...]] = {
     "tokens": ({"name": "A review", "input": "The film was slow at first, but the ending moved me."},),
 }
 """Inputs to begin with, for models that bring no examples of their own; the first kind that a model offers is shown."""
+SMALL = 8192
+"""Bytes up to which a picture stands in the page itself."""
 CAPTIONS = "a radiograph of a chest\na photo of a dog\na street at night"
 
 
@@ -314,6 +316,15 @@ def example_image(card: Mapping[str, Any], index: int) -> str:
     """The address of an example's picture."""
     of = card["name"] if shipped(card) else examples_of(card)[index]["of"]
     return f"/examples/{catalog.shipped(str(of)).name}/{index}"
+
+
+def example_thumbnail(card: Mapping[str, Any], index: int) -> str:
+    """The picture of an example itself where it is small, so that a list of them is no list of requests."""
+    of, example = example_image(card, index), examples_of(card)[index]
+    path = catalog.shipped(str(card["name"] if shipped(card) else example["of"])) / str(example["input"])
+    if not path.is_file() or path.stat().st_size > SMALL:
+        return of
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def linked_of(query: Mapping[str, Any]) -> dict[str, Any]:

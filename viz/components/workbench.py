@@ -21,7 +21,7 @@ from viz.components import inputs
 from viz.components import links as link
 from viz.components.alerts import alert
 from viz.components.generation import Generation
-from viz.components.inputs import PageInput, example_image, fits
+from viz.components.inputs import PageInput, example_thumbnail, fits
 from viz.components.job_panel import Answers, JobPanel, answer_keys, in_words, reasons
 from viz.components.model_picker import ModelPicker
 from viz.figures.words import percent, visible
@@ -184,7 +184,7 @@ class Workbench:
         pictures = "image" in inputs.reads(card)
         return [
             html.Button(
-                [html.Img(src=example_image(card, i), alt=""), html.Span(e["name"])] if pictures else e["name"],
+                [html.Img(src=example_thumbnail(card, i), alt=""), html.Span(e["name"])] if pictures else e["name"],
                 id={"type": self.id("example"), "index": i},
                 className="example",
                 title=e.get("note", ""),

@@ -206,6 +206,7 @@ def test_models_without_examples_have_inputs_to_begin_with(engine: FakeEngine, s
     for card in (PAIR, SEQ2SEQ, CLIP, {**NAMES, "name": "gpt2"}, {**TRIAGE, "name": "someone/bert"}):
         assert inputs.fits(card, inputs.given(engine, card, 0).input), card["name"]
     assert inputs.example_image(CLIP, 0) == "/examples/radiograph/0"
+    assert inputs.example_thumbnail(CLIP, 0).startswith("data:image/png;base64,")
     assert inputs.given(engine, CLIP, 0).text == inputs.CAPTIONS
     assert inputs.given(engine, PAIR, "card").input is None  # nothing is computed before it is asked for
     assert inputs.guidance(PAIR, None) == "Type a text, or pick an example."
