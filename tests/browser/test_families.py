@@ -70,15 +70,15 @@ def test_a_picture_and_captions(window: Any, folder: Any) -> None:
     expect(page.locator("#trajectory-answers .answer")).to_have_count(3, timeout=FIRST)
     page.locator("#trajectory-text").fill("chest pain\nno fever")
     page.locator("#trajectory-apply").click()
-    expect(page.locator("#trajectory-answers .answer")).to_have_count(2)
+    expect(page.locator("#trajectory-answers .answer")).to_have_count(2, timeout=FIRST)
     expect(page.locator("#trajectory-picture img")).to_be_visible()
-    expect(page.locator("#trajectory-path .main-svg").first).to_be_visible()
+    expect(page.locator("#trajectory-path .main-svg").first).to_be_visible(timeout=FIRST)
     page.locator("#trajectory-part").select_option("text")
     expect(page.locator("#trajectory-position option").last).to_contain_text("[SEP]")
     page.locator("#trajectory-answers .answer", has_text="no fever").click()
     expect(page).to_have_url(re.compile("target=no"))
     page.goto(page.url.replace("/trajectory?", "/attribution?methods=saliency&"))
-    expect(page.locator("#attribution-headline")).to_contain_text("Explained here: no fever.")
+    expect(page.locator("#attribution-headline")).to_contain_text("Explained here: no fever.", timeout=FIRST)
     expect(page.locator("#attribution-heat-0")).to_be_visible()
 
 

@@ -85,7 +85,10 @@ def test_what_was_looked_at_is_listed_in_this_browser_alone(browser: Any, site: 
     own, other = (Visit(browser.new_context(), site) for _ in range(2))
     page = own.open("/attribution", model="bundled/triage", text="severe chest pain <b>")
     page.wait_for_selector("#attribution-answers .answer", timeout=FIRST)
-    page.wait_for_function("(localStorage.getItem('vitrine-recent') || '').includes('severe')")
+    for _ in range(100):
+        if "severe" in (page.evaluate("localStorage.getItem('vitrine-recent')") or ""):
+            break
+        page.wait_for_timeout(200)
     page = own.open("/")
     page.wait_for_selector("#gallery-recent a")
     assert page.inner_text("#gallery-recent a") == "Attribution: severe chest pain <b>"
