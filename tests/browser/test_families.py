@@ -63,6 +63,7 @@ def test_two_sentences(window: Any) -> None:
     expect(page.locator("#attribution-headline")).to_contain_text("The similarity of the two sentences is 0.")
 
 
+@pytest.mark.slow  # failed by time beside other tests, twice in two whole runs; alone it takes half a minute
 def test_a_picture_and_captions(window: Any, folder: Any) -> None:
     page = window.open("/trajectory", model=folder("CLIP"))
     expect(page.locator("#trajectory-answers")).to_contain_text("Choose a picture and write", timeout=FIRST)
