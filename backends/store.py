@@ -174,6 +174,10 @@ class Store:
         self._use_input({"input": digest})
         return raw
 
+    def has_input(self, digest: str) -> bool:
+        """Whether the input of this digest is kept; its image is looked for when it is read."""
+        return self._input(digest).exists()
+
     def _checked_image(self, digest: str) -> Path:
         path = self._image(digest)
         try:

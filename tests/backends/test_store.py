@@ -405,3 +405,19 @@ def test_too_many_tokens_are_refused(store: Store, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("backends.store.INPUT_LIMIT", 80)
     with pytest.raises(Refused, match="ids of an input are 11 tokens; at most 10 are taken"):
         store.put_input({"text": "no", "ids": [1] * 11})
+
+
+def test_whether_an_input_is_kept_is_known_without_keeping_it(store: Store) -> None:
+    text, film = {"text": "chest pain"}, {"image": Image.new("L", (4, 4), 9), "text": "a film"}
+    assert store.kept_input(text) is None
+    assert store.kept_input(film) is None
+    assert not store.root.exists()
+    assert store.kept_input(text | {}) is None
+    for raw in (text, film):
+        digest = store.put_input(raw)
+        assert store.kept_input(raw) == digest
+        assert store.has_input(digest)
+    assert not store.has_input("0" * 64)
+    assert store.kept_input({"clean": text, "corrupted": text}) is None
+    with pytest.raises(Refused, match="an input has a text"):
+        store.kept_input({"sound": b""})

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from backends import catalog
+from backends.errors import Refused
 from backends.requests import key_of
 
 if TYPE_CHECKING:
     from backends.jobs.engine import Engine
+    from backends.results import Result
 
 
 class Later(Exception):
@@ -27,11 +29,16 @@ class Later(Exception):
 
 @dataclass
 class Seen:
-    """What a view was made of: the keys of answers, the models that they are of, and whether one was not there."""
+    """What a view was made of: the keys of answers, the inputs, and the models that were asked.
+
+    `missed` says that an answer was not there, `passing` that one holds for a while only.
+    """
 
     keys: set[str] = field(default_factory=set)
+    inputs: set[str] = field(default_factory=set)
     models: set[str] = field(default_factory=set)
     missed: bool = False
+    passing: bool = False
 
 
 _SEEN: ContextVar[Seen | None] = ContextVar("seen", default=None)
@@ -69,6 +76,18 @@ def _texts() -> frozenset[tuple[str, ...]]:
     )
 
 
+@contextmanager
+def _noted(kind: str, name: str) -> Iterator[None]:
+    """Note what is read while a view is settled; what cannot be read may come, so the view holds for now only."""
+    seen = _SEEN.get() or Seen()
+    try:
+        yield
+    except Refused:
+        seen.passing = True
+        raise
+    getattr(seen, kind).add(name)
+
+
 class _Store:
     """The store of an engine, for pages."""
 
@@ -78,14 +97,28 @@ class _Store:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
+    def get_document(self, key: str) -> dict[str, Any]:
+        with _noted("keys", key):
+            return self._store.get_document(key)
+
+    def get_result(self, key: str) -> Result:
+        with _noted("keys", key):
+            return self._store.get_result(key)
+
+    def get_input(self, digest: str) -> dict[str, Any]:
+        with _noted("inputs", digest):
+            return self._store.get_input(digest)
+
     def put_input(self, raw: Mapping[str, Any]) -> str:
-        if _SEEN.get() is None:
+        seen = _SEEN.get()
+        if seen is None:
             return self._store.put_input(raw)
         digest = self._store.kept_input(raw)
         if digest is None and _is_example(raw):
             digest = self._store.put_input(raw)
         if digest is None:
             raise Later("an input that is not kept yet")
+        seen.inputs.add(digest)
         return digest
 
 
@@ -109,6 +142,7 @@ class _Engine:
             raise Later("a job")
         seen.keys.add(key)
         seen.models.add(str(request.get("model")))
+        seen.passing |= "when" in request  # a forecast counts for a stretch of time
         return key
 
 

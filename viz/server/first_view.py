@@ -19,7 +19,7 @@ from dash._utils import AttributeDict, stringify_id, to_json
 from dash._validate import validate_and_group_input_args
 from dash.exceptions import PreventUpdate
 
-from viz.components.looking import Later, looking
+from viz.components.looking import Later, Seen, looking
 
 MOST = 600
 """Callbacks that are run for one view at most; the browser runs the rest."""
@@ -177,16 +177,15 @@ class Settled:
     """A settled view: its layout as JSON, and what is left for the browser.
 
     `left` names the callbacks that the browser has to run, each with the properties that set it off (none: it runs
-    because the page opens); `ran` those that it need not run. `keys` are the answers of the store that it shows, and
-    `models` those that they are of. It is `whole` where the browser need not ask the server for anything more.
+    because the page opens); `ran` those that it need not run. It is `whole` where the browser need not ask the server
+    for anything more. `seen` is what it was made of.
     """
 
     layout: str = ""
     left: dict[str, list[str]] = field(default_factory=dict)
     ran: set[str] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
-    models: set[str] = field(default_factory=set)
     whole: bool = True
+    seen: Seen = field(default_factory=Seen)
 
 
 class _Run:
@@ -283,7 +282,7 @@ def settle(callbacks: Callbacks, layout: Any, dark: bool = False) -> Settled:
     found = run.settled
     found.ran -= found.left.keys()
     found.layout = json.dumps(run.tree.root, separators=(",", ":"), ensure_ascii=False)
-    found.keys, found.models = seen.keys, seen.models
+    found.seen = seen
     in_browser = {callback.output for callback in callbacks.all if callback.function is None}
     found.whole = not seen.missed and found.left.keys() <= in_browser
     return found

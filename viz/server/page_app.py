@@ -20,6 +20,7 @@ from dash import Dash
 from dash._utils import to_json
 from flask import abort, request
 
+from viz.components.looking import Seen
 from viz.server import bundle, first_view
 from viz.server.first_view import Callbacks, Settled
 
@@ -38,12 +39,12 @@ MOST_KEPT = 32 * 2**20
 
 @dataclass(frozen=True)
 class Kept:
-    """A settled page that waits for nothing: the HTML, packed; the answers of the store that it shows."""
+    """A settled page that waits for nothing: the HTML, the same packed, its ETag, and what of the store it shows."""
 
     content: bytes
     packed: bytes
     tag: str
-    keys: frozenset[str]
+    seen: Seen
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class PageApp(Dash):
         self._callbacks = {path: Callbacks(page.specs, self.callback_map) for path, page in self._pages.items()}
         self._kept: OrderedDict[tuple[str, bool], Kept] = OrderedDict()
         self._keeping = threading.Lock()
+        self._settling = [threading.Lock() for _ in range(16)]
         self._bundle: bundle.Bundle | None = None
         self._said = ""
         for place in (bundle.SCRIPT, bundle.STYLE):
@@ -77,9 +79,7 @@ class PageApp(Dash):
 
         `first` is the script that stands before all others.
         """
-        self._said = (
-            self._generate_config_html()
-        )  # one for all: it names this start of the app, for jobs that Dash runs
+        self._said = self._generate_config_html()
         self._bundle = bundle.bundle(self, first, {path: page.specs for path, page in self._pages.items()})
 
     def _file(self, digest: str) -> Any:
@@ -96,15 +96,22 @@ class PageApp(Dash):
         where = request.full_path, dark
         kept = self._take(where)
         if kept is None:
-            settled, page = self._settle(dark)
-            kept = _pack(self._html(settled, page, dark), settled)
-            if settled.whole and all(model.startswith("bundled/") for model in settled.models):
-                self._keep(where, kept)
+            with self._settling[hash(where) % len(self._settling)]:  # a class that opens one link is one settling
+                kept = self._take(where) or self._make(where)
         answer = bundle.packed(kept.content, kept.packed, "text/html")
         answer.headers["Cache-Control"] = "no-cache"
         answer.headers["Vary"] = "Accept-Encoding, Cookie"
         answer.set_etag(kept.tag, weak=True)
         return answer.make_conditional(request)
+
+    def _make(self, where: tuple[str, bool]) -> Kept:
+        """The page of this request, which is kept where it stays as it is."""
+        dark = where[1]
+        settled, path = self._settle(dark)
+        made = _pack(self._html(settled, path, dark), settled)
+        if settled.whole and _lasts(settled.seen):
+            self._keep(where, made)
+        return made
 
     def _settle(self, dark: bool) -> tuple[Settled, str]:
         """The page of this request as the browser begins with it, and its path."""
@@ -145,9 +152,10 @@ class PageApp(Dash):
             kept = self._kept.get(where)
             if kept is not None:
                 self._kept.move_to_end(where)
-        if kept is None or all(map(self._store.has, kept.keys)):
-            return kept
-        return None
+        if kept is None:
+            return None
+        there = all(map(self._store.has, kept.seen.keys)) and all(map(self._store.has_input, kept.seen.inputs))
+        return kept if there else None
 
     def _keep(self, where: tuple[str, bool], page: Kept) -> None:
         with self._keeping:
@@ -169,7 +177,15 @@ ENTRY = '<div id="react-entry-point"><div class="_dash-loading">Loading…</div>
 
 def _pack(html: str, settled: Settled) -> Kept:
     content = html.encode()
-    return Kept(content, bundle.pack(content), hashlib.sha256(content).hexdigest()[:32], frozenset(settled.keys))
+    return Kept(content, bundle.pack(content), hashlib.sha256(content).hexdigest()[:32], settled.seen)
+
+
+def _lasts(seen: Seen) -> bool:
+    """Whether a page of this stays as it is while the store keeps what it shows.
+
+    It does where every model ships with Vitrine: a folder may change, and one that is not there may come.
+    """
+    return bool(seen.models) and all(model.startswith("bundled/") for model in seen.models) and not seen.passing
 
 
 def _harmless(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backends import catalog
+from backends.errors import Refused
 from backends.requests import key_of
 from tests.viz.fakes import FakeEngine
 from viz.components.looking import Later, looking, only_looking
@@ -42,6 +43,19 @@ def test_what_is_there_is_found(engine: FakeEngine) -> None:
         assert page.store.put_input({"text": "somebody's own words"}) == digest
     assert (seen.keys, seen.models, seen.missed) == ({key_of(REQUEST)}, {"bundled/triage"}, False)
     assert engine.asked == []
+
+
+def test_what_is_not_there_may_come(engine: FakeEngine) -> None:
+    page = only_looking(engine)  # type: ignore[arg-type]
+    digest = engine.store.put_input({"text": "somebody's own words"})
+    with looking() as seen:
+        page.store.get_input(digest)
+    assert (seen.inputs, seen.passing) == ({digest}, False)
+    for read in (page.store.get_input, page.store.get_document, page.store.get_result):
+        with looking() as seen, pytest.raises(Refused):
+            read("0" * 64)
+        assert seen.passing
+        assert not seen.inputs | seen.keys
 
 
 def test_examples_that_ship_are_kept_and_their_like_is_not(engine: FakeEngine, tmp_path: Path) -> None:

@@ -238,8 +238,8 @@ def test_jobs_are_looked_up_and_never_asked_for(app: Dash, engine: FakeEngine) -
     engine.store.put_document(key_of(wanted["two"]), {"prediction": []})
     all_there = settled(app, *parts)
     assert all_there.whole
-    assert all_there.keys == {key_of(r) for r in wanted.values()}
-    assert all_there.models == {"bundled/triage"}
+    assert all_there.seen.keys == {key_of(r) for r in wanted.values()}
+    assert all_there.seen.models == {"bundled/triage"}
     assert engine.asked == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +150,33 @@ def test_a_page_of_a_folder_is_made_anew_each_time(engine: FakeEngine) -> None:
     engine.store.put_document(key_of(small.request), {"answer": "first"})
     assert [small.client.get("/").status_code for _ in range(3)] == [200] * 3
     assert small.runs == 3  # somebody may have changed the folder
+
+
+def test_a_model_that_is_not_there_is_looked_for_again(client: FlaskClient, tmp_path: Path) -> None:
+    folder = tmp_path / "later"
+    link = {"model": str(folder)}
+    before = client.get("/attribution", query_string=link).text
+    assert "does not exist" in before
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    assert client.get("/attribution", query_string=link).text != before
+
+
+def test_a_forecast_is_not_kept(engine: FakeEngine) -> None:
+    small = Small(engine, "bundled/triage")
+    small.request["when"] = 7
+    engine.store.put_document(key_of(small.request), {"answer": "first"})
+    assert [small.client.get("/").status_code for _ in range(3)] == [200] * 3
+    assert small.runs == 3
+
+
+def test_thirty_who_open_one_link_are_one_settling(engine: FakeEngine) -> None:
+    small = Small(engine, "bundled/triage")
+    engine.store.put_document(key_of(small.request), {"answer": "first"})
+    with ThreadPoolExecutor(30) as clients:
+        pages = set(clients.map(lambda _: small.client.application.test_client().get("/").text, range(30)))
+    assert len(pages) == 1
+    assert small.runs == 1
 
 
 def test_few_bytes_are_kept(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
